@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
@@ -38,81 +37,82 @@ func TestCallRate(t *testing.T) {
 	}
 }
 
+// fakeClock is a clock that moves when it is told to.
+type fakeClock struct{ time.Time }
+
+func (c *fakeClock) now() time.Time          { return c.Time }
+func (c *fakeClock) advance(d time.Duration) { c.Time = c.Add(d) }
+
 // TestTake holds the buckets against the plain description of a token bucket, at irregular times and for several
 // rates at once.
 func TestTake(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		rates := []int{1, 2, 3, 5, 10, 155}
-		tokens := make([]float64, len(rates))
+	rates := []int{1, 2, 3, 5, 10, 155}
+	tokens := make([]float64, len(rates))
+	for i, rate := range rates {
+		tokens[i] = float64(rate)
+	}
+	clock := &fakeClock{time.Unix(0, 0)}
+	b := quota.NewBuckets[int](8, clock.now)
+	for step := range 20_000 {
+		pause := time.Duration(step*step%977) * 97 * time.Microsecond
+		if step%500 == 0 {
+			pause = 3 * time.Second
+		}
+		clock.advance(pause)
 		for i, rate := range rates {
-			tokens[i] = float64(rate)
-		}
-		b := quota.NewBuckets[int](8, time.Now)
-		for step := range 20_000 {
-			pause := time.Duration(step*step%977) * 97 * time.Microsecond
-			if step%500 == 0 {
-				pause = 3 * time.Second
+			tokens[i] = min(float64(rate), tokens[i]+pause.Seconds()*float64(rate))
+			got := b.Take(i, rate)
+			if clear := tokens[i] > 1.0001 || tokens[i] < 0.9999; clear && got != (tokens[i] >= 1) {
+				t.Fatalf("step %d, rate %d, %.5f tokens: Take = %v", step, rate, tokens[i], got)
 			}
-			time.Sleep(pause) // the clock of the bubble
-			for i, rate := range rates {
-				tokens[i] = min(float64(rate), tokens[i]+pause.Seconds()*float64(rate))
-				got := b.Take(i, rate)
-				if clear := tokens[i] > 1.0001 || tokens[i] < 0.9999; clear && got != (tokens[i] >= 1) {
-					t.Fatalf("step %d, rate %d, %.5f tokens: Take = %v", step, rate, tokens[i], got)
-				}
-				if got {
-					tokens[i] = max(0, tokens[i]-1)
-				}
+			if got {
+				tokens[i] = max(0, tokens[i]-1)
 			}
 		}
-	})
+	}
 }
 
 func TestLimiter(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := quota.NewLimiter(time.Now)
-		sc := arn.Scope{Region: "us-west-2", Account: "111122223333"}
-		burst := func(sc arn.Scope, operation string) (n int) {
-			for range 1000 {
-				if l.Allow(sc, operation) {
-					n++
-				}
-			}
-			return n
-		}
-		steps := []struct {
-			sc        arn.Scope
-			operation string
-			pause     time.Duration
-			want      int
-		}{
-			{sc, "GetChannel", 0, 5},
-			{sc, "GetChannel", 0, 0},
-			{sc, "ListChannels", 0, 5},
-			{arn.Scope{Region: "eu-west-1", Account: sc.Account}, "GetChannel", 0, 5},
-			{arn.Scope{Region: sc.Region, Account: "444455556666"}, "GetChannel", 0, 5},
-			{sc, "GetChannel", 400 * time.Millisecond, 2},
-			{sc, "GetChannel", time.Minute, 5},
-			{sc, "PutMetadata", 0, 155},
-			{sc, "CreateStage", 0, 1000},
-		}
-		for i, step := range steps {
-			time.Sleep(step.pause)
-			if got := burst(step.sc, step.operation); got != step.want {
-				t.Errorf("step %d: %s allowed %d times, want %d", i, step.operation, got, step.want)
+	clock := &fakeClock{time.Unix(0, 0)}
+	l := quota.NewLimiter(clock.now)
+	sc := arn.Scope{Region: "us-west-2", Account: "111122223333"}
+	steps := []struct {
+		sc        arn.Scope
+		operation string
+		pause     time.Duration
+		want      int // of 1,000 calls at once
+	}{
+		{sc, "GetChannel", 0, 5},
+		{sc, "GetChannel", 0, 0},
+		{sc, "ListChannels", 0, 5},
+		{arn.Scope{Region: "eu-west-1", Account: sc.Account}, "GetChannel", 0, 5},
+		{arn.Scope{Region: sc.Region, Account: "444455556666"}, "GetChannel", 0, 5},
+		{sc, "GetChannel", 400 * time.Millisecond, 2},
+		{sc, "GetChannel", time.Minute, 5},
+		{sc, "PutMetadata", 0, 155},
+		{sc, "CreateStage", 0, 1000},
+	}
+	for i, step := range steps {
+		clock.advance(step.pause)
+		allowed := 0
+		for range 1000 {
+			if l.Allow(step.sc, step.operation) {
+				allowed++
 			}
 		}
-	})
+		if allowed != step.want {
+			t.Errorf("step %d: %s allowed %d times, want %d", i, step.operation, allowed, step.want)
+		}
+	}
 }
 
 // TestFlood shows that a flood of fresh keys is let through and that memory for them stays bounded: the buckets of a
 // flooded set forget, they do not grow.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	clock := func() time.Time { return time.Unix(0, 0) }
-	b := quota.NewBuckets[int](4, clock)
+	b := quota.NewBuckets[int](4, (&fakeClock{time.Unix(0, 0)}).now)
 	for range 5 {
 		b.Take(-1, 5)
 	}
