@@ -1,0 +1,28 @@
+// Package chunk carries RTMP messages in interleaved chunk streams (Adobe RTMP 1.0, section 5.3).
+//
+// A Reader turns the bytes of one connection into messages with bounded memory; Append turns a message into bytes. Both
+// are pure framing: what a message means is the caller's, apart from "set chunk size" and "abort", which change how the
+// following bytes are read.
+//
+// Imports: standard library only.
+package chunk
+
+// Message types (Adobe RTMP 1.0, sections 5.4, 6.2 and 7.1).
+const (
+	TypeSetChunkSize     uint8 = 1
+	TypeAbort            uint8 = 2
+	TypeAck              uint8 = 3
+	TypeUserControl      uint8 = 4
+	TypeWindowAckSize    uint8 = 5
+	TypeSetPeerBandwidth uint8 = 6
+	TypeAudio            uint8 = 8
+	TypeVideo            uint8 = 9
+	TypeDataAMF3         uint8 = 15
+	TypeCommandAMF3      uint8 = 17
+	TypeDataAMF0         uint8 = 18
+	TypeCommandAMF0      uint8 = 20
+	TypeAggregate        uint8 = 22
+)
+
+// DefaultSize is the chunk size of a connection until its sender changes it.
+const DefaultSize = 128
