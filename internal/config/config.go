@@ -1,0 +1,151 @@
+// Package config is the process configuration of rivus: one struct, its defaults and its validation.
+//
+// Flags are the only source of truth; each is also an environment variable with the prefix RIVUS_ (kong derives both
+// from the tags). Only app reads a Config; every part below receives its own few options.
+//
+// Imports: kong.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config holds the flags of "rivus serve". Addresses are host:port; port 0 lets the system choose.
+type Config struct {
+	HTTPAddr  string `name:"http-addr" env:"RIVUS_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"API, playback and console. Speaks TLS when a certificate is given."`
+	RTMPAddr  string `name:"rtmp-addr" env:"RIVUS_RTMP_ADDR" default:"127.0.0.1:1935" placeholder:"HOST:PORT" help:"Plain RTMP ingest; empty turns it off."`
+	RTMPSAddr string `name:"rtmps-addr" env:"RIVUS_RTMPS_ADDR" default:"127.0.0.1:1936" placeholder:"HOST:PORT" help:"RTMPS ingest, and the same HTTP over TLS; empty turns it off. On loopback a self-signed certificate is made at the first start."`
+	AdminAddr string `name:"admin-addr" env:"RIVUS_ADMIN_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"/healthz, /readyz, /metrics and pprof; loopback only, empty turns it off."`
+
+	PublicURL      string   `name:"public-url" env:"RIVUS_PUBLIC_URL" placeholder:"URL" help:"Origin that answers name in URLs; default: scheme and host of the request."`
+	IngestEndpoint string   `name:"ingest-endpoint" env:"RIVUS_INGEST_ENDPOINT" placeholder:"HOST[:PORT]" help:"Value of ingestEndpoint in answers; default: host of the request and the RTMPS port."`
+	TrustedProxies []string `name:"trusted-proxies" env:"RIVUS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-Proto is believed."`
+
+	DataDir         string `name:"data-dir" env:"RIVUS_DATA_DIR" default:"rivus-data" placeholder:"DIR" help:"State, root key and self-signed certificate."`
+	NATSURL         string `name:"nats-url" env:"RIVUS_NATS_URL" placeholder:"URL" help:"External NATS JetStream instead of the embedded one."`
+	AcceptDataLoss  bool   `name:"accept-data-loss" env:"RIVUS_ACCEPT_DATA_LOSS" help:"Start although the data directory is damaged."`
+	AccountID       string `name:"account-id" env:"RIVUS_ACCOUNT_ID" default:"000000000000" placeholder:"12 DIGITS" help:"Account of the root key."`
+	AccessKeyID     string `name:"access-key-id" env:"RIVUS_ACCESS_KEY_ID" placeholder:"ID" help:"Root access key; made once and kept in the data directory when not given."`
+	SecretAccessKey string `name:"secret-access-key" env:"RIVUS_SECRET_ACCESS_KEY" placeholder:"SECRET" help:"Secret of the root access key; prefer the environment variable."`
+
+	TLSCert       string `name:"tls-cert" env:"RIVUS_TLS_CERT" placeholder:"FILE" help:"PEM certificate chain."`
+	TLSKey        string `name:"tls-key" env:"RIVUS_TLS_KEY" placeholder:"FILE" help:"PEM private key."`
+	TLSSelfSigned bool   `name:"tls-self-signed" env:"RIVUS_TLS_SELF_SIGNED" help:"Serve HTTPS and RTMPS with a self-signed certificate, on any address."`
+	Insecure      bool   `name:"insecure" env:"RIVUS_INSECURE" help:"Allow a public address without TLS."`
+
+	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
+	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" enum:"off,aws" help:"Service quotas and call rates: off or aws."`
+
+	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat string `name:"log-format" env:"RIVUS_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	ReadyJSON bool   `name:"ready-json" env:"RIVUS_READY_JSON" help:"Print one line of JSON with all addresses to stdout once everything listens."`
+}
+
+// Default returns the configuration of a server started without flags and with an empty environment.
+func Default() (Config, error) {
+	var c Config
+	if err := kong.ApplyDefaults(&c); err != nil {
+		return c, fmt.Errorf("config: %w", err)
+	}
+	return c, nil
+}
+
+// Validate reports every setting that cannot work, each with what to do about it.
+func (c *Config) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	for _, a := range []struct{ flag, addr string }{
+		{"--http-addr", c.HTTPAddr}, {"--rtmp-addr", c.RTMPAddr}, {"--rtmps-addr", c.RTMPSAddr}, {"--admin-addr", c.AdminAddr},
+	} {
+		if a.addr == "" && a.flag != "--http-addr" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(a.addr); err != nil {
+			fail("%s: %q is not host:port", a.flag, a.addr)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fail("--tls-cert and --tls-key go together")
+	}
+	if c.TLSSelfSigned && c.TLSCert != "" {
+		fail("--tls-self-signed and --tls-cert exclude each other")
+	}
+	if !c.Insecure && !c.TLS() && !Loopback(c.HTTPAddr) {
+		fail("--http-addr %s is public and has no TLS: give --tls-cert and --tls-key, --tls-self-signed, or --insecure", c.HTTPAddr)
+	}
+	if !c.Insecure && c.RTMPAddr != "" && !Loopback(c.RTMPAddr) && c.InsecureIngestAllowed() {
+		fail("--allow-insecure-ingest on the public address %s sends stream keys in the clear: give --insecure as well if you mean it", c.RTMPAddr)
+	}
+	if c.RTMPSAddr != "" && !c.TLS() && !Loopback(c.RTMPSAddr) {
+		fail("--rtmps-addr %s needs --tls-cert and --tls-key, or --tls-self-signed", c.RTMPSAddr)
+	}
+	if c.AdminAddr != "" && !Loopback(c.AdminAddr) {
+		fail("--admin-addr %s must be a loopback address: it serves profiles and metrics without authentication", c.AdminAddr)
+	}
+	if !regexp.MustCompile(`^[0-9]{12}$`).MatchString(c.AccountID) {
+		fail("--account-id: %q is not 12 digits", c.AccountID)
+	}
+	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
+		fail("--access-key-id and --secret-access-key go together")
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+			fail("--public-url: %q is not an http or https origin", c.PublicURL)
+		}
+	}
+	if _, err := c.Proxies(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// TLS reports whether --http-addr speaks TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" || c.TLSSelfSigned }
+
+// InsecureIngestAllowed tells whether plain RTMP is accepted for every channel.
+func (c *Config) InsecureIngestAllowed() bool {
+	if c.AllowInsecureIngest != nil {
+		return *c.AllowInsecureIngest
+	}
+	return Loopback(c.RTMPAddr)
+}
+
+// Proxies returns the trusted proxies as prefixes; a bare address is a prefix of its full length.
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	out := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	for _, s := range c.TrustedProxies {
+		if a, err := netip.ParseAddr(s); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxies: %q is not an address or CIDR", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// Loopback reports whether a host:port is reachable from this machine only.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,56 @@
+// Package console serves the web pages that are built from web/ and embedded into the binary.
+//
+// The pages are clients of the public API and of playback like any other; nothing in the server knows them.
+//
+// Imports: standard library only.
+package console
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"strings"
+)
+
+//go:embed all:dist
+var dist embed.FS //nolint:gochecknoglobals // embed needs a package variable; it is read-only
+
+// policy lets the pages load code and styles from this origin only. Media and playlists may come from any origin,
+// because a channel's playback URL may name another host; workers and media are made from blobs by hls.js.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+	"connect-src *; media-src * blob:; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// Handler serves "/", "/watch" and everything below "/console/".
+func Handler() (http.Handler, error) {
+	root, err := fs.Sub(dist, "dist")
+	if err != nil {
+		return nil, err
+	}
+	index, err := fs.ReadFile(root, "index.html")
+	if err != nil {
+		return nil, err
+	}
+	assets := http.StripPrefix("/console/", http.FileServerFS(root))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		switch {
+		case r.URL.Path == "/" || r.URL.Path == "/watch":
+			h.Set("Content-Security-Policy", policy)
+			h.Set("Content-Type", "text/html; charset=utf-8")
+			h.Set("Cache-Control", "no-cache")
+			_, _ = w.Write(index)
+		case strings.HasPrefix(r.URL.Path, "/console/assets/"):
+			h.Set("Cache-Control", "public, max-age=31536000, immutable") // names carry a hash of the content
+			assets.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	}), nil
+}

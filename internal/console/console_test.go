@@ -1,0 +1,49 @@
+package console
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func get(t *testing.T, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	h, err := Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+func TestPagesNameAssetsThatExist(t *testing.T) {
+	t.Parallel()
+	page := get(t, http.MethodGet, "/watch?channel=x")
+	if page.Code != 200 || !strings.Contains(page.Header().Get("Content-Security-Policy"), "script-src 'self'") {
+		t.Fatalf("/watch: %d %v", page.Code, page.Header())
+	}
+	assets := regexp.MustCompile(`(?:src|href)="(/console/[^"]+)"`).FindAllStringSubmatch(page.Body.String(), -1)
+	if len(assets) < 2 {
+		t.Fatalf("the page names %d assets, want its script and its style: %s", len(assets), page.Body)
+	}
+	for _, a := range assets {
+		if w := get(t, http.MethodGet, a[1]); w.Code != 200 || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", a[1], w.Code, w.Header())
+		}
+	}
+}
+
+func TestNothingElseIsServed(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]int{"/console/": 404, "/console/index.html": 404, "/x": 404} {
+		if w := get(t, http.MethodGet, path); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+	if w := get(t, http.MethodPost, "/watch"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", w.Code)
+	}
+}

@@ -1,0 +1,196 @@
+import Hls, { type ErrorData, type LevelDetails, type ManifestLoadedData } from 'hls.js/light';
+
+/** What the player is doing. `offline`: the channel has no stream; the player looks again every few seconds. */
+export type State = 'loading' | 'playing' | 'stalled' | 'offline' | 'ended' | 'refused' | 'unsupported';
+
+/** Stats is one reading of the player, taken once a second. */
+export interface Stats {
+  /** Milliseconds from the encoder's clock (PROGRAM-DATE-TIME) to the picture on screen. */
+  latencyMs?: number;
+  /** Milliseconds of media ahead of the playhead. */
+  bufferMs: number;
+  width: number;
+  height: number;
+  fps: number;
+  droppedFrames: number;
+  /** Bits a second of the rendition, as the playlist tells. */
+  bandwidth?: number;
+  codecs?: string;
+  streamId?: string;
+  /** Low-latency parts and whole segments loaded so far. */
+  parts: number;
+  segments: number;
+  lowLatency: boolean;
+}
+
+/** Cue is a timed metadata entry at the moment its place in the stream is shown. */
+export interface Cue {
+  owner: string;
+  text: string;
+  at: Date;
+}
+
+/** Listener receives what happens in the player. */
+export interface Listener {
+  state(state: State, detail?: string): void;
+  stats(stats: Stats): void;
+  cue(cue: Cue): void;
+}
+
+const retryMs = 2000;
+
+/**
+ * Player plays one channel into a video element and goes on by itself: it waits for a channel that is offline, picks
+ * up the next stream after one has ended, and recovers from media errors.
+ */
+export class Player {
+  private hls?: Hls;
+  private retry?: number;
+  private readonly ticker: number;
+  /** Server clock minus local clock in ms, from SERVER-TIME of the multivariant playlist. */
+  private clockOffset = 0;
+  private streamId?: string;
+  private parts = 0;
+  private segments = 0;
+  private lastFrames = { at: 0, count: 0 };
+  private shown: State | undefined;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly url: string,
+    private readonly listener: Listener,
+  ) {
+    this.ticker = window.setInterval(() => this.tick(), 1000);
+    this.video.addEventListener('playing', this.onPlaying);
+    this.video.addEventListener('waiting', this.onWaiting);
+    this.video.addEventListener('ended', this.onEnded);
+    this.open();
+  }
+
+  /** destroy releases everything; the player is of no use afterwards. */
+  destroy(): void {
+    window.clearInterval(this.ticker);
+    window.clearTimeout(this.retry);
+    this.video.removeEventListener('playing', this.onPlaying);
+    this.video.removeEventListener('waiting', this.onWaiting);
+    this.video.removeEventListener('ended', this.onEnded);
+    this.hls?.destroy();
+  }
+
+  /** goLive jumps to the newest place that can be played without a stall. */
+  goLive(): void {
+    const live = this.hls?.liveSyncPosition;
+    if (live) this.video.currentTime = live;
+    void this.video.play();
+  }
+
+  private readonly onPlaying = () => this.show('playing');
+  private readonly onWaiting = () => this.show('stalled');
+  private readonly onEnded = () => this.again('ended');
+
+  private show(state: State, detail?: string): void {
+    if (state === this.shown && !detail) return;
+    this.shown = state;
+    this.listener.state(state, detail);
+  }
+
+  private open(): void {
+    this.hls?.destroy();
+    this.parts = this.segments = 0;
+    // Chromium answers "maybe" for native HLS, so hls.js comes first wherever Media Source Extensions exist.
+    if (!Hls.isSupported()) {
+      this.openNative();
+      return;
+    }
+    this.show('loading');
+    const hls = new Hls({
+      lowLatencyMode: true,
+      // Catch up gently instead of staying where the first segment happened to start.
+      maxLiveSyncPlaybackRate: 1.25,
+      liveDurationInfinity: true,
+      backBufferLength: 30,
+      manifestLoadPolicy: {
+        default: { maxTimeToFirstByteMs: 10000, maxLoadTimeMs: 20000, timeoutRetry: null, errorRetry: null },
+      },
+    });
+    this.hls = hls;
+    hls.on(Hls.Events.MANIFEST_LOADED, (_, data) => this.onManifest(data));
+    hls.on(Hls.Events.MANIFEST_PARSED, () => void this.video.play().catch(() => this.show('stalled', 'press play')));
+    hls.on(Hls.Events.FRAG_LOADED, (_, { part }) => (part ? this.parts++ : this.segments++));
+    hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
+    this.video.textTracks.onaddtrack = (e) => e.track && this.watchTrack(e.track);
+    for (const track of this.video.textTracks) this.watchTrack(track);
+    hls.loadSource(this.url);
+    hls.attachMedia(this.video);
+  }
+
+  private openNative(): void {
+    if (!this.video.canPlayType('application/vnd.apple.mpegurl')) {
+      this.show('unsupported', 'This browser can play neither Media Source Extensions nor HLS.');
+      return;
+    }
+    this.video.src = this.url;
+    this.video.onerror = () => this.again('offline');
+    void this.video.play().catch(() => this.show('stalled', 'press play'));
+  }
+
+  private again(state: State, detail?: string): void {
+    this.show(state, detail);
+    window.clearTimeout(this.retry);
+    this.retry = window.setTimeout(() => this.open(), retryMs);
+  }
+
+  private onManifest(data: ManifestLoadedData): void {
+    const serverTime = Number(data.sessionData?.['SERVER-TIME']?.VALUE);
+    if (serverTime > 0) this.clockOffset = serverTime * 1000 - Date.now();
+    this.streamId = data.sessionData?.['BROADCAST-ID']?.VALUE;
+  }
+
+  private onError(data: ErrorData): void {
+    if (!data.fatal) return;
+    const status = data.response?.code;
+    if (status === 403) return this.show('refused', 'The channel is private.');
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.hls?.recoverMediaError();
+    this.again(status === 404 ? 'offline' : 'stalled', status === 404 ? undefined : data.details);
+  }
+
+  private watchTrack(track: TextTrack): void {
+    if (track.kind !== 'metadata') return;
+    track.mode = 'hidden';
+    track.oncuechange = () => {
+      for (const cue of track.activeCues ?? []) {
+        const value = (cue as unknown as { value?: { key: string; info?: string; data: unknown } }).value;
+        if (value?.key !== 'PRIV' || !(value.data instanceof ArrayBuffer)) continue;
+        this.listener.cue({ owner: value.info ?? '', text: new TextDecoder().decode(value.data), at: new Date() });
+      }
+    };
+  }
+
+  private tick(): void {
+    const { video, hls } = this;
+    const quality = video.getVideoPlaybackQuality();
+    const now = performance.now();
+    const elapsed = (now - this.lastFrames.at) / 1000;
+    const fps = this.lastFrames.at ? Math.max(0, (quality.totalVideoFrames - this.lastFrames.count) / elapsed) : 0;
+    this.lastFrames = { at: now, count: quality.totalVideoFrames };
+    const ranges = video.buffered;
+    const end = ranges.length ? ranges.end(ranges.length - 1) : video.currentTime;
+    const level = hls && hls.currentLevel >= 0 ? hls.levels[hls.currentLevel] : hls?.levels[0];
+    const details: LevelDetails | undefined = level?.details;
+    const date = hls?.playingDate;
+    this.listener.stats({
+      latencyMs: date && !video.paused ? Date.now() + this.clockOffset - date.getTime() : undefined,
+      bufferMs: Math.max(0, end - video.currentTime) * 1000,
+      width: video.videoWidth,
+      height: video.videoHeight,
+      fps,
+      droppedFrames: quality.droppedVideoFrames,
+      bandwidth: level?.bitrate,
+      codecs: level ? [level.videoCodec, level.audioCodec].filter(Boolean).join(', ') : undefined,
+      streamId: this.streamId,
+      parts: this.parts,
+      segments: this.segments,
+      lowLatency: Boolean(details?.partTarget),
+    });
+  }
+}
