@@ -1,40 +1,159 @@
 // Package h264 holds all knowledge of H.264 bitstreams: parameter sets, access units and their two byte formats.
 //
-// Imports: media, mediacommon's bitstream reader.
+// An access unit inside Rivus is normalized: NAL units, each behind its length in 4 bytes, none of them empty. The
+// functions for access units never read outside them, whatever the bytes are, and allocate only where they say so.
+//
+// Imports: fault, media, mediacommon's bitstream reader.
 package h264
 
-import "github.com/rivus-live/rivus/internal/media"
+import (
+	"encoding/binary"
 
-// ParseConfig reads an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) and returns its track. The track's
-// Config is the record written anew with every parameter set and a NAL length size of 4; hand the payloads that follow
-// to Normalize together with LengthSize(record).
-func ParseConfig(record []byte) (*media.Track, error) { return nil, nil }
+	bitstream "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 
-// LengthSize returns the number of bytes (1, 2 or 4) before each NAL unit of the payloads that follow the record, 0 if
-// the record is not valid.
-func LengthSize(record []byte) int { return 0 }
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/media"
+)
 
-// Normalize checks the NAL unit lengths of a payload and returns it as an access unit with 4-byte lengths and without
-// empty NAL units. It takes the payload over: when lengthSize is 4 the result shares its memory.
-func Normalize(payload []byte, lengthSize int) ([]byte, error) { return nil, nil }
+const (
+	lengthSize     = 4 // of a normalized access unit
+	startCode      = "\x00\x00\x00\x01"
+	unitDelimiter  = startCode + "\x09\xF0" // any slice type may follow
+	delimiterBytes = len(unitDelimiter)
+)
+
+// Normalize checks the NAL unit lengths of a payload and returns it as a normalized access unit; one of length 0 when
+// the payload holds nothing. A length that leaves the payload is fault.Invalid.
+//
+// It takes the payload over: with a length size of 4 the result shares its memory, with 1 and 2 it is a new slice of at
+// most 2.5 times the size.
+func Normalize(payload []byte, size int) ([]byte, error) {
+	if size != 1 && size != 2 && size != lengthSize {
+		return nil, fault.New(fault.Invalid, "NAL unit length size of %d bytes, not 1, 2 or 4", size)
+	}
+	units, bytes := 0, 0
+	for at := 0; at < len(payload); {
+		if size > len(payload)-at {
+			return nil, fault.New(fault.Invalid, "NAL unit length at byte %d of %d is cut off", at, len(payload))
+		}
+		n := unitLength(payload[at:], size)
+		at += size
+		if n > len(payload)-at {
+			return nil, fault.New(fault.Invalid, "NAL unit of %d bytes at byte %d leaves its access unit of %d bytes",
+				n, at, len(payload))
+		}
+		if n > 0 {
+			units++
+			bytes += n
+		}
+		at += n
+	}
+	if size == lengthSize && bytes+units*lengthSize == len(payload) {
+		return payload, nil
+	}
+	out := payload[:0] // an empty unit frees its length: what is written never passes what is read
+	if size != lengthSize {
+		out = make([]byte, 0, bytes+units*lengthSize)
+	}
+	for at := 0; at < len(payload); {
+		n := unitLength(payload[at:], size)
+		at += size
+		if n > 0 {
+			out = binary.BigEndian.AppendUint32(out, uint32(n))
+			out = append(out, payload[at:at+n]...)
+		}
+		at += n
+	}
+	return out, nil
+}
+
+// unitLength reads a NAL unit length of 1, 2 or 4 bytes.
+func unitLength(b []byte, size int) int {
+	switch size {
+	case 1:
+		return int(b[0])
+	case 2:
+		return int(binary.BigEndian.Uint16(b))
+	}
+	return int(binary.BigEndian.Uint32(b))
+}
+
+// cut returns the first NAL unit of a normalized access unit and what follows it. It returns nothing when the access
+// unit is at its end, or is damaged.
+func cut(au []byte) (nal, rest []byte) {
+	if len(au) < lengthSize {
+		return nil, nil
+	}
+	n := uint64(binary.BigEndian.Uint32(au))
+	if n == 0 || n > uint64(len(au)-lengthSize) {
+		return nil, nil
+	}
+	return au[lengthSize : lengthSize+n], au[lengthSize+n:]
+}
+
+// nalType returns the type of a NAL unit that is not empty.
+func nalType(nal []byte) bitstream.NALUType { return bitstream.NALUType(nal[0] & 0x1F) }
 
 // IsKey reports whether a normalized access unit holds an IDR picture. Encoders' own keyframe flags also mark pictures
-// that are not.
-func IsKey(au []byte) bool { return false }
-
-// Refresh returns the track that holds from this normalized access unit on: t itself, or a new one when the access
-// unit carries a parameter set that differs from t's. Call it on every access unit; it allocates only on a change.
-func Refresh(t *media.Track, au []byte) (*media.Track, error) { return t, nil }
+// at which a player cannot start.
+func IsKey(au []byte) bool {
+	for nal, rest := cut(au); nal != nil; nal, rest = cut(rest) {
+		if nalType(nal) == bitstream.NALUTypeIDR {
+			return true
+		}
+	}
+	return false
+}
 
 // AnnexBSize returns the number of bytes AppendAnnexB writes.
-func AnnexBSize(t *media.Track, au []byte, key bool) int { return 0 }
+func AnnexBSize(t *media.Track, au []byte, key bool) int {
+	nal, rest := cut(au)
+	size := 0
+	if nal == nil || nalType(nal) != bitstream.NALUTypeAccessUnitDelimiter {
+		size = delimiterBytes
+	}
+	if key && !carriesSets(au) {
+		for set := range configSets(t.Config) {
+			size += len(startCode) + len(set)
+		}
+	}
+	for ; nal != nil; nal, rest = cut(rest) {
+		size += len(startCode) + len(nal)
+	}
+	return size
+}
 
-// AppendAnnexB appends a normalized access unit in the byte stream format (H.264, Annex B): an access unit delimiter,
-// the track's parameter sets when key is set and the access unit lacks its own, then the NAL units.
-func AppendAnnexB(dst []byte, t *media.Track, au []byte, key bool) []byte { return dst }
+// AppendAnnexB appends a normalized access unit in the byte stream format (H.264, Annex B): an access unit delimiter if
+// it lacks one, the track's parameter sets when key is set and it lacks its own, then its NAL units.
+func AppendAnnexB(dst []byte, t *media.Track, au []byte, key bool) []byte {
+	nal, rest := cut(au)
+	if nal != nil && nalType(nal) == bitstream.NALUTypeAccessUnitDelimiter {
+		dst = append(append(dst, startCode...), nal...)
+		nal, rest = cut(rest)
+	} else {
+		dst = append(dst, unitDelimiter...)
+	}
+	if key && !carriesSets(au) {
+		for set := range configSets(t.Config) {
+			dst = append(append(dst, startCode...), set...)
+		}
+	}
+	for ; nal != nil; nal, rest = cut(rest) {
+		dst = append(append(dst, startCode...), nal...)
+	}
+	return dst
+}
 
-// Profile returns the name of the track's profile, for instance "Baseline" or "High".
-func Profile(t *media.Track) string { return "" }
-
-// Level returns the track's level, for instance "4.2" or "1b".
-func Level(t *media.Track) string { return "" }
+// carriesSets reports whether an access unit brings parameter sets of both kinds.
+func carriesSets(au []byte) bool {
+	var sps, pps bool
+	for nal, rest := cut(au); nal != nil; nal, rest = cut(rest) {
+		switch nalType(nal) { //nolint:exhaustive // other types do not matter here
+		case bitstream.NALUTypeSPS:
+			sps = true
+		case bitstream.NALUTypePPS:
+			pps = true
+		}
+	}
+	return sps && pps
+}
