@@ -26,3 +26,20 @@ const (
 
 // DefaultSize is the chunk size of a connection until its sender changes it.
 const DefaultSize = 128
+
+// Message is one message of a connection.
+type Message struct {
+	Type      uint8
+	StreamID  uint32 // message stream: 0 for the connection, else as createStream answered
+	Timestamp uint32 // milliseconds, absolute, modulo 2^32
+	Payload   []byte
+}
+
+// Error says that the peer broke the protocol or a limit; its text may be shown to it.
+type Error struct{ Text string }
+
+// Error returns the text.
+func (e *Error) Error() string { return e.Text }
+
+// extendedMark in the 24-bit timestamp field says that a 32-bit field follows (section 5.3.1.3).
+const extendedMark = 0xFFFFFF
