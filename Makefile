@@ -1,0 +1,60 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine with Go: "make run" and "make test".
+
+GO     ?= go
+SHELL  := /bin/bash
+TAGS   ?=
+LINT_VERSION := v2.12.2
+LINT   := bin/golangci-lint-$(LINT_VERSION)
+ENV    := . scripts/env;
+FUZZTIME ?= 30s
+
+# Dependencies change on purpose only.
+export GOFLAGS += -mod=readonly
+
+.PHONY: help run build test lint generate check web bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## start a server with a demo channel that is already live
+	@scripts/setup run
+	@$(GO) build -o bin/rivus ./cmd/rivus
+	@exec bin/rivus demo
+
+build: ## build bin/rivus
+	$(GO) build -trimpath -ldflags="-s -w" -o bin/rivus ./cmd/rivus
+
+test: ## install what the tests need, and run every test
+	@scripts/setup test
+	$(ENV) RIVUS_TEST=all $(GO) test -race -timeout 25m ./...
+
+lint: $(LINT) ## run the linters
+	$(LINT) run ./...
+
+$(LINT):
+	@mkdir -p bin
+	GOBIN=$(CURDIR)/bin GOFLAGS=-mod=mod $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv bin/golangci-lint $(LINT)
+
+generate: ## regenerate the wire types and the web pages
+	$(GO) run ./cmd/apigen
+	@$(MAKE) --no-print-directory web
+
+web: ## build web/ into internal/console/dist
+	@scripts/setup web
+	$(ENV) cd web && npm run --silent build
+
+check: ## prove that committed generated files are current
+	$(GO) run ./cmd/apigen -check
+	@scripts/setup web
+	$(ENV) scripts/check-web
+
+bench: ## run the benchmarks and print them beside the budgets
+	@scripts/setup run
+	$(GO) run ./test/bench
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+clean: ## remove what make made
+	rm -rf bin .tools web/node_modules test/e2e/js/node_modules

@@ -1,0 +1,138 @@
+// Package rivus_test holds the rules of the house: which package may import which, and that each one says what it is.
+package rivus_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rivus-live/rivus"
+
+// layers lists every package below internal/ by layer. A package may import its own layer and those below it:
+// words <- state <- {control | media} <- app. Control and media never import each other.
+var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
+	"words": {
+		"arn", "fault", "quota", "resource", "sigv4", "apigen",
+		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mp4", "media/mpegts", "media/timeline",
+	},
+	"state":   {"natsd", "store", "cluster", "event"},
+	"control": {"awsapi", "ivs", "ivsrealtime", "ivschat"},
+	"media":   {"rtmp", "rtmp/rtmptest", "hls", "broadcast", "origin"},
+	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck"},
+}
+
+var below = map[string][]string{ //nolint:gochecknoglobals // a constant table
+	"words":   {"words"},
+	"state":   {"words", "state"},
+	"control": {"words", "state", "control"},
+	"media":   {"words", "state", "media"},
+	"app":     {"words", "state", "control", "media", "app"},
+}
+
+// only says who may import what, each with its reason. A key is an import path or the beginning of one.
+var only = []struct { //nolint:gochecknoglobals // a constant table
+	prefix string
+	users  []string
+	reason string
+}{
+	{"github.com/nats-io/", []string{"natsd", "store", "cluster", "event"}, "state is the only layer that touches NATS"},
+	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac"}, "codec knowledge sits in one place"},
+	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
+	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},
+	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
+	{module + "/internal/config", []string{"app", "apptest"}, "every other part receives its own options"},
+	{module + "/internal/awsapi", []string{"awsapi", "ivs", "ivsrealtime", "ivschat", "app"}, "wire errors and routes are known to the API front alone"},
+	{module + "/internal/rtmp", []string{"rtmp", "rtmp/rtmptest", "broadcast", "app", "apptest"}, "packaging does not know where frames come from"},
+	{module + "/internal/broadcast", []string{"broadcast", "app"}, "delivery does not know who packages"},
+	{module + "/internal/app", []string{"app", "apptest", "demo"}, "wiring is the top"},
+	{"os/exec", []string{"apptest", "demo", "hlscheck"}, "the server starts no process of its own yet"},
+	{"unsafe", nil, "no package needs it"},
+}
+
+type listed struct {
+	ImportPath, Doc string
+	Imports         []string
+	GoFiles         []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports,GoFiles", "./...")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(out); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 { // test-only packages obey no layer
+			all = append(all, p)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func layerOf(name string) string {
+	for layer, names := range layers {
+		if slices.Contains(names, name) {
+			return layer
+		}
+	}
+	return ""
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		name, internal := strings.CutPrefix(p.ImportPath, module+"/internal/")
+		if !internal {
+			continue
+		}
+		layer := layerOf(name)
+		if layer == "" {
+			t.Errorf("%s is in no layer: add it to the table", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if dep, ok := strings.CutPrefix(imp, module+"/internal/"); ok && !slices.Contains(below[layer], layerOf(dep)) {
+				t.Errorf("%s (%s) imports %s (%s)", name, layer, dep, layerOf(dep))
+			}
+			for _, rule := range only {
+				under := imp == rule.prefix || strings.HasPrefix(imp, strings.TrimSuffix(rule.prefix, "/")+"/")
+				if under && !slices.Contains(rule.users, name) {
+					t.Errorf("%s imports %s, but %s", name, imp, rule.reason)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		want := "Package " + path.Base(p.ImportPath) + " "
+		if strings.Contains(p.ImportPath, "/cmd/") || strings.Contains(p.ImportPath, "/test/") {
+			want = "Command " + path.Base(p.ImportPath) + " "
+		}
+		if !strings.HasPrefix(p.Doc, want) {
+			t.Errorf("%s: its doc comment starts with %q, want %q", p.ImportPath, p.Doc, want)
+		}
+	}
+}
