@@ -64,20 +64,20 @@ func parseSets(record []byte) (*parameterSets, error) {
 	var p parameterSets
 	var err error
 	rest := record[6:]
-	if p.sps, rest, err = takeSets(rest, int(record[5]&maxSPS), bitstream.NALUTypeSPS); err != nil {
+	if p.sps, rest, err = takeSets(rest, int(record[5]&maxSPS), nalSPS); err != nil {
 		return nil, fmt.Errorf("sequence parameter set %w", err)
 	}
 	if len(rest) < 1 {
 		return nil, fmt.Errorf("picture parameter sets: %w", errShort)
 	}
-	if p.pps, rest, err = takeSets(rest[1:], int(rest[0]), bitstream.NALUTypePPS); err != nil {
+	if p.pps, rest, err = takeSets(rest[1:], int(rest[0]), nalPPS); err != nil {
 		return nil, fmt.Errorf("picture parameter set %w", err)
 	}
 	if len(p.sps) == 0 || len(p.pps) == 0 {
 		return nil, errors.New("a sequence and a picture parameter set are needed")
 	}
 	if longRecord(p.sps[0]) && len(rest) >= 4 {
-		if ext, _, err := takeSets(rest[4:], int(rest[3]), bitstream.NALUTypeSPSExtension); err == nil {
+		if ext, _, err := takeSets(rest[4:], int(rest[3]), nalSPSExtension); err == nil {
 			p.ext = ext
 		}
 	}
@@ -85,7 +85,7 @@ func parseSets(record []byte) (*parameterSets, error) {
 }
 
 // takeSets cuts n NAL units of one type, each behind a 16-bit length, from the front of b.
-func takeSets(b []byte, n int, want bitstream.NALUType) (sets [][]byte, rest []byte, err error) {
+func takeSets(b []byte, n int, want byte) (sets [][]byte, rest []byte, err error) {
 	for i := range n {
 		if len(b) < 2 {
 			return nil, nil, fmt.Errorf("%d: %w", i, errShort)

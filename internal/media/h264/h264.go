@@ -9,10 +9,17 @@ package h264
 import (
 	"encoding/binary"
 
-	bitstream "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
-
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/media"
+)
+
+// The types of NAL units (H.264, table 7-1) that this package tells apart.
+const (
+	nalIDR          = 5
+	nalSPS          = 7
+	nalPPS          = 8
+	nalDelimiter    = 9
+	nalSPSExtension = 13
 )
 
 const (
@@ -92,13 +99,13 @@ func cut(au []byte) (nal, rest []byte) {
 }
 
 // nalType returns the type of a NAL unit that is not empty.
-func nalType(nal []byte) bitstream.NALUType { return bitstream.NALUType(nal[0] & 0x1F) }
+func nalType(nal []byte) byte { return nal[0] & 0x1F }
 
 // IsKey reports whether a normalized access unit holds an IDR picture. Encoders' own keyframe flags also mark pictures
 // at which a player cannot start.
 func IsKey(au []byte) bool {
 	for nal, rest := cut(au); nal != nil; nal, rest = cut(rest) {
-		if nalType(nal) == bitstream.NALUTypeIDR {
+		if nalType(nal) == nalIDR {
 			return true
 		}
 	}
@@ -109,7 +116,7 @@ func IsKey(au []byte) bool {
 func AnnexBSize(t *media.Track, au []byte, key bool) int {
 	nal, rest := cut(au)
 	size := 0
-	if nal == nil || nalType(nal) != bitstream.NALUTypeAccessUnitDelimiter {
+	if nal == nil || nalType(nal) != nalDelimiter {
 		size = delimiterBytes
 	}
 	if key && !carriesSets(au) {
@@ -127,7 +134,7 @@ func AnnexBSize(t *media.Track, au []byte, key bool) int {
 // it lacks one, the track's parameter sets when key is set and it lacks its own, then its NAL units.
 func AppendAnnexB(dst []byte, t *media.Track, au []byte, key bool) []byte {
 	nal, rest := cut(au)
-	if nal != nil && nalType(nal) == bitstream.NALUTypeAccessUnitDelimiter {
+	if nal != nil && nalType(nal) == nalDelimiter {
 		dst = append(append(dst, startCode...), nal...)
 		nal, rest = cut(rest)
 	} else {
@@ -148,10 +155,10 @@ func AppendAnnexB(dst []byte, t *media.Track, au []byte, key bool) []byte {
 func carriesSets(au []byte) bool {
 	var sps, pps bool
 	for nal, rest := cut(au); nal != nil; nal, rest = cut(rest) {
-		switch nalType(nal) { //nolint:exhaustive // other types do not matter here
-		case bitstream.NALUTypeSPS:
+		switch nalType(nal) {
+		case nalSPS:
 			sps = true
-		case bitstream.NALUTypePPS:
+		case nalPPS:
 			pps = true
 		}
 	}

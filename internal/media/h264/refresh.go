@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/bits"
-	bitstream "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/media"
@@ -46,8 +45,8 @@ func Refresh(t *media.Track, au []byte) (*media.Track, error) {
 
 // isSet reports whether a NAL unit belongs in a configuration.
 func isSet(nal []byte) bool {
-	switch nalType(nal) { //nolint:exhaustive // other types do not matter here
-	case bitstream.NALUTypeSPS, bitstream.NALUTypePPS, bitstream.NALUTypeSPSExtension:
+	switch nalType(nal) {
+	case nalSPS, nalPPS, nalSPSExtension:
 		return true
 	}
 	return false
@@ -75,10 +74,10 @@ func ownSets(record []byte) *parameterSets {
 
 // list returns where sets of the NAL unit's type are kept.
 func (p *parameterSets) list(nal []byte) *[][]byte {
-	switch nalType(nal) { //nolint:exhaustive // only sets come here
-	case bitstream.NALUTypeSPS:
+	switch nalType(nal) {
+	case nalSPS:
 		return &p.sps
-	case bitstream.NALUTypePPS:
+	case nalPPS:
 		return &p.pps
 	}
 	return &p.ext
@@ -108,7 +107,7 @@ func (p *parameterSets) replace(nal []byte) error {
 // setID reads the id of a parameter set. It stands so near the front that no emulation prevention byte comes before it.
 func setID(nal []byte) (uint32, error) {
 	at := 8
-	if nalType(nal) == bitstream.NALUTypeSPS {
+	if nalType(nal) == nalSPS {
 		at = 32 // behind profile, constraints and level
 	}
 	id, err := bits.ReadGolombUnsigned(nal, &at)
