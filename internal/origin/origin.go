@@ -1,0 +1,191 @@
+// Package origin delivers channels to viewers over HTTP: multivariant and media playlists, segments, parts.
+//
+// It is one http.Handler below Prefix. It makes no media: it looks a channel's presentation up in a Source, waits on its
+// snapshots where RFC 8216bis lets a viewer wait (6.2.5.2 and 6.2.6), and writes bytes that all viewers share. It starts
+// no goroutine; a wait lasts as long as its request and ends when the viewer hangs up. Whatever a stranger can grow is
+// bounded: the length of a URL, the number of waiting requests, the number of viewers remembered, the time a viewer may
+// take to read an answer.
+//
+// Multivariant playlists are made per viewer and never cached. Everything else has the same bytes for everyone: media
+// playlists hold relative URIs without a query, so caches can share all media of a channel.
+//
+// Channels with authorized set answer 403: a playback token cannot be valid as long as no playback key pair can be
+// imported, so there is nothing to verify yet.
+//
+// Imports: arn, fault, hls, resource, store.
+package origin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// Prefix is where the handler's URLs begin (spec ivs.md 1.4).
+const Prefix = "/api/video/v1/"
+
+// Defaults of Options.
+const (
+	DefaultMaxWaits   = 1 << 17
+	DefaultMaxViewers = 1 << 20
+)
+
+// Source finds the broadcast of a channel: one that is live, or ended so recently that viewers may still read it.
+type Source interface {
+	Presentation(scope arn.Scope, channelID string) (*hls.Presentation, bool)
+}
+
+// Channels reads channel records; *store.Table[resource.Channel] is one. It is asked about channels without a
+// presentation only, so a store that does not answer stops no viewer.
+type Channels interface {
+	Get(ctx context.Context, key store.Key) (store.Record[resource.Channel], error)
+}
+
+// Options configures a Handler. Presentations, Channels and ViewerKey are required.
+type Options struct {
+	Presentations Source
+	Channels      Channels
+	// ViewerKey proves that a viewer id was minted here. All nodes that serve one channel must have the same.
+	ViewerKey []byte
+	// Node names this server in the session data that players show.
+	Node string
+	// MaxWaits bounds the requests that wait at one moment; more are answered 503. Zero means DefaultMaxWaits.
+	MaxWaits int
+	// MaxViewers bounds the playback sessions that are remembered; more are served and not counted. Zero means
+	// DefaultMaxViewers.
+	MaxViewers int
+	// Clock is the time of day; nil means time.Now.
+	Clock func() time.Time
+	// Logger gets one line for each answer that is the server's fault; nil discards.
+	Logger *slog.Logger
+}
+
+// Handler serves playback URLs. It is safe for any number of requests at once.
+type Handler struct {
+	presentations Source
+	channels      Channels
+	mint          mint
+	audiences     *audiences
+	node          string
+	maxWaits      int64
+	cache         *cacheRules
+	noWait        context.Context // cancelled: asks for what is there now
+	clock         func() time.Time
+	log           *slog.Logger
+	stats         counters
+}
+
+// New returns a Handler.
+func New(o Options) *Handler {
+	if o.MaxWaits == 0 {
+		o.MaxWaits = DefaultMaxWaits
+	}
+	if o.MaxViewers == 0 {
+		o.MaxViewers = DefaultMaxViewers
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	noWait, cancel := context.WithCancel(context.Background())
+	cancel()
+	return &Handler{
+		presentations: o.Presentations,
+		channels:      o.Channels,
+		mint:          mint{o.ViewerKey},
+		audiences:     newAudiences(int64(o.MaxViewers), o.Clock),
+		node:          o.Node,
+		maxWaits:      int64(o.MaxWaits),
+		cache:         newCacheRules(),
+		noWait:        noWait,
+		clock:         o.Clock,
+		log:           o.Logger,
+	}
+}
+
+// Viewers returns how many playback sessions watch a stream now: the viewer ids minted here whose media playlist was
+// asked for lately. A new one counts at once; one that has gone is forgotten within a minute.
+func (h *Handler) Viewers(streamID string) int64 { return h.audiences.count(streamID) }
+
+// ServeHTTP answers a playback request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out := &reply{w: w, r: r, h: h}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		h.serve(out)
+	case http.MethodOptions:
+		out.preflight()
+	default:
+		out.header(headerAllow, valueAllow)
+		out.fail(http.StatusMethodNotAllowed, "method_not_allowed", "playback URLs are read with GET")
+	}
+}
+
+// serve routes a GET or HEAD request.
+func (h *Handler) serve(out *reply) {
+	if len(out.r.URL.RawQuery) > maxQuery {
+		out.fail(http.StatusRequestURITooLong, "uri_too_long", "the query is too long")
+		return
+	}
+	t, ok := parsePath(out.r.URL)
+	if !ok {
+		out.fail(http.StatusNotFound, codeNotFound, "there is nothing at this path")
+		return
+	}
+	out.kind = t.kind()
+	p, found := h.presentations.Presentation(t.scope, t.channelID)
+	switch {
+	case !found:
+		h.offline(out, t)
+	case p.Channel.Authorized:
+		out.forbidden()
+	case t.file == "":
+		h.multivariant(out, t, p)
+	case t.streamID != p.StreamID:
+		out.fail(http.StatusNotFound, codeNotFound, "this stream is over")
+	default:
+		h.rendition(out, t, p)
+	}
+}
+
+// offline answers for a channel without a presentation: a private channel asks for a token before it tells whether it
+// is live, as it would if it were.
+func (h *Handler) offline(out *reply, t target) {
+	record, err := h.channels.Get(out.r.Context(), store.Key{Scope: t.scope, ID: t.channelID})
+	switch {
+	case err == nil && record.Value.Authorized:
+		out.forbidden()
+	case err == nil:
+		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
+	case fault.Is(err, fault.NotFound):
+		out.fail(http.StatusNotFound, codeNotFound, "the channel does not exist")
+	default:
+		h.log.Warn("playback: reading a channel failed", "channel_id", t.channelID, "error", err)
+		out.fail(http.StatusServiceUnavailable, "unavailable", "the channel cannot be looked up now")
+	}
+}
+
+// rendition answers for what lies below a stream: the media playlist or a file that it names.
+func (h *Handler) rendition(out *reply, t target, p *hls.Presentation) {
+	for _, q := range p.Renditions {
+		if q.Name != t.rendition {
+			continue
+		}
+		if t.file == playlistFile {
+			h.playlist(out, t, q)
+		} else {
+			h.media(out, t, q)
+		}
+		return
+	}
+	out.fail(http.StatusNotFound, codeNotFound, "the stream has no such rendition")
+}

@@ -1,0 +1,191 @@
+package origin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/hls"
+)
+
+// multivariant answers with the multivariant playlist, made for this viewer alone. Until every rendition can be played
+// the channel counts as offline: an empty playlist leaves players stuck (spec ivs.md 9.1).
+//
+// The parameters that players of the service send (player_version, pbac, pbar, pblm, allow_audio_only, token on a public
+// channel) change nothing.
+func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
+	if !ready(p) {
+		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
+		return
+	}
+	viewer := h.mint.new(p.StreamID)
+	now := h.clock()
+	body := p.Multivariant(func(rendition string) string {
+		return t.name + "/" + p.StreamID + "/" + rendition + "/" + playlistFile + "?v=" + viewer
+	}, hls.SessionData{
+		Node:           h.node,
+		ServerTime:     now,
+		StreamTime:     now.Sub(p.StartedAt),
+		BroadcastID:    p.StreamID,
+		VideoSessionID: viewer,
+	})
+	out.start(http.StatusOK, valuePlaylist, valueNoStore, int64(len(body)))
+	_ = out.body(body) // the viewer is gone
+}
+
+func ready(p *hls.Presentation) bool {
+	for _, q := range p.Renditions {
+		if !q.Snapshot().Ready() {
+			return false
+		}
+	}
+	return len(p.Renditions) > 0
+}
+
+// playlist answers with a media playlist, after waiting for the segment or part that the request names (6.2.5.2).
+func (h *Handler) playlist(out *reply, t target, q *hls.Rendition) {
+	query, _ := url.ParseQuery(out.r.URL.RawQuery) // a pair that cannot be read is as good as none
+	directives, err := hls.ParseReload(query)
+	if err != nil {
+		out.fail(http.StatusBadRequest, codeInvalid, fault.Message(err))
+		return
+	}
+	snapshot := q.Snapshot()
+	if !snapshot.Ready() {
+		out.fail(http.StatusNotFound, codeNotFound, "the stream has nothing to show yet")
+		return
+	}
+	target := snapshot.TargetDuration()
+	h.count(t.streamID, query.Get("v"), target)
+	blocking := directives.MSN >= 0
+	if blocking {
+		snapshot, err = waitFor(h, out, target, func(ctx context.Context) (*hls.Snapshot, error) {
+			return q.Await(ctx, directives.MSN, directives.Part)
+		})
+		if err != nil {
+			return
+		}
+	}
+	h.writePlaylist(out, snapshot.Playlist(directives.Skip), h.cache.playlist(target, blocking || snapshot.Ended()), blocking)
+}
+
+// writePlaylist sends one of the renderings that all viewers share.
+func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache []string, blocking bool) {
+	out.header(headerVary, valueEncoding)
+	if !blocking { // the answer to a blocking reload is new by its nature
+		tag := "W/" + body.ETag()
+		out.header(headerETag, []string{tag})
+		if matches(out.r.Header.Get("If-None-Match"), tag) {
+			out.header(headerCacheControl, cache)
+			out.header(headerAllowOrigin, valueAny)
+			h.stats.answered(out.kind, http.StatusNotModified)
+			out.w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	data := body.Plain()
+	if acceptsGzip(out.r.Header["Accept-Encoding"]) {
+		data = body.Gzip()
+		out.header(headerContentCoding, valueGzip)
+	}
+	out.start(http.StatusOK, valuePlaylist, cache, int64(len(data)))
+	_ = out.body(data) // the viewer is gone
+}
+
+// count notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing.
+func (h *Handler) count(streamID, viewer string, target time.Duration) {
+	id, proof, ok := split(viewer)
+	if !ok || h.audiences.seen(streamID, id) {
+		return
+	}
+	if h.mint.valid(streamID, id, proof) {
+		h.audiences.add(streamID, id, target)
+	}
+}
+
+// errAnswered says that waitFor has already written the answer.
+var errAnswered = errors.New("answered")
+
+// waitFor returns what get finds. When that is not there yet it waits, for three target durations at most (6.2.5.2) and
+// no longer than the viewer does. When there is nothing to return it has written the answer.
+func waitFor[T any](h *Handler, out *reply, target time.Duration, get func(context.Context) (T, error)) (T, error) {
+	found, err := get(h.noWait)
+	if errors.Is(err, context.Canceled) {
+		found, err = waitLong(h, out, target, get)
+	}
+	switch {
+	case err == nil:
+		return found, nil
+	case errors.Is(err, errAnswered):
+	case fault.Is(err, fault.Invalid):
+		out.fail(http.StatusBadRequest, codeInvalid, fault.Message(err))
+	case fault.Is(err, fault.NotFound):
+		out.fail(http.StatusNotFound, codeNotFound, "it is not there any more, or never was")
+	case errors.Is(err, context.DeadlineExceeded):
+		out.fail(http.StatusServiceUnavailable, codeBusy, "nothing new has come for three target durations")
+	case out.r.Context().Err() != nil:
+		out.gone()
+	default:
+		h.log.Error("playback: reading a stream failed", "error", err)
+		out.fail(http.StatusInternalServerError, "internal", "the stream cannot be read")
+	}
+	return found, errAnswered
+}
+
+func waitLong[T any](h *Handler, out *reply, target time.Duration, get func(context.Context) (T, error)) (T, error) {
+	defer h.stats.waits.Add(-1)
+	if h.stats.waits.Add(1) > h.maxWaits {
+		out.fail(http.StatusServiceUnavailable, codeBusy, "too many viewers wait")
+		var none T
+		return none, errAnswered
+	}
+	ctx, cancel := context.WithTimeout(out.r.Context(), 3*target)
+	defer cancel()
+	return get(ctx)
+}
+
+// matches reports whether an If-None-Match list names the tag. All our tags are weak, so the strength of the other side
+// does not matter.
+func matches(list, tag string) bool {
+	for candidate := range strings.SplitSeq(list, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || candidate != "" && strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110 12.5.3): gzip is welcome when it is named, or "*" is, with a weight that is
+// not zero.
+func acceptsGzip(values []string) bool {
+	welcome := false
+	for _, value := range values {
+		for coding := range strings.SplitSeq(value, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			name = strings.TrimSpace(name)
+			switch {
+			case strings.EqualFold(name, "gzip"):
+				return !isZero(weight)
+			case name == "*":
+				welcome = !isZero(weight)
+			}
+		}
+	}
+	return welcome
+}
+
+// isZero reports whether a weight is "q=0", however many zeros it is written with.
+func isZero(weight string) bool {
+	q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(weight)), "q=")
+	if !ok {
+		return false
+	}
+	f, err := strconv.ParseFloat(q, 64)
+	return err == nil && f <= 0
+}
