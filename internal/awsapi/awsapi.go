@@ -1,0 +1,185 @@
+// Package awsapi is the front of the three APIs: one pipeline from an HTTP request to a service's handler and back.
+//
+// Route, verify the signature, throttle, decode and validate, authorize, handle, encode: each step is one function of
+// exchange, in that order. A service brings rows (Op), one for each operation it has built; the routes of all 97
+// operations are generated, and those without a row answer 501 with their name. Handlers return fault kinds; the table
+// in errors.go alone knows the error names and statuses of the wire. A cause goes to the log with the request id,
+// never to the client, and a panic in a handler is a 500.
+//
+// An API is safe for concurrent use. It starts no goroutine.
+//
+// Imports: arn, awsapi/restjson, fault, sigv4.
+package awsapi
+
+//go:generate go run github.com/rivus-live/rivus/cmd/apigen
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
+	"github.com/rivus-live/rivus/internal/sigv4"
+)
+
+// Caller is who asks, and how.
+type Caller struct {
+	arn.Scope          // region from the signature, account from the access key
+	AccessKeyID string // proved
+	RequestID   string // a UUID, also in the answer's x-amzn-RequestId
+	BaseURL     string // scheme and host for every URL in the answer, without a slash at the end
+	Action      string // for instance "ivs:GetChannel", as policies name it
+}
+
+// Target is a resource that a request touches.
+type Target struct {
+	Type        string            // for instance "channel"
+	ARN         arn.ARN           // zero when the resource is yet to be made, or when a list is asked for
+	RequestTags map[string]string // the tags that the request wants to give it
+}
+
+// Time is the type of timestamps in outputs.
+type Time = restjson.Timestamp
+
+// Empty is the output of operations that answer without members.
+type Empty struct{}
+
+// AppendJSON appends an empty object.
+func (*Empty) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// Operation is a row: an operation of a model and the handler that answers it. Op makes one.
+type Operation struct {
+	id     restjson.Operation
+	name   string
+	decode func(body []byte, resource string, query url.Values) (any, error)
+	target func(in any) []Target
+	handle func(ctx context.Context, c Caller, in any) (output, error)
+}
+
+// output is what a handler returned.
+type output interface{ AppendJSON(b []byte) []byte }
+
+// Input is a generated request shape.
+type Input[T any] interface {
+	*T
+	Operation() restjson.Operation
+	ReadJSON(r *restjson.Reader)
+	Check(c *restjson.Checks)
+}
+
+// params is an input with members in the path or the query.
+type params interface {
+	ReadParams(path string, query url.Values)
+}
+
+// Op makes the row of an operation: its name, its handler and the targets of an input. The handler gets an input that
+// holds every constraint of the model; targets runs after the same checks. A nil output is an empty one.
+func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
+	name string, h func(ctx context.Context, c Caller, in *In) (*Out, error), targets func(*In) []Target,
+) Operation {
+	return Operation{
+		id:   I(nil).Operation(),
+		name: name,
+		decode: func(body []byte, resource string, query url.Values) (any, error) {
+			in := new(In)
+			if p, ok := any(in).(params); ok {
+				p.ReadParams(resource, query)
+			}
+			return in, restjson.Decode(body, I(in))
+		},
+		target: func(in any) []Target { return targets(in.(*In)) },
+		handle: func(ctx context.Context, c Caller, in any) (output, error) {
+			out, err := h(ctx, c, in.(*In))
+			if err != nil || out == nil {
+				return (*Empty)(nil), err
+			}
+			return O(out), nil
+		},
+	}
+}
+
+// Service is a set of rows.
+type Service interface{ Operations() []Operation }
+
+// Limiter decides in the throttle step whether a caller may call an operation now.
+type Limiter interface {
+	Allow(sc arn.Scope, operation string) bool
+}
+
+// Credentials knows the access keys.
+type Credentials interface {
+	Lookup(accessKeyID string) (secret, account string, ok bool)
+}
+
+// Options of an API. Credentials is required.
+type Options struct {
+	Services       []Service
+	Credentials    Credentials
+	Limiter        Limiter          // nil: no limit
+	Clock          func() time.Time // nil: the system's
+	PublicURL      string           // base of URLs in answers; "": scheme and signed host of the request
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto is believed
+	Logger         *slog.Logger     // nil: discard
+	// Observe is told of every answered request: the operation's name, or "Unknown", its status and how long it took.
+	Observe func(operation string, status int, d time.Duration)
+}
+
+// API answers the requests of the three services. It is an http.Handler.
+type API struct {
+	opts     Options
+	verifier *sigv4.Verifier
+	headers  http.Header
+	spaces   sync.Pool // of *space
+	zippers  sync.Pool // of *gzip.Writer; each has tables of several hundred kilobytes
+	router
+}
+
+// New builds the API. A row that no model knows, or two rows for one operation, are an error.
+func New(opts Options) (*API, error) {
+	if opts.Credentials == nil {
+		return nil, errors.New("awsapi: no credentials")
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Observe == nil {
+		opts.Observe = func(string, int, time.Duration) {}
+	}
+	a := &API{
+		opts: opts, headers: commonHeaders(), router: newRouter(),
+		spaces: sync.Pool{New: func() any { return new(space) }},
+		zippers: sync.Pool{New: func() any {
+			z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an unknown level only
+			return z
+		}},
+	}
+	a.verifier = sigv4.NewVerifier(func(id string) (string, bool) {
+		secret, _, ok := opts.Credentials.Lookup(id)
+		return secret, ok
+	})
+	for _, s := range opts.Services {
+		for _, op := range s.Operations() {
+			if err := a.add(op); err != nil {
+				return nil, fmt.Errorf("awsapi: %w", err)
+			}
+		}
+	}
+	return a, nil
+}
+
+// Handles reports whether a request is meant for the APIs: it has the path of an operation or of a tag route, or it
+// carries an AWS signature and so wants an answer that an SDK can read.
+func (a *API) Handles(r *http.Request) bool {
+	return a.known(r) || signed(r)
+}

@@ -1,0 +1,286 @@
+package awsapi
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/sigv4"
+)
+
+// maxBody is the greatest size of a request body.
+const maxBody = 1 << 20
+
+// exchange is one request on its way through the pipeline.
+type exchange struct {
+	*API
+	request  *http.Request
+	start    time.Time
+	space    *space
+	endpoint *endpoint
+	resource string // of a tag route
+	body     []byte // in space
+	caller   Caller
+	input    any
+	output   output
+}
+
+// ServeHTTP takes a request through the pipeline.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{API: a, request: r, start: a.opts.Clock()}
+	x.caller.RequestID = newRequestID()
+	x.space = a.spaces.Get().(*space)
+	defer a.recycle(x.space)
+	status := 0
+	if err := x.run(); err != nil {
+		status = x.refuse(w, err)
+	} else {
+		status = x.answer(w)
+	}
+	name := "Unknown"
+	if x.endpoint != nil {
+		name = x.endpoint.name
+	}
+	a.opts.Observe(name, status, a.opts.Clock().Sub(x.start))
+}
+
+// run is the pipeline up to the answer.
+func (x *exchange) run() error {
+	for _, step := range [...]func(*exchange) error{
+		(*exchange).route, (*exchange).verify, (*exchange).built, (*exchange).throttle,
+		(*exchange).decode, (*exchange).authorize, (*exchange).handle,
+	} {
+		if err := step(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// route finds the operation. A stranger who asks for nothing we know is told to sign, as the service family does.
+func (x *exchange) route() error {
+	e, resource, ok := x.find(x.request)
+	if ok {
+		x.endpoint, x.resource = e, resource
+		return nil
+	}
+	if !signed(x.request) {
+		return &sigv4.Error{Reason: sigv4.Missing, Message: "Missing Authentication Token"}
+	}
+	return &frontError{unknownOperation, "There is no operation with this method and path"}
+}
+
+// verify proves the signature and makes the caller. What needs no body is checked before the body is read.
+func (x *exchange) verify() error {
+	pending, err := x.verifier.Begin(x.request, x.start)
+	if err != nil {
+		return err
+	}
+	if got := pending.Identity().Service; got != x.endpoint.signing {
+		return &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to correct service: '" + x.endpoint.signing + "'."}
+	}
+	if x.body, err = x.read(); err != nil {
+		return err
+	}
+	id, err := pending.Finish(sigv4.HashBody(x.body))
+	if err != nil {
+		return err
+	}
+	_, account, ok := x.opts.Credentials.Lookup(id.AccessKeyID)
+	if !ok { // revoked a moment ago
+		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
+	}
+	x.caller.Region, x.caller.Account, x.caller.AccessKeyID = id.Region, account, id.AccessKeyID
+	x.caller.BaseURL = x.baseURL(id.SignedHost)
+	x.caller.Action = x.endpoint.signing + ":" + x.endpoint.name
+	return nil
+}
+
+// read reads the body, which may have up to maxBody bytes.
+func (x *exchange) read() ([]byte, error) {
+	if x.request.ContentLength <= maxBody {
+		buf := &x.space.body
+		n, err := buf.ReadFrom(io.LimitReader(x.request.Body, maxBody+1))
+		if err != nil {
+			return nil, &frontError{serialization, "The body could not be read"}
+		}
+		if n <= maxBody {
+			return buf.Bytes(), nil
+		}
+	}
+	return nil, &frontError{tooLarge, fmt.Sprintf("The body may have up to %d bytes", maxBody)}
+}
+
+// baseURL returns the base of URLs in the answer.
+func (x *exchange) baseURL(host string) string {
+	if x.opts.PublicURL != "" {
+		return x.opts.PublicURL
+	}
+	if x.request.TLS != nil || x.request.Header.Get("X-Forwarded-Proto") == "https" && x.fromProxy() {
+		return "https://" + host
+	}
+	return "http://" + host
+}
+
+// fromProxy reports whether the request came through a trusted proxy.
+func (x *exchange) fromProxy() bool {
+	remote, err := netip.ParseAddrPort(x.request.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, p := range x.opts.TrustedProxies {
+		if p.Contains(remote.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// built refuses an operation that has no row.
+func (x *exchange) built() error {
+	if x.endpoint.op == nil {
+		return fault.New(fault.NotBuilt, "%s is not implemented in this version of Rivus", x.endpoint.name)
+	}
+	return nil
+}
+
+// throttle asks the limiter.
+func (x *exchange) throttle() error {
+	if x.opts.Limiter != nil && !x.opts.Limiter.Allow(x.caller.Scope, x.endpoint.name) {
+		return fault.New(fault.Throttled, "Operation: %s exceeded call rate", x.caller.Action)
+	}
+	return nil
+}
+
+// decode makes the operation's input and checks it. Only a POST has a body that means anything.
+func (x *exchange) decode() (err error) {
+	body := x.body
+	if x.request.Method != http.MethodPost {
+		body = nil
+	}
+	var query url.Values
+	if x.request.URL.RawQuery != "" {
+		query = x.request.URL.Query()
+	}
+	x.input, err = x.endpoint.op.decode(body, x.resource, query)
+	return err
+}
+
+// authorize decides whether the caller may do this to the targets. The owner's key may do everything within its own
+// account and region; there is no access across them (spec ivs.md 2.1). An operation on many resources answers for
+// each of them alone, so its handler decides.
+func (x *exchange) authorize() error {
+	if x.endpoint.batch() {
+		return nil
+	}
+	for _, t := range x.endpoint.op.target(x.input) {
+		if err := x.caller.Owns(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Owns returns an error when a target is of another account (fault.Denied) or of another region (fault.NotFound).
+func (c Caller) Owns(t Target) error {
+	switch {
+	case t.ARN.IsZero() || t.ARN.Scope == c.Scope:
+		return nil
+	case t.ARN.Account != c.Account:
+		return fault.New(fault.Denied, "User: arn:aws:iam::%s:root is not authorized to perform: %s on resource: %s", c.Account, c.Action, t.ARN)
+	}
+	return fault.New(fault.NotFound, "Resource: %s not found in %s", t.ARN, c.Region)
+}
+
+// handle runs the handler. A panic in it is a defect that must cost one request and no more.
+func (x *exchange) handle() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+				panic(p)
+			}
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	x.output, err = x.endpoint.op.handle(x.request.Context(), x.caller, x.input)
+	return err
+}
+
+// panicError is a panic of a handler; it has no fault kind, so it is internal.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// log writes down why a request failed: what is ours as an error, what is the caller's for those who look.
+func (x *exchange) log(f failure) {
+	level := slog.LevelDebug
+	if f.status >= http.StatusInternalServerError && f.status != http.StatusNotImplemented && x.request.Context().Err() == nil {
+		level = slog.LevelError
+	}
+	ctx := x.request.Context()
+	if !x.opts.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.caller.RequestID), slog.String("action", x.caller.Action),
+		slog.String("account", x.caller.Account), slog.String("region", x.caller.Region),
+		slog.String("code", f.code), slog.Int("status", f.status),
+	}
+	if f.kind != fault.Invalid { // the text of a broken constraint repeats what the caller sent
+		attrs = append(attrs, slog.Any("error", f.cause))
+	}
+	if p, ok := errors.AsType[*panicError](f.cause); ok {
+		attrs = append(attrs, slog.String("stack", string(p.stack)))
+	}
+	x.opts.Logger.LogAttrs(ctx, level, "api request failed", attrs...)
+}
+
+// newRequestID returns a random UUID (RFC 9562 version 4).
+func newRequestID() string {
+	var id [16]byte
+	rand.Read(id[:])
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	var s [36]byte
+	hex.Encode(s[:], id[:4])
+	for i, at := 4, 8; i < 16; at += 5 {
+		s[at] = '-'
+		n := 2
+		if i == 10 {
+			n = 6
+		}
+		hex.Encode(s[at+1:], id[i:i+n])
+		i += n
+	}
+	return string(s[:])
+}
+
+// space is the memory of one request, kept for the next.
+type space struct {
+	body, packed bytes.Buffer
+	answer       []byte
+}
+
+// maxKept is the most that a space may hold to be kept: one big request must not cost memory for ever.
+const maxKept = 64 << 10
+
+func (a *API) recycle(s *space) {
+	if s.body.Cap()+s.packed.Cap()+cap(s.answer) > maxKept {
+		return
+	}
+	s.body.Reset()
+	s.packed.Reset()
+	a.spaces.Put(s)
+}

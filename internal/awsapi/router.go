@@ -1,0 +1,129 @@
+package awsapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
+)
+
+// route is what the models say of one operation.
+type route struct {
+	service string // the model: "ivs", "ivs-realtime" or "ivschat"
+	signing string // the service name in signatures and policies: "ivs" or "ivschat"
+	name    string
+	method  string
+	path    string
+	status  int
+	errors  []string // the error names it declares, sorted
+}
+
+// endpoint is a route with the row that answers it, if there is one.
+type endpoint struct {
+	route
+	op *Operation
+}
+
+// batch reports whether the operation answers for each of its targets alone, so that one bad target must not fail the
+// request.
+func (e *endpoint) batch() bool { return strings.HasPrefix(e.name, "Batch") }
+
+const tagsPrefix = "/tags/"
+
+// tagKey finds a tag operation: all three services have them under one path.
+type tagKey struct{ service, method string }
+
+// router finds the endpoint of a request.
+type router struct {
+	posts map[string]*endpoint // by path
+	tags  map[tagKey]*endpoint
+	types map[arnType]string // which model owns a resource type
+	byID  map[restjson.Operation]*endpoint
+}
+
+// arnType is the part of an ARN that says what it names.
+type arnType struct{ service, kind string }
+
+func newRouter() router {
+	rt := router{
+		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{},
+		types: map[arnType]string{
+			{"ivs", "stage"}: "ivs-realtime", {"ivs", "composition"}: "ivs-realtime", {"ivs", "public-key"}: "ivs-realtime",
+			{"ivs", "encoder-configuration"}: "ivs-realtime", {"ivs", "storage-configuration"}: "ivs-realtime",
+			{"ivs", "ingest-configuration"}: "ivs-realtime",
+		},
+	}
+	for _, r := range routes() {
+		e := &endpoint{route: r}
+		rt.byID[restjson.Operation{Service: r.service, Name: r.name}] = e
+		if strings.HasPrefix(r.path, tagsPrefix) {
+			rt.tags[tagKey{r.service, r.method}] = e
+		} else {
+			rt.posts[r.path] = e
+		}
+	}
+	return rt
+}
+
+// add gives a route its row.
+func (rt *router) add(op Operation) error {
+	e := rt.byID[op.id]
+	switch {
+	case e == nil || op.id.Name != op.name:
+		return fmt.Errorf("the row %s has the input of %s %s", op.name, op.id.Service, op.id.Name)
+	case e.op != nil:
+		return fmt.Errorf("two rows for %s %s", op.id.Service, op.id.Name)
+	}
+	e.op = &op
+	return nil
+}
+
+// known reports whether the path is one of the APIs', whatever the method.
+func (rt *router) known(r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	return rt.posts[path] != nil || strings.HasPrefix(path, tagsPrefix)
+}
+
+// find returns the endpoint of a request, and the resource in its path if it is a tag operation. It looks at the path
+// as it was sent: the slash inside an ARN is escaped there. Paths are case sensitive.
+func (rt *router) find(r *http.Request) (e *endpoint, resource string, ok bool) {
+	path := r.URL.EscapedPath()
+	if e := rt.posts[path]; e != nil {
+		return e, "", r.Method == e.method
+	}
+	rest, isTags := strings.CutPrefix(path, tagsPrefix)
+	if !isTags || rest == "" {
+		return nil, "", false
+	}
+	resource, err := url.PathUnescape(rest)
+	if err != nil {
+		return nil, "", false
+	}
+	e = rt.tags[tagKey{rt.owner(resource), r.Method}]
+	return e, resource, e != nil
+}
+
+// owner returns the model that answers tag operations on a resource. What is no ARN goes to "ivs", whose constraint
+// check says so.
+func (rt *router) owner(resource string) string {
+	a, err := arn.Parse(resource)
+	if err != nil {
+		return "ivs"
+	}
+	if a.Service == "ivschat" {
+		return "ivschat"
+	}
+	if service := rt.types[arnType{a.Service, a.Type}]; service != "" {
+		return service
+	}
+	return "ivs"
+}
+
+// signed reports whether a request carries, or tries to carry, an AWS signature.
+func signed(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-") || strings.Contains(r.URL.RawQuery, "X-Amz-Signature=") ||
+		strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm=")
+}

@@ -1,0 +1,175 @@
+package sigv4
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxKeys bounds the signing keys that a Verifier remembers. One is made for each caller, day, region and service.
+const maxKeys = 1024
+
+// Verifier proves signatures. It is safe for use by several goroutines.
+type Verifier struct {
+	secret func(accessKeyID string) (string, bool)
+
+	mu   sync.RWMutex
+	keys map[scope]signingKey
+}
+
+// scope is what a signing key is derived for.
+type scope struct{ accessKeyID, day, region, service string }
+
+// signingKey is a derived key and the secret that it came from, so that a changed secret is noticed.
+type signingKey struct {
+	secret string
+	key    [sha256.Size]byte
+}
+
+// NewVerifier returns a verifier that looks secrets up with the given function.
+func NewVerifier(secret func(accessKeyID string) (string, bool)) *Verifier {
+	return &Verifier{secret: secret, keys: map[scope]signingKey{}}
+}
+
+// Pending is a request whose signature is well formed and fresh, and whose caller is known but not proved.
+type Pending struct {
+	verifier *Verifier
+	request  *http.Request
+	query    url.Values
+	claim    claim
+	secret   string
+}
+
+// Begin checks everything about a signature that does not need the body, so that a server can refuse strangers before
+// it reads what they send. The error is an *Error.
+func (v *Verifier) Begin(r *http.Request, now time.Time) (*Pending, error) {
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		var err error
+		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return nil, refuse(Incomplete, "The query string is malformed")
+		}
+	}
+	c, err := parse(r, query)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.fresh(now); err != nil {
+		return nil, err
+	}
+	secret, ok := v.secret(c.accessKeyID)
+	if !ok {
+		return nil, refuse(Unrecognized, "The security token included in the request is invalid.")
+	}
+	return &Pending{verifier: v, request: r, query: query, claim: c, secret: secret}, nil
+}
+
+// Identity returns what the request claims. It is not proved until Finish.
+func (p *Pending) Identity() Identity {
+	return Identity{
+		AccessKeyID: p.claim.accessKeyID, Region: p.claim.region, Service: p.claim.service, SignedHost: hostOf(p.request),
+	}
+}
+
+// Finish proves the signature over the request and its body, given as HashBody returns it. The error is an *Error.
+func (p *Pending) Finish(bodyHash string) (Identity, error) {
+	content, err := p.content(bodyHash)
+	if err != nil {
+		return Identity{}, err
+	}
+	key, known := p.verifier.signingKey(p.scope(), p.secret)
+	want := p.claim.sign(key[:], p.request, p.query, content)
+	if !hmac.Equal(want[:], p.claim.signature[:]) {
+		return Identity{}, refuse(Invalid, "The request signature we calculated does not match the signature you provided. "+
+			"Check your AWS Secret Access Key and signing method.")
+	}
+	if !known {
+		p.verifier.remember(p.scope(), signingKey{p.secret, key})
+	}
+	return p.Identity(), nil
+}
+
+func (p *Pending) scope() scope {
+	return scope{p.claim.accessKeyID, p.claim.day, p.claim.region, p.claim.service}
+}
+
+// content returns what stands for the body in the canonical request. A client that names the hash must name the right
+// one; one that leaves the body out must have signed that it does.
+func (p *Pending) content(bodyHash string) (string, error) {
+	switch said := p.claim.content; {
+	case said == "" || said == bodyHash:
+		return bodyHash, nil
+	case said == UnsignedPayload:
+		if p.claim.presigned || slices.Contains(strings.Split(p.claim.signedHeaders, ";"), "x-amz-content-sha256") {
+			return said, nil
+		}
+		return "", refuse(Invalid, "'x-amz-content-sha256' must be among the SignedHeaders when the payload is unsigned")
+	}
+	return "", refuse(Invalid, "The value of 'x-amz-content-sha256' does not match the body")
+}
+
+// signingKey returns the key of a scope, and whether it was remembered.
+func (v *Verifier) signingKey(s scope, secret string) (key [sha256.Size]byte, known bool) {
+	v.mu.RLock()
+	k, ok := v.keys[s]
+	v.mu.RUnlock()
+	if ok && hmac.Equal([]byte(k.secret), []byte(secret)) {
+		return k.key, true
+	}
+	return deriveKey(secret, s), false
+}
+
+// remember keeps a key that has proved right. When there are too many it starts over: days pass, callers stay.
+func (v *Verifier) remember(s scope, k signingKey) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.keys) >= maxKeys {
+		clear(v.keys)
+	}
+	v.keys[s] = k
+}
+
+// deriveKey hashes a secret down to the key for one day, region and service.
+func deriveKey(secret string, s scope) [sha256.Size]byte {
+	key := []byte("AWS4" + secret)
+	var sum [sha256.Size]byte
+	for _, part := range [...]string{s.day, s.region, s.service, terminator} {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(part))
+		key = mac.Sum(sum[:0])
+	}
+	return sum
+}
+
+// sign returns the signature over the canonical request.
+func (c *claim) sign(key []byte, r *http.Request, query url.Values, content string) (sum [sha256.Size]byte) {
+	buf := make([]byte, 0, 1024)
+	buf = appendCanonical(buf, r, query, c.signedHeaders, content)
+	hash := sha256.Sum256(buf)
+	buf = append(buf[:0], algorithm...)
+	buf = append(buf, '\n')
+	buf = append(buf, c.stamp...)
+	buf = append(buf, '\n')
+	buf = append(buf, c.day+"/"+c.region+"/"+c.service+"/"+terminator...)
+	buf = append(buf, '\n')
+	buf = hex.AppendEncode(buf, hash[:])
+	mac := hmac.New(sha256.New, key)
+	mac.Write(buf)
+	mac.Sum(sum[:0])
+	return sum
+}
+
+// Verify proves a request's signature without remembering keys, for tools and tests; servers use a Verifier.
+func Verify(r *http.Request, bodyHash string, now time.Time, secret func(accessKeyID string) (string, bool)) (Identity, error) {
+	p, err := NewVerifier(secret).Begin(r, now)
+	if err != nil {
+		return Identity{}, err
+	}
+	return p.Finish(bodyHash)
+}
