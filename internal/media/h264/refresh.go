@@ -110,6 +110,9 @@ func setID(nal []byte) (uint32, error) {
 	if nalType(nal) == nalSPS {
 		at = 32 // behind profile, constraints and level
 	}
+	if at >= 8*len(nal) {
+		return 0, fmt.Errorf("parameter set id: %w", errShort)
+	}
 	id, err := bits.ReadGolombUnsigned(nal, &at)
 	if err != nil {
 		return 0, fmt.Errorf("parameter set id: %w", err)

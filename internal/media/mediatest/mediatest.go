@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,8 +114,11 @@ func Run(tb testing.TB, name string, args ...string) []byte {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(tb.Context(), name, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
-		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
+	err := cmd.Run()
+	// ffprobe says this of every stream of timed ID3, which has no decoder.
+	complaints := regexp.MustCompile(`Unsupported codec with id 98313 for input stream \d+\n`).ReplaceAll(stderr.Bytes(), nil)
+	if err != nil || len(complaints) > 0 {
+		tb.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, complaints)
 	}
 	return stdout.Bytes()
 }

@@ -16,10 +16,11 @@ const (
 	otherSample = 0x01010000
 )
 
-var (
-	videoTrack = &media.Track{Codec: media.H264, TimeScale: media.VideoTimeScale}
-	audioTrack = &media.Track{Codec: media.AAC, TimeScale: 48000}
-)
+func videoTrack() *media.Track {
+	return &media.Track{Codec: media.H264, TimeScale: media.VideoTimeScale}
+}
+
+func audioTrack() *media.Track { return &media.Track{Codec: media.AAC, TimeScale: 48000} }
 
 // sample returns a sample of n bytes that differ from those of its neighbours.
 func sample(n int, duration uint32, offset int32, key bool) mp4.Sample {
@@ -57,8 +58,8 @@ func TestFragment(t *testing.T) {
 			t.Parallel()
 			f := mp4.Fragment{
 				Sequence: 77,
-				Video:    mp4.Run{Track: videoTrack, BaseTime: 1 << 34, Samples: test.video},
-				Audio:    mp4.Run{Track: audioTrack, BaseTime: 5, Samples: test.audio},
+				Video:    mp4.Run{Track: videoTrack(), BaseTime: 1 << 34, Samples: test.video},
+				Audio:    mp4.Run{Track: audioTrack(), BaseTime: 5, Samples: test.audio},
 				Emsgs:    []mp4.Emsg{{Scheme: mp4.SchemeID3, Data: []byte("tag")}, {Scheme: "urn:other"}},
 			}
 			out := f.Append([]byte("before"))[len("before"):]
@@ -94,7 +95,7 @@ func TestFragmentWithoutSamples(t *testing.T) {
 
 func TestRunWithOwnTrackID(t *testing.T) {
 	t.Parallel()
-	f := mp4.Fragment{Video: mp4.Run{Track: videoTrack, TrackID: 9, Samples: []mp4.Sample{sample(3, 1, 0, true)}}}
+	f := mp4.Fragment{Video: mp4.Run{Track: videoTrack(), TrackID: 9, Samples: []mp4.Sample{sample(3, 1, 0, true)}}}
 	if _, ok := readRuns(t, f.Append(nil))[9]; !ok {
 		t.Error("the run's own track id is not used")
 	}
@@ -182,7 +183,7 @@ func readRuns(t *testing.T, fragment []byte) map[uint32]readRun {
 
 // part is a fragment as LL-HLS has them: 200 ms of 4 Mbit/s at 30 frames a second, with stereo.
 func part() *mp4.Fragment {
-	f := &mp4.Fragment{Video: mp4.Run{Track: videoTrack}, Audio: mp4.Run{Track: audioTrack}}
+	f := &mp4.Fragment{Video: mp4.Run{Track: videoTrack()}, Audio: mp4.Run{Track: audioTrack()}}
 	for i := range 6 {
 		f.Video.Samples = append(f.Video.Samples, sample(16000+i, 3000, 3000, i == 0))
 	}
