@@ -1,0 +1,298 @@
+package broadcast
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/rtmp"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+const (
+	viewerInterval = 3 * time.Second // between looks at the viewer count
+	metadataInbox  = 32              // pieces of metadata that wait for a frame
+	finalGrace     = 5 * time.Second // for the last writes when the server stops
+	maxEvents      = 400             // waiting for the state engine; beyond it refused takeovers are not told
+)
+
+// source is a publication as a broadcast uses it; *rtmp.Publication is one.
+type source interface {
+	Accept() error
+	Read() (rtmp.Message, error)
+	Close(code, description string)
+}
+
+// feed is one publisher of a broadcast.
+type feed struct {
+	source
+	request
+	held []rtmp.Message // read before the takeover was decided
+}
+
+// next returns the next message, those that were held first.
+func (f *feed) next() (rtmp.Message, error) {
+	if len(f.held) == 0 {
+		return f.Read()
+	}
+	m := f.held[0]
+	f.held[0] = rtmp.Message{} // the bytes belong to the frame now
+	f.held = f.held[1:]
+	return m, nil
+}
+
+// broadcast is one stream of a channel: from an accepted key to the end of its session.
+//
+// Two goroutines work on it. The publisher's own runs ingest and owns the intake, until it gives it back with leave.
+// The owner runs live: it alone touches the fields below the line, takes commands as functions, and never blocks; what
+// must be written goes to a third goroutine, so that a state engine that hangs delays records and never media.
+type broadcast struct {
+	key          store.Key
+	channel      resource.Channel // without secrets
+	presentation *hls.Presentation
+	ledger       ledger
+	clock        func() time.Time
+	viewers      func(streamID string) int64
+	log          *slog.Logger
+	counters     *counters
+
+	commands  chan func()
+	metadata  chan string
+	lastMedia atomic.Int64 // Unix nanoseconds
+	stalled   atomic.Bool  // the owner wants to hear of the next media at once
+	ending    atomic.Bool
+	shown     atomic.Pointer[resource.Stream]
+	ended     chan struct{} // closed when the last record is written: commands find nobody
+	replaced  chan struct{} // closed when a later broadcast of the channel has ended too
+
+	// ---- the owner's
+	life      life
+	stream    resource.Stream
+	session   resource.Session
+	settings  description
+	current   *feed
+	successor *offer
+	reason    Reason        // set once the end is decided
+	events    []store.Event // not yet with the ledger
+	dirty     bool          // the stream's record is behind
+	described bool          // the session's record is behind
+	final     bool          // the last record is due
+	writing   bool          // the ledger is at work
+	last      bool          // and what it writes is the last record
+	closed    bool          // the last record is written, or there is none to write
+}
+
+// live owns the broadcast until its last record is written. After ctx is done it ends the session and gives the ledger
+// a short while.
+func (b *broadcast) live(ctx context.Context) {
+	defer close(b.ended)
+	writing, abort := context.WithCancel(context.WithoutCancel(ctx))
+	records, written := make(chan record), make(chan error, 1)
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for r := range records {
+			written <- b.write(writing, r)
+		}
+	})
+	defer writer.Wait()
+	defer close(records)
+	defer abort()
+
+	timer, audience := time.NewTimer(b.due()), time.NewTicker(viewerInterval)
+	defer timer.Stop()
+	defer audience.Stop()
+	stop, lost := ctx.Done(), b.ledger.lost()
+	for !b.closed {
+		var out chan<- record
+		var next record
+		if b.behind() {
+			out, next = records, b.record()
+		}
+		select {
+		case fn := <-b.commands:
+			fn()
+		case out <- next:
+			b.sent(next)
+		case err := <-written:
+			b.wrote(err)
+		case <-timer.C:
+			b.tick()
+		case <-audience.C:
+			b.count()
+		case <-lost:
+			lost = nil
+			b.stop(Fenced)
+		case <-stop:
+			stop = nil
+			b.stop(Shutdown)
+			defer time.AfterFunc(finalGrace, abort).Stop()
+		}
+		timer.Reset(b.due())
+	}
+}
+
+// due is how long nothing happens by itself.
+func (b *broadcast) due() time.Duration {
+	if b.reason != 0 {
+		return time.Hour
+	}
+	return max(0, b.life.next(b.heard()).Sub(b.clock()))
+}
+
+// heard is when media last came.
+func (b *broadcast) heard() time.Time { return time.Unix(0, b.lastMedia.Load()) }
+
+func (b *broadcast) tick() {
+	now := b.clock()
+	if b.reason != 0 {
+		return
+	}
+	if reason, over := b.life.expired(now, b.heard()); over {
+		b.stop(reason)
+		return
+	}
+	edges, changed := b.life.tick(now, b.heard())
+	if changed {
+		b.moved(now, edges)
+	}
+}
+
+// moved records where life is now, with the events that it caused.
+func (b *broadcast) moved(now time.Time, edges []edge) {
+	for _, e := range edges {
+		b.tell(e, "", now)
+	}
+	b.stream.State, b.stream.Health, b.stream.StartTime = b.life.state, b.life.health, b.life.started
+	b.session.StartTime, b.session.EndTime = b.life.started, b.life.ended
+	b.stalled.Store(b.life.state == resource.Stalled)
+	b.show()
+	b.log.Info("stream state", "state", b.life.state, "health", b.life.health)
+}
+
+// tell adds an event to the next record.
+func (b *broadcast) tell(e edge, code string, now time.Time) {
+	if e == takeoverFailed && len(b.events) >= maxEvents {
+		return
+	}
+	b.events = append(b.events, newEvent(e, &b.channel, b.stream.StreamID, code, now))
+	b.described = true
+}
+
+// show publishes the stream's record: at once to this process, later through the ledger.
+func (b *broadcast) show() {
+	s := b.stream
+	b.shown.Store(&s)
+	b.dirty = true
+}
+
+func (b *broadcast) count() {
+	if b.viewers == nil {
+		return
+	}
+	if n := b.viewers(b.stream.StreamID); n != b.stream.ViewerCount {
+		b.stream.ViewerCount = n
+		b.show()
+	}
+}
+
+// playable is told by the publisher when viewers can get segments.
+func (b *broadcast) playable() {
+	now := b.clock()
+	edges, err := b.life.playable(now)
+	if err != nil {
+		return // ended meanwhile
+	}
+	b.moved(now, edges)
+}
+
+// describe is told by the publisher when the encoder's settings are known or change.
+func (b *broadcast) describe(d description) {
+	b.settings = d
+	d.fill(&b.session, b.current.software)
+	b.described = true
+}
+
+// stop decides that the session ends. The publisher's goroutine finds its connection closed and leaves.
+func (b *broadcast) stop(reason Reason) {
+	if b.reason != 0 {
+		return
+	}
+	b.reason = reason
+	b.ending.Store(true)
+	b.current.Close(reason.words())
+	b.decline(&rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream ended before it could be taken over."})
+}
+
+// left is told when the publisher's goroutine is done with the intake.
+func (b *broadcast) left(f *feed, in *intake, err error) {
+	if b.reason == 0 && b.successor != nil {
+		b.succeed(in)
+		return
+	}
+	if b.reason == 0 {
+		b.reason = reasonOf(err)
+	}
+	b.ending.Store(true)
+	now := b.clock()
+	in.packager.End()
+	edges, lifeErr := b.life.end(now)
+	if lifeErr != nil {
+		b.log.Error("broadcast ended twice", "error", lifeErr)
+	}
+	b.session.EndReason = b.reason.String()
+	b.stream.ViewerCount = 0
+	b.moved(now, edges)
+	if b.reason == Fenced {
+		b.closed = true // the record is another's
+		return
+	}
+	b.final = true
+}
+
+// reasonOf tells why a publisher's loop ended by itself.
+func reasonOf(err error) Reason {
+	if _, refused := errors.AsType[*rtmp.Rejection](err); refused {
+		return Refused
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return EncoderClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return Silence
+	}
+	return ConnectionLost
+}
+
+// ask runs fn on the owner's goroutine and returns its error; fault.NotLive when the broadcast has ended.
+func (b *broadcast) ask(ctx context.Context, fn func() error) error {
+	reply := make(chan error, 1)
+	select {
+	case b.commands <- func() { reply <- fn() }:
+		return <-reply // the owner runs fn at once, and fn does not block
+	case <-b.ended:
+		return notLive()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// post runs fn on the owner's goroutine, unless the broadcast has ended.
+func (b *broadcast) post(fn func()) {
+	select {
+	case b.commands <- fn:
+	case <-b.ended:
+	}
+}
+
+// State returns where the stream is in its life. Safe for use from any goroutine.
+func (b *broadcast) State() resource.StreamState { return b.shown.Load().State }
+
+func notLive() error { return fault.New(fault.NotLive, "Channel is not currently broadcasting") }

@@ -1,0 +1,46 @@
+package broadcast
+
+import (
+	"time"
+)
+
+// ingest feeds the broadcast from one publisher until the publisher is done, and gives the intake back. It runs on the
+// publisher's goroutine and returns what ended it.
+func (b *broadcast) ingest(f *feed, in *intake) error {
+	err := b.pump(f, in)
+	b.post(func() { b.left(f, in, err) })
+	return err
+}
+
+func (b *broadcast) pump(f *feed, in *intake) error {
+	playable := in.packager.Snapshot().Ready()
+	for {
+		m, err := f.next()
+		if err != nil {
+			return err
+		}
+		if isMedia(m) {
+			b.hear(m.Arrived)
+		}
+		if err := in.message(m); err != nil {
+			return err
+		}
+		if in.changed {
+			in.changed = false
+			d := in.describe()
+			b.post(func() { b.describe(d) })
+		}
+		if now := in.playable(b.clock, m.Arrived); now && !playable {
+			playable = true
+			b.post(b.playable)
+		}
+	}
+}
+
+// hear notes that media came. A starving stream recovers with it; else the owner looks when its timer tells it to.
+func (b *broadcast) hear(at time.Time) {
+	b.lastMedia.Store(at.UnixNano())
+	if b.stalled.Load() {
+		b.post(b.tick)
+	}
+}

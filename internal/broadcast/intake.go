@@ -1,0 +1,252 @@
+package broadcast
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/media"
+	"github.com/rivus-live/rivus/internal/media/aac"
+	"github.com/rivus-live/rivus/internal/media/flv"
+	"github.com/rivus-live/rivus/internal/media/h264"
+	"github.com/rivus-live/rivus/internal/media/timeline"
+	"github.com/rivus-live/rivus/internal/rtmp"
+)
+
+// intake turns the messages of an encoder into frames on the broadcast's timeline and writes them to the packager. It
+// belongs to whoever feeds the broadcast: one publisher's goroutine at a time, handed on at a takeover.
+//
+// A frame costs no allocation here: it is a slice of its message.
+type intake struct {
+	packager *hls.Packager
+	timeline *timeline.Timeline
+	metadata <-chan string // from PutMetadata, inserted with the next frame
+	counters *counters
+	drops    dropLog
+
+	video, audio *media.Track
+	lengthSize   int
+	script       onMetaData
+	changed      bool // what describe returns is new
+	shown        place
+}
+
+// place is how far the playlist has come, to notice a new part.
+type place struct {
+	msn  int64
+	part int
+}
+
+func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.Logger) *intake {
+	return &intake{
+		packager: p,
+		timeline: timeline.New(),
+		metadata: metadata,
+		counters: c,
+		drops:    dropLog{log: log, counters: c},
+		shown:    place{msn: -1, part: -1},
+	}
+}
+
+// adopt prepares for the messages of another encoder, whose tracks are known to match.
+func (in *intake) adopt() {
+	in.timeline.Restart()
+	in.script, in.changed = onMetaData{}, true
+}
+
+// message takes the next message. The error is a *rtmp.Rejection when the encoder sends what cannot be carried; what is
+// merely damaged is dropped and logged.
+func (in *intake) message(m rtmp.Message) error {
+	in.counters.bytes.Add(int64(len(m.Payload)))
+	before := in.timeline.Rebases()
+	var err error
+	switch m.Type {
+	case rtmp.TypeVideo:
+		err = in.takeVideo(m)
+	case rtmp.TypeAudio:
+		err = in.takeAudio(m)
+	case rtmp.TypeData:
+		err = in.takeScript(m)
+	}
+	if n := in.timeline.Rebases() - before; n != 0 {
+		in.counters.rebases.Add(int64(n))
+		in.drops.log.Info("encoder's clock jumped", "timestamp_ms", m.Timestamp)
+	}
+	if err == nil {
+		return nil
+	}
+	if r := rejection(err); r != nil {
+		return r
+	}
+	in.drops.add(m.Arrived, err)
+	return nil
+}
+
+// isMedia reports whether a message shows that the encoder still sends media.
+func isMedia(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo || m.Type == rtmp.TypeAudio }
+
+// rejection returns what the encoder is told when err means that its media cannot be carried, nil otherwise.
+func rejection(err error) *rtmp.Rejection {
+	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
+		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: u.Error() + "; this server takes H.264 and AAC-LC."}
+	}
+	if u, ok := errors.AsType[*unsupportedError](err); ok {
+		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: u.Error()}
+	}
+	return nil
+}
+
+// unsupportedError says that a codec's configuration names a variant that is not carried.
+type unsupportedError struct{ cause error }
+
+func (e *unsupportedError) Error() string { return e.cause.Error() }
+func (e *unsupportedError) Unwrap() error { return e.cause }
+
+var (
+	errNoConfig = errors.New("media before its configuration")
+	errEmpty    = errors.New("access unit without content")
+	errOverlap  = errors.New("audio for a time that has audio already")
+)
+
+func (in *intake) takeVideo(m rtmp.Message) error {
+	tag, err := flv.ParseVideo(m.Payload)
+	if err != nil {
+		return err
+	}
+	switch tag.Kind {
+	case flv.SequenceHeader:
+		return in.videoConfig(tag.Payload)
+	case flv.NALUs:
+	default:
+		return nil
+	}
+	if in.video == nil {
+		return errNoConfig
+	}
+	au, err := h264.Normalize(tag.Payload, in.lengthSize)
+	if err != nil {
+		return err
+	}
+	if len(au) == 0 {
+		return errEmpty
+	}
+	track, err := h264.Refresh(in.video, au)
+	if err != nil {
+		return err
+	}
+	if track != in.video {
+		in.video, in.changed = track, true
+	}
+	f := media.Frame{Track: in.video, Key: h264.IsKey(au), Data: au, Arrived: m.Arrived}
+	f.DTS, f.Offset = in.timeline.Video(m.Timestamp, tag.CompositionTime)
+	return in.write(f)
+}
+
+func (in *intake) videoConfig(record []byte) error {
+	track, err := h264.ParseConfig(record)
+	if err != nil && in.video == nil {
+		return &unsupportedError{cause: err} // nothing can ever be shown: tell the encoder
+	}
+	if err != nil {
+		return err
+	}
+	in.lengthSize = h264.LengthSize(record)
+	if in.video != nil && bytes.Equal(in.video.Config, track.Config) {
+		return nil
+	}
+	if track.FrameRate == 0 {
+		track.FrameRate = in.script.frameRate
+	}
+	track.Bitrate = in.script.videoBitrate
+	in.video, in.changed = track, true
+	return nil
+}
+
+func (in *intake) takeAudio(m rtmp.Message) error {
+	tag, err := flv.ParseAudio(m.Payload)
+	if err != nil {
+		return err
+	}
+	switch tag.Kind {
+	case flv.SequenceHeader:
+		return in.audioConfig(tag.Payload)
+	case flv.Raw:
+	default:
+		return nil
+	}
+	if in.audio == nil {
+		return errNoConfig
+	}
+	if err := aac.CheckFrame(tag.Payload); err != nil {
+		return err
+	}
+	f := media.Frame{Track: in.audio, Key: true, Data: tag.Payload, Arrived: m.Arrived}
+	var ok bool
+	if f.DTS, ok = in.timeline.Audio(m.Timestamp, in.audio.TimeScale, aac.FrameSamples); !ok {
+		return errOverlap
+	}
+	return in.write(f)
+}
+
+func (in *intake) audioConfig(asc []byte) error {
+	track, err := aac.ParseConfig(asc)
+	if err != nil {
+		return &unsupportedError{cause: err}
+	}
+	if in.audio != nil && bytes.Equal(in.audio.Config, track.Config) {
+		return nil
+	}
+	track.Bitrate = in.script.audioBitrate
+	in.audio, in.changed = track, true
+	return nil
+}
+
+// write hands a frame to the packager, behind the metadata that waits for one.
+func (in *intake) write(f media.Frame) error {
+	for {
+		select {
+		case text := <-in.metadata:
+			in.packager.Metadata(ownerAPI, []byte(text))
+			continue
+		default:
+		}
+		break
+	}
+	if err := in.packager.Write(f); err != nil {
+		return err
+	}
+	in.counters.frames.Add(1)
+	return nil
+}
+
+// playable reports whether viewers can be served, and counts how long the newest part took from its last frame.
+func (in *intake) playable(now func() time.Time, arrived time.Time) bool {
+	s := in.packager.Snapshot()
+	if at := (place{s.LastMSN(), s.LastPart()}); at != in.shown {
+		in.shown = at
+		in.counters.latency.observe(now().Sub(arrived))
+	}
+	return s.Ready()
+}
+
+// dropLog counts what was dropped and logs it at most once in a while.
+type dropLog struct {
+	log      *slog.Logger
+	counters *counters
+	since    int
+	quiet    time.Time
+}
+
+const dropLogInterval = 10 * time.Second
+
+func (d *dropLog) add(now time.Time, err error) {
+	d.counters.drops.Add(1)
+	d.since++
+	if now.Before(d.quiet) {
+		return
+	}
+	d.log.Warn("dropped what the encoder sent", "count", d.since, "last", err)
+	d.since, d.quiet = 0, now.Add(dropLogInterval)
+}
