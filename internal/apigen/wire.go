@@ -20,6 +20,14 @@ func wire(m *Model, pkg string) string {
 	}
 	in := m.reach(inputs...)
 	used := m.reach(append(inputs, outputs...)...)
+	for _, name := range slices.Sorted(maps.Keys(m.Operations)) {
+		if op := m.Operations[name]; op.Output == "" {
+			w.p("// %sResponse is empty: %s answers %d without a body.", name, name, op.Status)
+			w.p("type %sResponse struct{}\n", name)
+			w.p("// AppendJSON appends an empty object.")
+			w.p("func (*%sResponse) AppendJSON(b []byte) []byte { return append(b, \"{}\"...) }\n", name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		switch s := m.Shapes[name]; {
 		case s.Type == "structure":

@@ -46,14 +46,10 @@ type Target struct {
 	RequestTags map[string]string // the tags that the request wants to give it
 }
 
-// Time is the type of timestamps in outputs.
-type Time = restjson.Timestamp
+// empty is the output of a handler that returned none.
+type empty struct{}
 
-// Empty is the output of operations that answer without members.
-type Empty struct{}
-
-// AppendJSON appends an empty object.
-func (*Empty) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+func (empty) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
 
 // Operation is a row: an operation of a model and the handler that answers it. Op makes one.
 type Operation struct {
@@ -99,7 +95,7 @@ func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
 		handle: func(ctx context.Context, c Caller, in any) (output, error) {
 			out, err := h(ctx, c, in.(*In))
 			if err != nil || out == nil {
-				return (*Empty)(nil), err
+				return empty{}, err
 			}
 			return O(out), nil
 		},

@@ -9,6 +9,44 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 )
 
+// DeleteAdConfigurationResponse is empty: DeleteAdConfiguration answers 204 without a body.
+type DeleteAdConfigurationResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteAdConfigurationResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DeleteChannelResponse is empty: DeleteChannel answers 204 without a body.
+type DeleteChannelResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteChannelResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DeletePlaybackRestrictionPolicyResponse is empty: DeletePlaybackRestrictionPolicy answers 204 without a body.
+type DeletePlaybackRestrictionPolicyResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeletePlaybackRestrictionPolicyResponse) AppendJSON(b []byte) []byte {
+	return append(b, "{}"...)
+}
+
+// DeleteRecordingConfigurationResponse is empty: DeleteRecordingConfiguration answers 204 without a body.
+type DeleteRecordingConfigurationResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteRecordingConfigurationResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DeleteStreamKeyResponse is empty: DeleteStreamKey answers 204 without a body.
+type DeleteStreamKeyResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteStreamKeyResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// PutMetadataResponse is empty: PutMetadata answers 204 without a body.
+type PutMetadataResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*PutMetadataResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
 // AdConfiguration is a structure of the ivs model.
 type AdConfiguration struct {
 	Arn                               string                             `json:"arn"`                               // required

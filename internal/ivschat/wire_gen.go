@@ -8,6 +8,18 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 )
 
+// DeleteLoggingConfigurationResponse is empty: DeleteLoggingConfiguration answers 204 without a body.
+type DeleteLoggingConfigurationResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteLoggingConfigurationResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
+// DeleteRoomResponse is empty: DeleteRoom answers 204 without a body.
+type DeleteRoomResponse struct{}
+
+// AppendJSON appends an empty object.
+func (*DeleteRoomResponse) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+
 var ruleBucketName = restjson.StringRule{Min: 3, Max: 63, Pattern: restjson.NewPattern(`[a-z0-9-.]+`)}
 
 var ruleChatTokenCapability = restjson.StringRule{Enum: []string{"SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"}}
