@@ -1,0 +1,229 @@
+package ivs
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/quota"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// passphraseLength is the length of the service's SRT passphrases (spec ivs.md 1.4).
+const passphraseLength = 69
+
+// CreateChannel makes a channel and its one stream key. The request's tags go on the channel only.
+func (s *Service) CreateChannel(
+	ctx context.Context, c awsapi.Caller, in *CreateChannelRequest,
+) (*CreateChannelResponse, error) {
+	wanted := settings{
+		name: in.Name, latencyMode: in.LatencyMode, channelType: in.Type, preset: in.Preset,
+		containerFormat: in.ContainerFormat, recording: in.RecordingConfigurationArn,
+		restriction: in.PlaybackRestrictionPolicyArn, ad: in.AdConfigurationArn, authorized: in.Authorized,
+		insecureIngest: in.InsecureIngest, multitrack: in.MultitrackInputConfiguration,
+	}
+	ch, err := wanted.apply(defaults())
+	if err != nil {
+		return nil, err
+	}
+	if ch.Tags, err = tagged(nil, in.Tags); err != nil {
+		return nil, err
+	}
+	if err := s.checkReferences(ctx, c, wanted); err != nil {
+		return nil, err
+	}
+	ch.CreatedAt = s.Clock().UTC()
+	ch.ARN = arn.Channel(c.Scope, arn.NewID())
+	ch.SRTPassphrase = arn.Random(passphraseLength)
+	key := s.newStreamKey(nil)
+	ch.StreamKeys = []resource.StreamKey{key}
+	if err := s.create(ctx, ch); err != nil {
+		return nil, err
+	}
+	return &CreateChannelResponse{Channel: s.wireChannel(c, ch), StreamKey: ptr(wireStreamKey(ch, key))}, nil
+}
+
+// create stores a new channel. Under a quota, channels are counted and created one at a time, so that this node's
+// callers cannot pass the quota together.
+func (s *Service) create(ctx context.Context, ch resource.Channel) error {
+	if s.Quotas {
+		select {
+		case s.creating <- struct{}{}:
+			defer func() { <-s.creating }()
+		case <-ctx.Done():
+			return fault.Wrap(fault.Unavailable, context.Cause(ctx), "the channel was not created in time")
+		}
+		if s.Channels.Count(ch.ARN.Scope) >= quota.Channels {
+			return fault.New(fault.Quota, "the quota of %d channels in %s is reached", quota.Channels, ch.ARN.Region)
+		}
+	}
+	_, err := s.Channels.Create(ctx, keyOf(ch.ARN), ch)
+	return err
+}
+
+// GetChannel returns a channel.
+func (s *Service) GetChannel(ctx context.Context, c awsapi.Caller, in *GetChannelRequest) (*GetChannelResponse, error) {
+	ch, err := s.channel(ctx, c, in.Arn)
+	if err != nil {
+		return nil, err
+	}
+	return &GetChannelResponse{Channel: s.wireChannel(c, ch)}, nil
+}
+
+// BatchGetChannel returns the channels that exist and names those that do not. An ARN given twice is answered once.
+func (s *Service) BatchGetChannel(
+	ctx context.Context, c awsapi.Caller, in *BatchGetChannelRequest,
+) (*BatchGetChannelResponse, error) {
+	out := &BatchGetChannelResponse{Channels: []Channel{}}
+	var err error
+	out.Errors, err = batch(in.Arns, func(text string) error {
+		ch, err := s.channel(ctx, c, text)
+		if err == nil {
+			out.Channels = append(out.Channels, *s.wireChannel(c, ch))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// UpdateChannel changes the settings that the request names. A live channel keeps its settings.
+func (s *Service) UpdateChannel(
+	ctx context.Context, c awsapi.Caller, in *UpdateChannelRequest,
+) (*UpdateChannelResponse, error) {
+	a, err := ownOf(c, typeChannel, in.Arn)
+	if err != nil {
+		return nil, err
+	}
+	wanted := settings{
+		name: in.Name, latencyMode: in.LatencyMode, channelType: in.Type, preset: in.Preset,
+		containerFormat: in.ContainerFormat, recording: in.RecordingConfigurationArn,
+		restriction: in.PlaybackRestrictionPolicyArn, ad: in.AdConfigurationArn, authorized: in.Authorized,
+		insecureIngest: in.InsecureIngest, multitrack: in.MultitrackInputConfiguration,
+	}
+	if err := s.checkReferences(ctx, c, wanted); err != nil {
+		return nil, err
+	}
+	rec, err := s.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+		next, err := wanted.apply(ch)
+		if err != nil {
+			return ch, err
+		}
+		return next, s.checkOffAir(ctx, a, "updated")
+	})
+	if err != nil {
+		return nil, naming(err, in.Arn)
+	}
+	return &UpdateChannelResponse{Channel: s.wireChannel(c, rec.Value)}, nil
+}
+
+// DeleteChannel deletes a channel that is not live, with its stream keys. The package comment tells how it and a
+// publish that is just being accepted keep apart.
+func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *DeleteChannelRequest) (*DeleteChannelResponse, error) {
+	a, err := ownOf(c, typeChannel, in.Arn)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Channels.Delete(ctx, keyOf(a), func(resource.Channel) error {
+		return s.checkOffAir(ctx, a, "deleted")
+	})
+	if err != nil {
+		return nil, naming(err, in.Arn)
+	}
+	s.stopLatecomer(ctx, a)
+	return &DeleteChannelResponse{}, nil
+}
+
+// checkOffAir returns a conflict when a node has claimed the channel.
+func (s *Service) checkOffAir(ctx context.Context, a arn.ARN, verb string) error {
+	_, live, err := s.Streams.Get(ctx, keyOf(a))
+	if err == nil && live {
+		err = fault.New(fault.Conflict, "Channel: %s cannot be %s while it is live", a, verb)
+	}
+	return err
+}
+
+// stopLatecomer ends the broadcast of a publish that claimed the channel while it was being deleted. The delete stands
+// whatever comes of this.
+func (s *Service) stopLatecomer(ctx context.Context, a arn.ARN) {
+	_, live, err := s.Streams.Get(ctx, keyOf(a))
+	if err == nil && live {
+		err = s.Broadcasts.Stop(ctx, a)
+	}
+	if err != nil && !fault.Is(err, fault.NotLive) {
+		s.Logger.LogAttrs(ctx, slog.LevelError, "broadcast of a deleted channel was not stopped",
+			slog.String("channel_arn", a.String()), slog.Any("error", err))
+	}
+}
+
+// checkReferences checks that what the settings refer to exists in the caller's account and region. There is no
+// difference to the caller between what is elsewhere and what is nowhere.
+func (s *Service) checkReferences(ctx context.Context, c awsapi.Caller, wanted settings) error {
+	for _, text := range []*string{wanted.recording, wanted.restriction, wanted.ad} {
+		if text == nil || *text == "" {
+			continue
+		}
+		a, err := arn.Parse(*text)
+		if err != nil {
+			return err
+		}
+		exists := a.Scope == c.Scope
+		if exists {
+			exists, err = s.Exists(ctx, a)
+		}
+		if err != nil {
+			return err
+		}
+		if !exists {
+			return notFound(*text)
+		}
+	}
+	return nil
+}
+
+// ListChannels returns a page of channels by id, all of them or those that one filter selects. An empty filter is
+// no filter.
+func (s *Service) ListChannels(
+	ctx context.Context, c awsapi.Caller, in *ListChannelsRequest,
+) (*ListChannelsResponse, error) {
+	q := store.Query{Scope: c.Scope, Limit: limit(in.MaxResults, 100)}
+	for _, f := range []struct {
+		index string
+		value *string
+	}{
+		{"name", in.FilterByName},
+		{"recordingConfiguration", in.FilterByRecordingConfigurationArn},
+		{"playbackRestrictionPolicy", in.FilterByPlaybackRestrictionPolicyArn},
+		{"adConfiguration", in.FilterByAdConfigurationArn},
+	} {
+		if f.value == nil || *f.value == "" {
+			continue
+		}
+		if q.Index != "" {
+			return nil, fault.New(fault.Conflict, "only one filter can be used at a time")
+		}
+		q.Index, q.Value = f.index, *f.value
+	}
+	pages := s.paging(c, "ListChannels", q.Index+"="+q.Value)
+	var err error
+	if q.After, err = pages.after(in.NextToken); err != nil {
+		return nil, err
+	}
+	found, err := s.Channels.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &ListChannelsResponse{Channels: make([]ChannelSummary, len(found.Records))}
+	for i, rec := range found.Records {
+		out.Channels[i] = wireChannelSummary(rec.Value)
+	}
+	if n := len(found.Records); n > 0 {
+		out.NextToken = pages.next(found.More, found.Records[n-1].Key.ID)
+	}
+	return out, nil
+}

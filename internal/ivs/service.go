@@ -1,0 +1,153 @@
+// Package ivs answers the operations of the channel service: channels, stream keys, streams and their tags.
+//
+// A channel is one record with its stream keys and tags inside (resource.Channel), so every write here is one Update
+// of one record and concurrent callers all succeed, in some order. What goes on air is not this package's business: it
+// reads streams from the records that the broadcasting side writes, and asks for a stop or for timed metadata through
+// Broadcasts.
+//
+// A channel is live for the rules here from the moment a node has taken its claim until the claim is released, even
+// while the API still answers ChannelNotBroadcasting because nothing is playable yet. A live channel can be neither
+// updated nor deleted. Claim and channel are separate records, so two rules keep a delete and a publish that is just
+// being accepted apart, and one of them wins cleanly:
+//
+//   - the broadcasting side reads the channel again after it has taken the claim, and gives up when it is gone;
+//   - DeleteChannel deletes the record only when there is no unreleased claim, and looks again after that. A claim
+//     that was taken in between may belong to a publish that still saw the channel, so it is told to stop.
+//
+// An update that crosses a publish in the same way holds from the next stream on.
+//
+// Imports: arn, awsapi, awsapi/restjson, fault, quota, resource, store.
+package ivs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/quota"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// StreamReader reads the presence records of streams. Only unreleased claims are in it.
+type StreamReader interface {
+	// Get returns the stream of the channel with the given key. It reports false when nobody broadcasts there.
+	Get(ctx context.Context, channel store.Key) (resource.Stream, bool, error)
+	// List returns a page of streams by channel id.
+	List(ctx context.Context, q store.Query) (store.Page[resource.Stream], error)
+}
+
+// Broadcasts commands the node that runs a channel's broadcast. Errors are of the kinds fault.NotLive when no node runs
+// one, and fault.Unavailable or fault.StreamUnavailable when its node does not answer.
+type Broadcasts interface {
+	// Stop ends the broadcast and returns when its encoder is disconnected.
+	Stop(ctx context.Context, channel arn.ARN) error
+	// PutMetadata puts text into the stream at its present place.
+	PutMetadata(ctx context.Context, channel arn.ARN, text string) error
+}
+
+// Options are the parts that a Service works with. All are needed unless they say otherwise.
+type Options struct {
+	Channels   *store.Table[resource.Channel]
+	Streams    StreamReader
+	Broadcasts Broadcasts
+	Pager      *awsapi.Pager
+	Logger     *slog.Logger
+
+	// Quotas enforces the resource quotas of an account in a region.
+	Quotas bool
+	// IngestEndpoint and SRTEndpoint return what a channel's answer names as the place to send to.
+	IngestEndpoint, SRTEndpoint func(awsapi.Caller) string
+	// Exists reports whether a recording configuration, playback restriction policy or ad configuration exists. Nil
+	// means that there are none.
+	Exists func(ctx context.Context, a arn.ARN) (bool, error)
+	// Clock tells the time; nil means time.Now.
+	Clock func() time.Time
+}
+
+// Service has the operations. It is safe for concurrent use.
+type Service struct {
+	Options
+	metadata *quota.Buckets[arn.ARN]
+	creating chan struct{} // holds a token while a channel is counted and created under a quota
+}
+
+// metadataBound is how many channels' metadata rates a Service remembers in a generation.
+const metadataBound = 1 << 14
+
+// New returns a Service.
+func New(o Options) *Service {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Exists == nil {
+		o.Exists = func(context.Context, arn.ARN) (bool, error) { return false, nil }
+	}
+	return &Service{
+		Options:  o,
+		metadata: quota.NewBuckets[arn.ARN](metadataBound, o.Clock),
+		creating: make(chan struct{}, 1),
+	}
+}
+
+// Operations returns the rows of the service: name, handler and the resources that a request touches.
+func (s *Service) Operations() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.Op("CreateChannel", s.CreateChannel, func(in *CreateChannelRequest) []awsapi.Target {
+			return []awsapi.Target{{Type: typeChannel, RequestTags: in.Tags}, {Type: typeStreamKey}}
+		}),
+		awsapi.Op("GetChannel", s.GetChannel, func(in *GetChannelRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.Arn)
+		}),
+		awsapi.Op("BatchGetChannel", s.BatchGetChannel, func(in *BatchGetChannelRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.Arns...)
+		}),
+		awsapi.Op("ListChannels", s.ListChannels, func(*ListChannelsRequest) []awsapi.Target {
+			return []awsapi.Target{{Type: typeChannel}}
+		}),
+		awsapi.Op("UpdateChannel", s.UpdateChannel, func(in *UpdateChannelRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.Arn)
+		}),
+		awsapi.Op("DeleteChannel", s.DeleteChannel, func(in *DeleteChannelRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.Arn)
+		}),
+		awsapi.Op("CreateStreamKey", s.CreateStreamKey, func(in *CreateStreamKeyRequest) []awsapi.Target {
+			return append(targets(typeChannel, nil, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
+		}),
+		awsapi.Op("GetStreamKey", s.GetStreamKey, func(in *GetStreamKeyRequest) []awsapi.Target {
+			return targets(typeStreamKey, nil, in.Arn)
+		}),
+		awsapi.Op("BatchGetStreamKey", s.BatchGetStreamKey, func(in *BatchGetStreamKeyRequest) []awsapi.Target {
+			return targets(typeStreamKey, nil, in.Arns...)
+		}),
+		awsapi.Op("ListStreamKeys", s.ListStreamKeys, func(in *ListStreamKeysRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.ChannelArn)
+		}),
+		awsapi.Op("DeleteStreamKey", s.DeleteStreamKey, func(in *DeleteStreamKeyRequest) []awsapi.Target {
+			return targets(typeStreamKey, nil, in.Arn)
+		}),
+		awsapi.Op("GetStream", s.GetStream, func(in *GetStreamRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.ChannelArn)
+		}),
+		awsapi.Op("ListStreams", s.ListStreams, func(*ListStreamsRequest) []awsapi.Target {
+			return []awsapi.Target{{Type: typeChannel}}
+		}),
+		awsapi.Op("StopStream", s.StopStream, func(in *StopStreamRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.ChannelArn)
+		}),
+		awsapi.Op("PutMetadata", s.PutMetadata, func(in *PutMetadataRequest) []awsapi.Target {
+			return targets(typeChannel, nil, in.ChannelArn)
+		}),
+		awsapi.Op("TagResource", s.TagResource, func(in *TagResourceRequest) []awsapi.Target {
+			return targets("", in.Tags, in.ResourceArn)
+		}),
+		awsapi.Op("UntagResource", s.UntagResource, func(in *UntagResourceRequest) []awsapi.Target {
+			return targets("", nil, in.ResourceArn)
+		}),
+		awsapi.Op("ListTagsForResource", s.ListTagsForResource, func(in *ListTagsForResourceRequest) []awsapi.Target {
+			return targets("", nil, in.ResourceArn)
+		}),
+	}
+}
