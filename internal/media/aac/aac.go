@@ -51,13 +51,17 @@ func ParseConfig(asc []byte) (*media.Track, error) {
 	case c.DependsOnCoreCoder:
 		return nil, fault.New(fault.Invalid, "scalable AAC is not supported")
 	}
+	channels := int(c.ChannelConfig)
+	if channels == 7 { // 7.1: the one number that is not its own count
+		channels = 8
+	}
 	return &media.Track{
 		Codec:      media.AAC,
 		TimeScale:  int64(c.SampleRate),
 		Config:     []byte{aacLC<<3 | byte(rate)>>1, byte(rate)<<7 | c.ChannelConfig<<3},
 		CodecName:  fmt.Sprintf("mp4a.40.%d", aacLC),
 		SampleRate: c.SampleRate,
-		Channels:   c.ChannelCount,
+		Channels:   channels,
 	}, nil
 }
 

@@ -116,8 +116,8 @@ func checkADTS(t *testing.T, track *media.Track) {
 			t.Fatal(err)
 		}
 		p := packets[0]
-		if len(packets) != 1 || p.SampleRate != track.SampleRate || p.ChannelCount != track.Channels || !bytes.Equal(p.AU, au) {
-			t.Fatalf("%d packets of %d bytes, %d Hz, %d channels", len(packets), len(p.AU), p.SampleRate, p.ChannelCount)
+		if len(packets) != 1 || p.SampleRate != track.SampleRate || p.ChannelConfig != track.Config[1]>>3&15 || !bytes.Equal(p.AU, au) {
+			t.Fatalf("%d packets of %d bytes, %d Hz, layout %d", len(packets), len(p.AU), p.SampleRate, p.ChannelConfig)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func checkPicture(s *bitstream.SPS) error {
 	if c := s.FrameCropping; c != nil && max(c.LeftOffset, c.RightOffset, c.TopOffset, c.BottomOffset) > maxSide {
 		return errors.New("the picture is cropped to nothing")
 	}
-	if s.Width() <= 0 || s.Height() <= 0 {
+	if w, h := s.Width(), s.Height(); w <= 0 || w > maxSide || h <= 0 || h > 2*maxSide { // less than nothing wraps around
 		return errors.New("the picture is cropped to nothing")
 	}
 	if s.ChromaFormatIdc > 3 || s.BitDepthLumaMinus8 > 6 || s.BitDepthChromaMinus8 > 6 {

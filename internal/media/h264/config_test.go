@@ -41,7 +41,8 @@ func configs() []config {
 		},
 		{
 			"interlaced, wide pixels", "0164001effe100186764001eacd940b424d8208000000300800000190f8a14cb01000668fba3cb22c0fdf8f800",
-			"avc1.64001E", "High", "3.0", 720, 576, 25, h264.Display{SARWidth: 16, SARHeight: 11},
+			"avc1.64001E", "High", "3.0", 720, 576, 25,
+			h264.Display{SARWidth: 16, SARHeight: 11},
 		},
 		{
 			"10 bits 4:2:2", "017a0015ffe10019677a0015b6cd94141fb011000003000100000300640f162d9601000668ebe3cb22c0fefafa00",

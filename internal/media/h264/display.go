@@ -39,8 +39,23 @@ func ParseDisplay(sps []byte) Display {
 // pixelShape returns the sample aspect ratio of H.264, table E-1; 0:0 is "unspecified".
 func pixelShape(v *bitstream.SPS_VUI) (width, height uint32) {
 	shapes := [...][2]uint32{
-		{0, 0}, {1, 1}, {12, 11}, {10, 11}, {16, 11}, {40, 33}, {24, 11}, {20, 11}, {32, 11}, {80, 33}, {18, 11},
-		{15, 11}, {64, 33}, {160, 99}, {4, 3}, {3, 2}, {2, 1},
+		{0, 0},
+		{1, 1},
+		{12, 11},
+		{10, 11},
+		{16, 11},
+		{40, 33},
+		{24, 11},
+		{20, 11},
+		{32, 11},
+		{80, 33},
+		{18, 11},
+		{15, 11},
+		{64, 33},
+		{160, 99},
+		{4, 3},
+		{3, 2},
+		{2, 1},
 	}
 	const extended = 255
 	switch {

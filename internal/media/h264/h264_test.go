@@ -110,11 +110,13 @@ func TestAppendAnnexB(t *testing.T) {
 		{"own delimiter alone", false, [][]byte{own}, [][]byte{own}},
 		{
 			"own sets", true,
-			[][]byte{own, track.SPS, track.PPS, idr}, [][]byte{own, track.SPS, track.PPS, idr},
+			[][]byte{own, track.SPS, track.PPS, idr},
+			[][]byte{own, track.SPS, track.PPS, idr},
 		},
 		{
 			"half of them", true,
-			[][]byte{track.PPS, idr}, [][]byte{delimiter, track.SPS, track.PPS, track.PPS, idr},
+			[][]byte{track.PPS, idr},
+			[][]byte{delimiter, track.SPS, track.PPS, track.PPS, idr},
 		},
 	}
 	for _, test := range tests {
