@@ -10,10 +10,17 @@ package natsd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/fault"
 )
 
 // Options say where the engine is.
@@ -26,16 +33,138 @@ type Options struct {
 
 // Conn is a connection to the engine, and the engine itself when it is embedded.
 type Conn struct {
-	nc  *nats.Conn
-	js  jetstream.JetStream
-	opt Options
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	opt      Options
+	dir      *directory     // nil when external
+	srv      *server.Server // nil when external
+	recovery *recorder      // nil when external
+	closed   chan struct{}  // closed when the client connection is
+
+	mu        sync.Mutex
+	afterStop []func()
 }
+
+// How long the engine may take to come up and to say goodbye. Recovering a large directory after a crash reads all of
+// it, so the embedded limit is generous; an external server either answers soon or is not there.
+const (
+	embeddedStart = 2 * time.Minute
+	externalStart = 10 * time.Second
+	closeTimeout  = 10 * time.Second
+)
 
 // Start starts the embedded server, or connects to the external one, and waits until JetStream answers.
 //
 // A directory that is not empty and has no marker of ours is refused and left untouched. The error is a
 // fault.Unavailable when an external server does not answer.
-func Start(ctx context.Context, opt Options) (*Conn, error) { return nil, nil }
+func Start(ctx context.Context, opt Options) (*Conn, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Conn{opt: opt, closed: make(chan struct{})}
+	start := c.startEmbedded
+	if opt.ExternalURL != "" {
+		c.opt.Dir = ""
+		start = c.startExternal
+	}
+	if err := start(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) startExternal(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, externalStart)
+	defer cancel()
+	err := c.connect(ctx, c.opt.ExternalURL)
+	return fault.Wrap(fault.Unavailable, err, "the NATS server at %s does not answer", redact(c.opt.ExternalURL))
+}
+
+func (c *Conn) startEmbedded(ctx context.Context) error {
+	dir, err := openDirectory(c.opt.Dir, c.opt.AcceptDataLoss)
+	if err != nil {
+		return fmt.Errorf("natsd: %w", err)
+	}
+	c.dir = dir
+	c.recovery = &recorder{log: c.opt.Logger}
+	if c.srv, err = startServer(dir.path, c.recovery); err != nil {
+		return fmt.Errorf("natsd: start the embedded engine: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, embeddedStart)
+	defer cancel()
+	if err := c.connect(ctx, "", nats.InProcessServer(c.srv)); err != nil {
+		return fmt.Errorf("natsd: connect to the embedded engine: %w", err)
+	}
+	return nil
+}
+
+// connect dials until it succeeds or ctx ends, and then waits until JetStream answers: a server that has just started,
+// or a cluster that is electing, accepts connections before it does.
+func (c *Conn) connect(ctx context.Context, url string, more ...nats.Option) error {
+	opts := append([]nats.Option{
+		nats.Name("rivus"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		nats.ReconnectBufSize(-1), // a write that cannot be sent now must fail now
+		nats.Timeout(2 * time.Second),
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.ErrorHandler(c.onError),
+		nats.DisconnectErrHandler(c.onDisconnect),
+		nats.ReconnectHandler(c.onReconnect),
+		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
+	}, more...)
+	for {
+		err := c.try(ctx, url, opts)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, context.Cause(ctx))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Conn) try(ctx context.Context, url string, opts []nats.Option) error {
+	if c.nc == nil {
+		nc, err := nats.Connect(url, opts...)
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		js, err := jetstream.New(nc)
+		if err != nil {
+			nc.Close()
+			return fmt.Errorf("open JetStream: %w", err)
+		}
+		c.nc, c.js = nc, js
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if _, err := c.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("ask JetStream: %w", err)
+	}
+	return nil
+}
+
+func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	subject := ""
+	if sub != nil {
+		subject = sub.Subject
+	}
+	c.opt.Logger.Warn("state engine connection", "error", err, "subject", subject)
+}
+
+func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
+	if err != nil { // nil on our own Close
+		c.opt.Logger.Warn("state engine disconnected", "error", err)
+	}
+}
+
+func (c *Conn) onReconnect(*nats.Conn) { c.opt.Logger.Info("state engine reconnected") }
 
 // NATS returns the client connection. It reconnects for ever.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
@@ -49,5 +178,48 @@ func (c *Conn) Dir() string { return c.opt.Dir }
 // AcceptDataLoss tells whether the operator asked to go past damage.
 func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
 
+// Complaints returns what the embedded engine warned about since it started, oldest first. Most of it is harmless
+// after a crash; next to a lost record it says which file was hurt.
+func (c *Conn) Complaints() []string {
+	if c.recovery == nil {
+		return nil
+	}
+	return c.recovery.list()
+}
+
+// AfterStop has fn called by Close when the embedded server has stopped and all it was told is on the disk. With an
+// external server it is never called.
+func (c *Conn) AfterStop(fn func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.afterStop = append(c.afterStop, fn)
+}
+
+func (c *Conn) stopped() {
+	c.mu.Lock()
+	list := c.afterStop
+	c.afterStop = nil
+	c.mu.Unlock()
+	for _, fn := range list {
+		fn()
+	}
+}
+
 // Close closes the connection and stops the embedded server gracefully. It returns when both are done.
-func (c *Conn) Close() {}
+func (c *Conn) Close() {
+	if c.nc != nil {
+		c.nc.Close()
+		select {
+		case <-c.closed:
+		case <-time.After(closeTimeout):
+		}
+	}
+	if c.srv != nil {
+		c.srv.Shutdown()
+		c.srv.WaitForShutdown()
+		c.stopped()
+	}
+	if c.dir != nil {
+		c.dir.unlock()
+	}
+}

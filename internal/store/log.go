@@ -2,12 +2,34 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/fault"
 )
+
+// DefaultLogAge is how long a log keeps an entry: as long as the service shows ended sessions.
+const DefaultLogAge = 60 * 24 * time.Hour
 
 // Log is an append-only history of one kind of thing: for every resource a series of sessions, for every session a
 // series of entries. Nothing of it is held in memory.
-type Log[T any] struct{}
+//
+// An engine's stream can only be read forward, so entries point back: to the one before in the same session, to the
+// session before, and to the newest session. A page of the newest entries costs as many reads as it has entries.
+type Log[T any] struct {
+	conn   engine
+	stream string
+	prefix string
+	turns  turns
+	mark   *mark // nil when the engine is external
+}
 
 // Entry is one appended value.
 type Entry[T any] struct {
@@ -16,22 +38,225 @@ type Entry[T any] struct {
 	Value    T
 	Time     time.Time // when it was appended
 	Sequence uint64    // grows with every append to the log
+
+	links links
+}
+
+// links are sequences of other entries of the resource; 0 is none.
+type links struct {
+	Previous uint64 `json:"previous,omitempty"` // entry of the same session before this one
+	Older    uint64 `json:"older,omitempty"`    // newest entry of the session before this one, when this one began
+	Newest   uint64 `json:"newest,omitempty"`   // first entry of the newest session; 0: this very entry
+}
+
+type logEnvelope[T any] struct {
+	links
+	Value T `json:"value"`
 }
 
 // OpenLog opens the log of this name, one lower-case word, and checks what it holds.
-func OpenLog[T any](ctx context.Context, s *Store, name string) (*Log[T], error) { return nil, nil }
+func OpenLog[T any](ctx context.Context, s *Store, name string) (*Log[T], error) {
+	return openLog[T](ctx, s, name, DefaultLogAge)
+}
 
-// Append adds an entry to a session of a resource. On one replica it may be lost with the machine's power, not with
-// the process.
-func (l *Log[T]) Append(ctx context.Context, key Key, session string, value T) error { return nil }
+// OpenLogAge is OpenLog for a log that keeps its entries for another time than DefaultLogAge.
+func OpenLogAge[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Log[T], error) {
+	return openLog[T](ctx, s, name, age)
+}
+
+func openLog[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Log[T], error) {
+	l := &Log[T]{
+		conn:   engine{s.conn.NATS(), s.conn.JetStream()},
+		stream: "RIVUS_" + name,
+		prefix: "rivus.log." + name + ".",
+	}
+	cfg := jetstream.StreamConfig{
+		Name: l.stream, Subjects: []string{l.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
+		DenyDelete: true, AllowDirect: true, Duplicates: 2 * time.Minute, Replicas: s.replicas,
+	}
+	if s.replicas == 1 { // at three the engine batches by itself and does not take this setting
+		cfg.PersistMode = jetstream.AsyncPersistMode
+	}
+	var err error
+	if l.mark, err = checkLog(ctx, s, cfg, name); err != nil {
+		return nil, fmt.Errorf("store: open log %s: %w", name, err)
+	}
+	return l, nil
+}
+
+// Append adds an entry to a session of a resource. On one replica it may be lost with the machine's power, not after
+// a clean stop.
+func (l *Log[T]) Append(ctx context.Context, key Key, session string, value T) error {
+	return l.AppendOnce(ctx, key, session, "", value)
+}
+
+// AppendOnce is Append that does nothing when an entry was appended under the same id in the last two minutes.
+func (l *Log[T]) AppendOnce(ctx context.Context, key Key, session, id string, value T) error {
+	all := l.resource(key) + ">"
+	subject := l.resource(key) + token(session)
+	leave, err := l.turns.enter(ctx, all)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for range maxAttempts {
+		next, last, err := l.link(ctx, all, subject)
+		if err != nil {
+			return err
+		}
+		data, err := sealRaw(subject, logEnvelope[T]{links: next, Value: value})
+		if err != nil {
+			return err
+		}
+		m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
+		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last, 10))
+		m.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, all)
+		if id != "" {
+			m.Header.Set(jetstream.MsgIDHeader, id)
+		}
+		sequence, err := l.conn.publish(ctx, m)
+		if err == nil {
+			l.mark.advance(sequence)
+			return nil
+		}
+		if !errors.Is(err, errMismatch) {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "the log is written too often by others")
+}
+
+// link finds what a new entry points to, and the last sequence of the resource.
+func (l *Log[T]) link(ctx context.Context, all, subject string) (links, uint64, error) {
+	last, err := l.load(ctx, lookup{LastFor: all})
+	if err != nil || last == nil {
+		return links{}, 0, err
+	}
+	newest := last.links.Newest
+	if newest == 0 {
+		newest = last.Sequence
+	}
+	same, err := l.load(ctx, lookup{LastFor: subject})
+	if err != nil {
+		return links{}, 0, err
+	}
+	if same != nil {
+		return links{Previous: same.Sequence, Older: same.links.Older, Newest: newest}, last.Sequence, nil
+	}
+	older := newest
+	if head, err := l.load(ctx, lookup{Sequence: newest}); err != nil {
+		return links{}, 0, err
+	} else if head == nil {
+		older = last.Sequence
+	}
+	return links{Older: older}, last.Sequence, nil
+}
 
 // Last returns the newest entry of a session; fault.NotFound when it has none.
 func (l *Log[T]) Last(ctx context.Context, key Key, session string) (Entry[T], error) {
-	return Entry[T]{}, nil
+	e, err := l.load(ctx, lookup{LastFor: l.resource(key) + token(session)})
+	if err != nil {
+		return Entry[T]{}, err
+	}
+	if e == nil {
+		return Entry[T]{}, fault.New(fault.NotFound, "there is no session %s", session)
+	}
+	return *e, nil
 }
 
 // ListNewestFirst returns up to limit entries below the sequence before (0: from the newest), newest first. With
-// session "" it returns the newest entry of each session of the resource.
+// session "" it returns the newest entry of each session of the resource, the session that began last first; before
+// is then the sequence of the last entry that was returned.
 func (l *Log[T]) ListNewestFirst(ctx context.Context, key Key, session string, before uint64, limit int) ([]Entry[T], error) {
-	return nil, nil
+	step := l.stepEntry
+	if session == "" {
+		step = l.stepSession
+	}
+	var out []Entry[T]
+	var from *Entry[T]
+	if before > 0 {
+		e, err := l.load(ctx, lookup{Sequence: before})
+		if err != nil || e == nil || e.Key != key {
+			return nil, err
+		}
+		from = e
+	}
+	for len(out) < limit {
+		e, err := step(ctx, key, session, from)
+		if err != nil || e == nil {
+			return out, err
+		}
+		out = append(out, *e)
+		from = e
+	}
+	return out, nil
+}
+
+// stepEntry returns the entry of a session before from, the newest for nil; nil at the end.
+func (l *Log[T]) stepEntry(ctx context.Context, key Key, session string, from *Entry[T]) (*Entry[T], error) {
+	if from == nil {
+		return l.load(ctx, lookup{LastFor: l.resource(key) + token(session)})
+	}
+	if from.links.Previous == 0 {
+		return nil, nil //nolint:nilnil // documented
+	}
+	return l.load(ctx, lookup{Sequence: from.links.Previous})
+}
+
+// stepSession returns the newest entry of the session before from's, of the newest session for nil; nil at the end.
+func (l *Log[T]) stepSession(ctx context.Context, key Key, _ string, from *Entry[T]) (*Entry[T], error) {
+	var first *Entry[T]
+	var err error
+	switch {
+	case from == nil:
+		if first, err = l.load(ctx, lookup{LastFor: l.resource(key) + ">"}); err != nil || first == nil {
+			return nil, err
+		}
+		if first.links.Newest != 0 {
+			head, err := l.load(ctx, lookup{Sequence: first.links.Newest})
+			if err != nil {
+				return nil, err
+			}
+			if head != nil {
+				first = head
+			}
+		}
+	case from.links.Older == 0:
+		return nil, nil //nolint:nilnil // documented
+	default:
+		if first, err = l.load(ctx, lookup{Sequence: from.links.Older}); err != nil || first == nil {
+			return nil, err
+		}
+	}
+	return l.load(ctx, lookup{LastFor: l.resource(key) + token(first.Session)})
+}
+
+// load reads and checks one entry; nil when there is none.
+func (l *Log[T]) load(ctx context.Context, what lookup) (*Entry[T], error) {
+	m, err := l.conn.ask(ctx, l.stream, what)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	if err := verify(m.Subject, m.Data); err != nil {
+		return nil, fmt.Errorf("store: entry %d of %s: %w", m.Sequence, l.stream, err)
+	}
+	at := strings.LastIndexByte(m.Subject, '.')
+	_, key, err := parseSubject("log." + strings.TrimPrefix(m.Subject[:at], l.prefix))
+	if err != nil {
+		return nil, err
+	}
+	session, err := untoken(m.Subject[at+1:])
+	if err != nil {
+		return nil, err
+	}
+	var e logEnvelope[T]
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return nil, fmt.Errorf("store: decode entry %d of %s: %w", m.Sequence, l.stream, err)
+	}
+	return &Entry[T]{Key: key, Session: session, Value: e.Value, Time: m.Time, Sequence: m.Sequence, links: e.links}, nil
+}
+
+// resource is the subject of a resource's sessions without the last token.
+func (l *Log[T]) resource(key Key) string {
+	return l.prefix + token(key.Region) + "." + token(key.Account) + "." + token(key.ID) + "."
 }

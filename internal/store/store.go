@@ -14,10 +14,23 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
 )
+
+// engineTimeout bounds every single question to the engine.
+const engineTimeout = 5 * time.Second
 
 // Options configure a store.
 type Options struct {
@@ -26,14 +39,180 @@ type Options struct {
 }
 
 // Store is the open state of one process.
-type Store struct{}
+type Store struct {
+	conn     *natsd.Conn
+	log      *slog.Logger
+	replicas int
+	facts    *bucket
+	presence *bucket
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	secrets  *Table[secret]
+
+	mu     sync.Mutex
+	tables map[string]any // by class and name: *Table[T]
+	logs   map[string]struct{}
+}
 
 // Open opens the buckets, makes those that do not exist and checks every record in them. Damage is an error that names
 // the lost or broken records, unless the connection accepts data loss.
-func Open(ctx context.Context, conn *natsd.Conn, opt Options) (*Store, error) { return nil, nil }
+func Open(ctx context.Context, conn *natsd.Conn, opt Options) (*Store, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		conn: conn, log: opt.Logger, replicas: max(1, opt.Replicas),
+		tables: map[string]any{}, logs: map[string]struct{}{},
+	}
+	s.facts = newBucket(conn, s.log, factsConfig(s.replicas))
+	s.presence = newBucket(conn, s.log, presenceConfig(s.replicas))
+	if dir := conn.Dir(); dir != "" {
+		s.facts.ledgerPath = filepath.Join(dir, "ledger")
+	}
+	var following context.Context
+	following, s.stop = context.WithCancel(context.Background())
+	for _, b := range []*bucket{s.facts, s.presence} {
+		s.running.Go(func() { b.run(following) })
+	}
+	for _, b := range []*bucket{s.facts, s.presence} {
+		if err := b.awaitOpen(ctx); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("store: open %s: %w", b.name, err)
+		}
+	}
+	var err error
+	if s.secrets, err = OpenTable(ctx, s, Definition[secret]{Name: "secret", Class: Facts}); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
 
 // Close stops following the engine and returns when the last goroutine has ended. It does not close the connection.
-func (s *Store) Close() {}
+func (s *Store) Close() {
+	s.stop()
+	s.running.Wait()
+}
+
+func factsConfig(replicas int) jetstream.StreamConfig {
+	cfg := bucketConfig("rivus-facts", replicas)
+	cfg.Storage = jetstream.FileStorage
+	cfg.AllowAtomicPublish = true
+	return cfg
+}
+
+func presenceConfig(replicas int) jetstream.StreamConfig {
+	cfg := bucketConfig("rivus-presence", replicas)
+	cfg.Storage = jetstream.MemoryStorage
+	cfg.AllowMsgTTL = true
+	cfg.SubjectDeleteMarkerTTL = time.Minute
+	return cfg
+}
+
+// bucketConfig is what the client library would make for a key-value bucket, so that its tools can read ours. We make
+// the stream ourselves because the library cannot set everything and turns off what it does not know.
+func bucketConfig(name string, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              "KV_" + name,
+		Subjects:          []string{"$KV." + name + ".>"},
+		MaxMsgsPerSubject: 1,
+		Discard:           jetstream.DiscardNew,
+		DenyDelete:        true,
+		AllowRollup:       true,
+		AllowDirect:       true,
+		Duplicates:        2 * time.Minute,
+		Replicas:          replicas,
+	}
+}
+
+// ensureStream opens a stream as cfg says: it is made when it does not exist and changed when it differs.
+func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
+	stream, err := js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = js.CreateStream(ctx, cfg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", cfg.Name, err)
+	}
+	info := stream.CachedInfo()
+	if sameConfig(info.Config, cfg) {
+		return info, nil
+	}
+	if stream, err = js.UpdateStream(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("change stream %s: %w", cfg.Name, err)
+	}
+	return stream.CachedInfo(), nil
+}
+
+func sameConfig(a, b jetstream.StreamConfig) bool {
+	return a.Replicas == b.Replicas && a.AllowAtomicPublish == b.AllowAtomicPublish && a.AllowMsgTTL == b.AllowMsgTTL &&
+		a.SubjectDeleteMarkerTTL == b.SubjectDeleteMarkerTTL && a.MaxMsgsPerSubject == b.MaxMsgsPerSubject &&
+		a.AllowDirect == b.AllowDirect && a.MaxAge == b.MaxAge && a.PersistMode == b.PersistMode &&
+		a.Duplicates == b.Duplicates
+}
+
+// Damage is the error of a state that is not what it was.
+type Damage struct {
+	Lost       []string // what is lost, one line each
+	Complaints []string // what the engine said while it recovered its files
+}
+
+// Error names at most ten losses and everything the engine said.
+func (d *Damage) Error() string {
+	const shown = 10
+	var b strings.Builder
+	fmt.Fprintf(&b, "the stored state is damaged (%d findings; --accept-data-loss goes past it): ", len(d.Lost))
+	b.WriteString(strings.Join(d.Lost[:min(shown, len(d.Lost))], "; "))
+	if len(d.Lost) > shown {
+		b.WriteString("; …")
+	}
+	if len(d.Complaints) > 0 {
+		b.WriteString(". The engine said: " + strings.Join(d.Complaints, "; "))
+	}
+	return b.String()
+}
+
+// judge returns nil when nothing is lost, or when the operator accepts it.
+func judge(conn *natsd.Conn, log *slog.Logger, lost []string) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	if conn.AcceptDataLoss() {
+		log.Error("going on without damaged records, as told", "lost", lost)
+		return nil
+	}
+	return &Damage{Lost: lost, Complaints: conn.Complaints()}
+}
+
+// secret is a record of the table of secrets.
+type secret struct {
+	Value []byte `json:"value"`
+}
 
 // Secret returns a random secret of size bytes that is made once under this name and kept with the facts.
-func (s *Store) Secret(ctx context.Context, name string, size int) ([]byte, error) { return nil, nil }
+func (s *Store) Secret(ctx context.Context, name string, size int) ([]byte, error) {
+	key := Key{ID: name}
+	for {
+		r, err := s.secrets.Get(ctx, key)
+		if err == nil && len(r.Value.Value) == size {
+			return r.Value.Value, nil
+		}
+		if err == nil {
+			return nil, fmt.Errorf("store: secret %s has %d bytes, not %d", name, len(r.Value.Value), size)
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		fresh := secret{Value: make([]byte, size)}
+		if _, err := rand.Read(fresh.Value); err != nil {
+			return nil, fmt.Errorf("store: make secret %s: %w", name, err)
+		}
+		r, err = s.secrets.Create(ctx, key, fresh)
+		if err == nil {
+			return r.Value.Value, nil
+		}
+		if !fault.Is(err, fault.Conflict) { // another process was faster: read its secret
+			return nil, err
+		}
+	}
+}

@@ -2,63 +2,136 @@ package store
 
 import (
 	"context"
-	"time"
+	"fmt"
+	"strings"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/fault"
 )
 
+const defaultLimit = 100
+
 // Table is a typed set of records. All methods may be called from any goroutine.
-type Table[T any] struct{}
+type Table[T any] struct {
+	def   Definition[T]
+	b     *bucket
+	index *index[T]
+}
 
 // OpenTable returns the table of a definition, filled and indexed. Opening the same definition again returns the same
 // table.
-func OpenTable[T any](ctx context.Context, s *Store, def Definition[T]) (*Table[T], error) {
-	return nil, nil
+func OpenTable[T any](_ context.Context, s *Store, def Definition[T]) (*Table[T], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := fmt.Sprint(def.Class) + "/" + def.Name
+	if old, ok := s.tables[name]; ok {
+		t, ok := old.(*Table[T])
+		if !ok {
+			return nil, fmt.Errorf("store: table %s is already open as %T", def.Name, old)
+		}
+		return t, nil
+	}
+	t := &Table[T]{def: def, b: s.facts, index: newIndex(def)}
+	if def.Class == Presence {
+		t.b = s.presence
+	}
+	if err := t.b.attach(def.Name, t.index); err != nil {
+		return nil, fmt.Errorf("store: open table %s: %w", def.Name, err)
+	}
+	s.tables[name] = t
+	return t, nil
+}
+
+// attach gives a table's index all records of the table so far and every later one. It fails on the first record
+// that is not of the table's type, unless the operator accepts its loss.
+func (b *bucket) attach(table string, to sink) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for subject, m := range b.raw[table] {
+		_, key, err := parseSubject(strings.TrimPrefix(subject, b.prefix))
+		if err == nil {
+			_, err = to.apply(key, m)
+		}
+		if err == nil {
+			continue
+		}
+		if err := judge(b.conn, b.log, []string{err.Error()}); err != nil {
+			return err
+		}
+	}
+	delete(b.raw, table)
+	b.sinks[table] = to
+	return nil
 }
 
 // Get returns a record. A miss in the index asks the engine once before it is fault.NotFound.
-func (t *Table[T]) Get(ctx context.Context, key Key) (Record[T], error) { return Record[T]{}, nil }
-
-// Create stores a new record; fault.Conflict when the key is taken.
-func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event) (Record[T], error) {
-	return Record[T]{}, nil
+func (t *Table[T]) Get(ctx context.Context, key Key) (Record[T], error) {
+	e, err := t.find(ctx, key)
+	if err != nil {
+		return Record[T]{}, err
+	}
+	if e == nil || e.gone {
+		return Record[T]{}, t.notFound(key)
+	}
+	return e.Record, nil
 }
 
-// Update changes a record: change gets a copy of the present value and returns the next one. When another writer was
-// faster, change is called again with the newer value, so it must have no side effects; concurrent callers all
-// succeed, in some order. An error of change is returned as it is. A missing record is fault.NotFound.
-func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, error), events ...Event) (Record[T], error) {
-	return Record[T]{}, nil
+// find returns the entry of a key, asking the engine when the index has none: another process may just have made it.
+func (t *Table[T]) find(ctx context.Context, key Key) (*entry[T], error) {
+	if e := t.index.get(key); e != nil && !e.gone {
+		return e, nil
+	}
+	return t.newest(ctx, key)
 }
 
-// Put stores value if the record's revision is still expected (0: the record must not exist); fault.Fenced otherwise.
-func (t *Table[T]) Put(ctx context.Context, key Key, value T, expected uint64, events ...Event) (Record[T], error) {
-	return Record[T]{}, nil
+// newest returns the entry of a key once it is as new as the engine's; nil when the engine has none.
+func (t *Table[T]) newest(ctx context.Context, key Key) (*entry[T], error) {
+	m, err := t.b.engine().ask(ctx, t.b.cfg.Name, lookup{LastFor: t.subject(key)})
+	if err != nil || m == nil {
+		return nil, err
+	}
+	if e := t.index.get(key); e == nil || e.Revision < m.Sequence {
+		t.b.await(ctx, m.Sequence)
+	}
+	return t.index.get(key), nil
 }
 
-// PutTTL is Put for a record of a Presence table that disappears when it is not written again within ttl, which is
-// rounded up to whole seconds. A plain Put of the same key makes the record stay.
-func (t *Table[T]) PutTTL(ctx context.Context, key Key, value T, expected uint64, ttl time.Duration) (Record[T], error) {
-	return Record[T]{}, nil
-}
+func (t *Table[T]) subject(key Key) string { return subjectOf(t.b.prefix, t.def.Name, key) }
 
-// Delete removes a record and returns its last value. check, which may be nil, decides on the very value that is
-// removed; its error is returned as it is. A missing record is fault.NotFound.
-func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error, events ...Event) (Record[T], error) {
-	return Record[T]{}, nil
+func (t *Table[T]) notFound(key Key) error {
+	return fault.New(fault.NotFound, "there is no %s %s", t.def.Name, key.ID)
 }
 
 // List returns one page. Its cost depends on the page, not on the table.
-func (t *Table[T]) List(ctx context.Context, q Query) (Page[T], error) { return Page[T]{}, nil }
+func (t *Table[T]) List(_ context.Context, q Query) (Page[T], error) {
+	which := -1
+	if q.Index != "" {
+		if which = t.index.indexNamed(q.Index); which < 0 {
+			return Page[T]{}, fmt.Errorf("store: table %s has no index %s", t.def.Name, q.Index)
+		}
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	return t.index.page(which, q, limit), nil
+}
 
 // Count returns the number of records of a scope at once.
-func (t *Table[T]) Count(scope arn.Scope) int { return 0 }
+func (t *Table[T]) Count(scope arn.Scope) int { return t.index.count(scope) }
 
 // Find returns the first record in any scope whose index has value. It reads the index only; fault.NotFound.
-func (t *Table[T]) Find(ctx context.Context, index, value string) (Record[T], error) {
-	return Record[T]{}, nil
+func (t *Table[T]) Find(_ context.Context, index, value string) (Record[T], error) {
+	which := t.index.indexNamed(index)
+	if which < 0 {
+		return Record[T]{}, fmt.Errorf("store: table %s has no index %s", t.def.Name, index)
+	}
+	if r, ok := t.index.first(which, value); ok {
+		return r, nil
+	}
+	return Record[T]{}, fault.New(fault.NotFound, "there is no such %s", t.def.Name)
 }
 
 // Watch calls fn for every present record and then for every change, one call at a time, until ctx ends. Steps that
 // follow each other quickly may be told as one.
-func (t *Table[T]) Watch(ctx context.Context, fn func(Change[T])) {}
+func (t *Table[T]) Watch(ctx context.Context, fn func(Change[T])) { t.index.watch(ctx, fn) }

@@ -1,0 +1,110 @@
+package natsd
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// maxPayload bounds one stored record with its pending events.
+const maxPayload = 4 << 20
+
+// startServer starts a NATS server that listens nowhere and keeps its JetStream files below dir.
+func startServer(dir string, log *recorder) (*server.Server, error) {
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             "rivus",
+		DontListen:             true,
+		NoSigs:                 true,
+		JetStream:              true,
+		StoreDir:               filepath.Join(dir, "engine"),
+		SyncAlways:             true,
+		MaxPayload:             maxPayload,
+		DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure: %w", err)
+	}
+	srv.SetLoggerV2(log, false, false, false)
+	srv.Start()
+	if !srv.ReadyForConnections(embeddedStart) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return nil, errors.New(strings.Join(append([]string{"it did not come up"}, log.list()...), "; "))
+	}
+	return srv, nil
+}
+
+// recorder is the engine's logger. It keeps the warnings: the engine repairs damaged files by dropping what it cannot
+// read and only says so here.
+type recorder struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	lines []string
+}
+
+// maxComplaints bounds what is kept; the first lines are the ones that tell about recovery.
+const maxComplaints = 200
+
+func (r *recorder) list() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.lines...)
+}
+
+func (r *recorder) keep(format string, v []any) string {
+	line := strings.TrimSpace(fmt.Sprintf(format, v...))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) < maxComplaints {
+		r.lines = append(r.lines, line)
+	}
+	return line
+}
+
+// Noticef logs what an operator of NATS would see; ours does not care.
+func (r *recorder) Noticef(format string, v ...any) {
+	r.log.Debug("state engine", "text", strings.TrimSpace(fmt.Sprintf(format, v...)))
+}
+
+// Warnf keeps and logs a warning.
+func (r *recorder) Warnf(format string, v ...any) {
+	r.log.Warn("state engine", "text", r.keep(format, v))
+}
+
+// Errorf keeps and logs an error.
+func (r *recorder) Errorf(format string, v ...any) {
+	r.log.Error("state engine", "text", r.keep(format, v))
+}
+
+// Fatalf keeps and logs what made the server give up. It does not exit: the caller sees that the server is down.
+func (r *recorder) Fatalf(format string, v ...any) {
+	r.log.Error("state engine", "text", r.keep(format, v))
+}
+
+// Debugf drops the line.
+func (r *recorder) Debugf(string, ...any) {}
+
+// Tracef drops the line.
+func (r *recorder) Tracef(string, ...any) {}
+
+// redact takes passwords and tokens out of NATS URLs before they are shown.
+func redact(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, s := range list {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil {
+			list[i] = "(unreadable URL)"
+			continue
+		}
+		u.User = nil
+		list[i] = u.String()
+	}
+	return strings.Join(list, ",")
+}

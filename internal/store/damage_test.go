@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/natsd"
+)
+
+// hurt is one way to damage a file.
+type hurt struct {
+	name string
+	do   func(content []byte) []byte
+}
+
+func hurts() []hurt {
+	flip := func(at func(n int) int) func([]byte) []byte {
+		return func(c []byte) []byte {
+			if len(c) > 0 {
+				c[at(len(c))] ^= 0x41
+			}
+			return c
+		}
+	}
+	return []hurt{
+		{"flip first", flip(func(int) int { return 0 })},
+		{"flip early", flip(func(n int) int { return n / 5 })},
+		{"flip middle", flip(func(n int) int { return n / 2 })},
+		{"flip late", flip(func(n int) int { return n * 4 / 5 })},
+		{"flip last", flip(func(n int) int { return n - 1 })},
+		{"empty", func([]byte) []byte { return nil }},
+		{"truncate middle", func(c []byte) []byte { return c[:len(c)/2] }},
+		{"truncate late", func(c []byte) []byte { return c[:len(c)*9/10] }},
+		{"truncate last", func(c []byte) []byte { return c[:max(0, len(c)-1)] }},
+	}
+}
+
+const damageRecords = 60
+
+// fillForDamage writes what the damage test expects to find again.
+func fillForDamage(t *testing.T, dir string) {
+	t.Helper()
+	conn, s := start(t, dir)
+	table, ctx := things(t, s, Facts), t.Context()
+	log := must[*Log[thing]](t)(OpenLog[thing](ctx, s, "ended"))
+	for i := range damageRecords {
+		must[Record[thing]](t)(table.Create(ctx, keyOf(fmt.Sprint(i)), thing{Name: strings.Repeat("n", 50)}))
+	}
+	for i := range damageRecords {
+		must[Record[thing]](t)(table.Update(ctx, keyOf(fmt.Sprint(i)), func(o thing) (thing, error) { o.Count = i + 1; return o, nil }))
+		if err := log.Append(ctx, keyOf(fmt.Sprint(i%7)), fmt.Sprint(i), thing{Count: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must[Record[thing]](t)(table.Create(ctx, keyOf("gone"), thing{}))
+	must[Record[thing]](t)(table.Delete(ctx, keyOf("gone"), nil))
+	s.Close()
+	conn.Close()
+}
+
+// checkAfterDamage opens a directory and returns the refusal, or fails when it is served with anything missing.
+func checkAfterDamage(t *testing.T, dir string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s, err := Open(ctx, conn, Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	table, err := OpenTable(ctx, s, thingDefinition(Facts))
+	if err != nil {
+		return err
+	}
+	log, err := OpenLog[thing](ctx, s, "ended")
+	if err != nil {
+		return err
+	}
+	for i := range damageRecords {
+		r, err := table.Get(ctx, keyOf(fmt.Sprint(i)))
+		if err != nil || r.Value.Count != i+1 || len(r.Value.Name) != 50 {
+			t.Errorf("served, but record %d is %+v, %v", i, r, err)
+		}
+		e, err := log.Last(ctx, keyOf(fmt.Sprint(i%7)), fmt.Sprint(i))
+		if err != nil || e.Value.Count != i {
+			t.Errorf("served, but log entry %d is %+v, %v", i, e, err)
+		}
+	}
+	if _, err := table.Get(ctx, keyOf("gone")); err == nil {
+		t.Error("served, but a deleted record is back")
+	}
+	return nil
+}
+
+func TestDamageIsFound(t *testing.T) {
+	t.Parallel()
+	pristine := t.TempDir()
+	fillForDamage(t, pristine)
+	var files []string
+	err := filepath.WalkDir(pristine, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			rel, _ := filepath.Rel(pristine, path)
+			files = append(files, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		for _, h := range hurts() {
+			t.Run(file+"/"+h.name, func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				if err := os.CopyFS(dir, os.DirFS(pristine)); err != nil {
+					t.Fatal(err)
+				}
+				path := filepath.Join(dir, file)
+				content, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, h.do(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				refusal := checkAfterDamage(t, dir)
+				t.Logf("refusal: %v", refusal)
+				if refusal == nil {
+					return
+				}
+				if again := checkAfterDamage(t, dir); again == nil {
+					t.Error("refused once, then served")
+				}
+				var damage *Damage
+				if !errors.As(refusal, &damage) && !strings.Contains(refusal.Error(), "damaged") {
+					t.Error("the refusal does not say that something is damaged")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// envelope is the stored form of a record. In front of its JSON stands a checksum over the subject and everything
+// after the checksum, so a record can neither be altered nor change places unnoticed:
+//
+//	{"sum":"<32 hexadecimal digits>","birth":"…","next":3,"events":[…],"value":{…}}
+//
+// A deleted record leaves an envelope with "gone" and without a value, which carries the events of the deletion.
+type envelope[T any] struct {
+	history
+	Gone  bool `json:"gone,omitempty"`
+	Value T    `json:"value,omitzero"`
+}
+
+// history is what an envelope keeps from one put to the next beside the value.
+type history struct {
+	Birth  string  `json:"birth"`            // tells this record from a later one of the same key
+	Next   uint64  `json:"next"`             // number of the record's next event
+	Events []Event `json:"events,omitempty"` // not yet in the outbox, oldest first
+}
+
+const (
+	sumHead = `{"sum":"`
+	sumSize = 32
+	sumTail = `",`
+	bodyAt  = len(sumHead) + sumSize + len(sumTail)
+)
+
+var errDamaged = errors.New("its checksum does not match")
+
+// seal encodes an envelope for its subject.
+func seal[T any](subject string, e envelope[T]) ([]byte, error) { return sealRaw(subject, e) }
+
+// sealRaw puts a checksum in front of the JSON object that v encodes to. The object must not be empty.
+func sealRaw(subject string, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("store: encode %s: %w", subject, err)
+	}
+	out := make([]byte, 0, bodyAt+len(body))
+	out = append(out, sumHead...)
+	out = append(out, checksum(subject, body[1:])...)
+	out = append(out, sumTail...)
+	return append(out, body[1:]...), nil
+}
+
+// verify checks the checksum of a stored envelope.
+func verify(subject string, data []byte) error {
+	if len(data) <= bodyAt || string(data[:len(sumHead)]) != sumHead || string(data[bodyAt-len(sumTail):bodyAt]) != sumTail {
+		return errDamaged
+	}
+	if checksum(subject, data[bodyAt:]) != string(data[len(sumHead):len(sumHead)+sumSize]) {
+		return errDamaged
+	}
+	return nil
+}
+
+// open decodes a verified envelope.
+func open[T any](subject string, data []byte) (envelope[T], error) {
+	var e envelope[T]
+	if err := json.Unmarshal(data, &e); err != nil {
+		return e, fmt.Errorf("store: decode %s: %w", subject, err)
+	}
+	return e, nil
+}
+
+func checksum(subject string, body []byte) string {
+	h := sha256.New()
+	h.Write([]byte(subject))
+	h.Write([]byte{0})
+	h.Write(body)
+	var sum [sha256.Size]byte
+	return hex.EncodeToString(h.Sum(sum[:0])[:sumSize/2])
+}
+
+// with returns the history after one more put with these events. It never changes h's own events.
+func (h history) with(key Key, events []Event) history {
+	if h.Birth == "" {
+		h.Birth = rand.Text()[:8]
+		h.Next = 1
+	}
+	h.Events = slices.Clone(h.Events)
+	for _, e := range events {
+		if e.ID == "" {
+			e.ID = key.ID + "-" + h.Birth + "-" + strconv.FormatUint(h.Next, 10)
+		}
+		if e.Scope.Region == "" && e.Scope.Account == "" {
+			e.Scope = key.Scope
+		}
+		if e.Time.IsZero() {
+			e.Time = time.Now().UTC()
+		}
+		h.Next++
+		h.Events = append(h.Events, e)
+	}
+	return h
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Headers and timing of what follows the engine.
+const (
+	headerOperation = "KV-Operation"
+	operationDelete = "DEL"
+	headerBase      = "Rivus-Base" // the revision that a put leaves unchanged but for its events
+	headerMarker    = "Nats-Marker-Reason"
+
+	heartbeat    = 5 * time.Second
+	feedSilence  = 2*heartbeat + time.Second
+	retryFirst   = 50 * time.Millisecond
+	retryLongest = time.Second
+)
+
+// message is one stored state of one subject.
+type message struct {
+	subject  string
+	revision uint64
+	data     []byte // nil when the engine itself removed the record
+	gone     bool
+	base     uint64 // see headerBase
+}
+
+// follow keeps the bucket's image like the engine until ctx ends. Whatever interrupts it (the connection, the server, a
+// gap in the numbering), it starts over with everything the engine has. It also ends when the first full image is not
+// what it must be.
+func (b *bucket) follow(ctx context.Context) {
+	wait := retryFirst
+	for {
+		began := time.Now()
+		err := b.followOnce(ctx)
+		if ctx.Err() != nil || b.refused() {
+			return
+		}
+		b.log.Warn("state index interrupted", "bucket", b.name, "error", err)
+		b.interrupted(err)
+		if time.Since(began) > feedSilence {
+			wait = retryFirst
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, retryLongest)
+	}
+}
+
+// followOnce reads everything and then every change. It returns when it cannot be sure any more to see all of them.
+func (b *bucket) followOnce(ctx context.Context) error {
+	if err := b.reopen(ctx); err != nil {
+		return err
+	}
+	f, pending, err := openFeed(ctx, b.conn.NATS(), b.conn.JetStream(), b.cfg, jetstream.DeliverLastPerSubjectPolicy)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	load := &loading{seen: map[string]struct{}{}, left: pending}
+	if pending == 0 {
+		if err := b.loaded(load); err != nil {
+			return err
+		}
+		load = nil
+	}
+	for {
+		m, meta, err := f.next(ctx)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			if err := load.idle(); err != nil {
+				return b.stalled(err, load)
+			}
+			continue
+		}
+		b.take(messageOf(m, meta.Sequence.Stream), meta.NumPending == 0)
+		if load == nil || !load.saw(m.Subject, meta.NumPending) {
+			continue
+		}
+		if err := b.loaded(load); err != nil {
+			return err
+		}
+		load = nil
+	}
+}
+
+// loading is the progress of reading everything.
+type loading struct {
+	seen   map[string]struct{}
+	left   uint64 // records that the engine has not delivered yet
+	silent int    // heartbeats since the last record
+}
+
+// saw counts a record and tells whether it was the last.
+func (l *loading) saw(subject string, left uint64) bool {
+	l.seen[subject] = struct{}{}
+	l.left, l.silent = left, 0
+	return left == 0
+}
+
+// idle counts a heartbeat. An engine that is alive and does not deliver what it says it has cannot read its files.
+func (l *loading) idle() error {
+	const patience = 2
+	if l == nil {
+		return nil
+	}
+	if l.silent++; l.silent < patience {
+		return nil
+	}
+	return fmt.Errorf("the engine has %d more records and does not deliver them", l.left)
+}
+
+// stalled ends the opening of a bucket that cannot be read to its end; with the operator's leave, with what was read.
+func (b *bucket) stalled(err error, load *loading) error {
+	if b.opening {
+		b.damaged = append(b.damaged, err.Error())
+		return errors.Join(err, b.loaded(load))
+	}
+	return err
+}
+
+// feed delivers the messages of a stream in order. It is used by one goroutine.
+type feed struct {
+	nc       *nats.Conn
+	sub      *nats.Subscription
+	consumer string
+	stream   string
+	js       jetstream.JetStream
+	expected uint64 // number of the next delivery
+}
+
+// openFeed makes a consumer that delivers what the policy says and then all new messages. pending is the number of
+// messages that were there already.
+func openFeed(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, stream jetstream.StreamConfig, policy jetstream.DeliverPolicy) (f *feed, pending uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, 0, fmt.Errorf("subscribe: %w", err)
+	}
+	f = &feed{nc: nc, sub: sub, stream: stream.Name, js: js, expected: 1}
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		f.close()
+		return nil, 0, fmt.Errorf("subscribe: %w", err)
+	}
+	consumer, err := js.CreatePushConsumer(ctx, stream.Name, jetstream.ConsumerConfig{
+		DeliverSubject:    inbox,
+		DeliverPolicy:     policy,
+		FilterSubject:     stream.Subjects[0],
+		AckPolicy:         jetstream.AckNonePolicy,
+		MaxDeliver:        1,
+		IdleHeartbeat:     heartbeat,
+		FlowControl:       true,
+		InactiveThreshold: time.Minute,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+	if err != nil {
+		f.close()
+		return nil, 0, fmt.Errorf("create the consumer: %w", err)
+	}
+	info := consumer.CachedInfo()
+	f.consumer = info.Name
+	return f, info.NumPending + info.Delivered.Consumer, nil
+}
+
+// close ends the delivery. The engine would find out by itself after a minute; telling it is a courtesy.
+func (f *feed) close() {
+	_ = f.sub.Unsubscribe()
+	if f.consumer == "" || !f.nc.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = f.js.DeleteConsumer(ctx, f.stream, f.consumer)
+}
+
+// next waits for the next message; nil without an error is a sign of life of the engine.
+func (f *feed) next(ctx context.Context) (*nats.Msg, *nats.MsgMetadata, error) {
+	m, err := f.receive(ctx)
+	if m == nil || err != nil {
+		return nil, nil, err
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a delivery: %w", err)
+	}
+	if meta.Sequence.Consumer != f.expected {
+		return nil, nil, fmt.Errorf("delivery %d came where %d was due", meta.Sequence.Consumer, f.expected)
+	}
+	f.expected++
+	return m, meta, nil
+}
+
+func (f *feed) receive(ctx context.Context) (*nats.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, feedSilence)
+	defer cancel()
+	m, err := f.sub.NextMsgWithContext(waiting)
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return nil, errors.New("the engine fell silent")
+		}
+		return nil, fmt.Errorf("wait for the next change: %w", err)
+	}
+	if len(m.Data) > 0 || m.Header.Get("Status") != "100" {
+		return m, nil
+	}
+	answer := m.Reply // flow control
+	if answer == "" {
+		answer = m.Header.Get("Nats-Consumer-Stalled") // a heartbeat that repeats an unanswered one
+	}
+	if answer != "" {
+		if err := f.nc.Publish(answer, nil); err != nil {
+			return nil, fmt.Errorf("answer flow control: %w", err)
+		}
+	}
+	return nil, nil //nolint:nilnil // a sign of life, see next
+}
+
+func messageOf(m *nats.Msg, revision uint64) message {
+	out := message{subject: m.Subject, revision: revision, data: m.Data}
+	if len(m.Header) > 0 {
+		out.gone = m.Header.Get(headerOperation) != "" || m.Header.Get(headerMarker) != ""
+		out.base = parseRevision(m.Header.Get(headerBase))
+	}
+	return out
+}

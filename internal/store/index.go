@@ -1,0 +1,153 @@
+package store
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/rivus-live/rivus/internal/arn"
+)
+
+// entry is one record in memory. It is immutable; a change replaces it.
+type entry[T any] struct {
+	Record[T]
+	history
+	gone bool // deleted; kept for its revision and history
+}
+
+// index is a table's image in memory: every record by key, in order, and under the values of its indexes.
+type index[T any] struct {
+	def    Definition[T]
+	prefix string
+
+	mu       sync.RWMutex
+	byKey    map[Key]*entry[T]
+	order    sorted[entry[T]]   // live records by orderKey
+	byValue  []sorted[entry[T]] // for each index of def: live records by value and orderKey
+	counts   map[arn.Scope]int
+	watchers map[*watcher[T]]struct{}
+}
+
+func newIndex[T any](def Definition[T]) *index[T] {
+	return &index[T]{
+		def:      def,
+		byKey:    map[Key]*entry[T]{},
+		byValue:  make([]sorted[entry[T]], len(def.Indexes)),
+		counts:   map[arn.Scope]int{},
+		watchers: map[*watcher[T]]struct{}{},
+	}
+}
+
+// apply implements sink.
+func (x *index[T]) apply(key Key, m message) ([]Event, error) {
+	next := &entry[T]{Record: Record[T]{Key: key, Revision: m.revision}, gone: true}
+	var broken error
+	if len(m.data) > 0 {
+		e, err := open[T](m.subject, m.data)
+		if broken = err; err == nil {
+			next.Value, next.history, next.gone = e.Value, e.history, e.Gone
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.byKey[key]
+	x.replace(old, next)
+	if old != nil && m.base != 0 && m.base == old.Revision {
+		return next.Events, broken // only its events went out
+	}
+	x.tell(old, next)
+	return next.Events, broken
+}
+
+// replace puts next in old's place. An engine's own removal (no history) leaves nothing behind.
+func (x *index[T]) replace(old, next *entry[T]) {
+	key := next.Key
+	if old != nil && !old.gone {
+		x.counts[key.Scope]--
+		if next.gone {
+			x.order.remove(orderKey(key))
+		}
+		for i := range x.def.Indexes {
+			for _, v := range x.def.Indexes[i].Values(old.Value) {
+				x.byValue[i].remove(valueKey(v, key))
+			}
+		}
+	}
+	x.byKey[key] = next
+	if next.gone {
+		if x.counts[key.Scope] == 0 {
+			delete(x.counts, key.Scope)
+		}
+		return
+	}
+	x.counts[key.Scope]++
+	x.order.set(orderKey(key), next)
+	for i := range x.def.Indexes {
+		for _, v := range x.def.Indexes[i].Values(next.Value) {
+			x.byValue[i].set(valueKey(v, key), next)
+		}
+	}
+}
+
+func valueKey(value string, key Key) string { return value + "\x00" + orderKey(key) }
+
+// get returns the entry of a key, nil when there never was one.
+func (x *index[T]) get(key Key) *entry[T] {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.byKey[key]
+}
+
+// page collects a page; which < 0 is the order of IDs.
+func (x *index[T]) page(which int, q Query, limit int) Page[T] {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	list, prefix := &x.order, scopePrefix(q.Scope)
+	if which >= 0 {
+		list, prefix = &x.byValue[which], q.Value+"\x00"+prefix
+	}
+	from := prefix
+	if q.After != "" {
+		from += q.After + "\x00" // the first key behind it
+	}
+	var p Page[T]
+	list.walk(from, func(key string, e *entry[T]) bool {
+		if len(key) < len(prefix) || key[:len(prefix)] != prefix {
+			return false
+		}
+		if len(p.Records) == limit {
+			p.More = true
+			return false
+		}
+		p.Records = append(p.Records, e.Record)
+		return true
+	})
+	return p
+}
+
+// first returns the first live record under a value of an index, in any scope.
+func (x *index[T]) first(which int, value string) (Record[T], bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var found *entry[T]
+	prefix := value + "\x00"
+	x.byValue[which].walk(prefix, func(key string, e *entry[T]) bool {
+		if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
+			found = e
+		}
+		return false
+	})
+	if found == nil {
+		return Record[T]{}, false
+	}
+	return found.Record, true
+}
+
+func (x *index[T]) indexNamed(name string) int {
+	return slices.IndexFunc(x.def.Indexes, func(i Index[T]) bool { return i.Name == name })
+}
+
+func (x *index[T]) count(scope arn.Scope) int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.counts[scope]
+}

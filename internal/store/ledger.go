@@ -1,0 +1,228 @@
+package store
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ledger is our own account of which facts the embedded engine must have, in a file beside the engine's. The engine
+// repairs damaged files by leaving out what it cannot read; with the ledger such a loss has a name.
+//
+// The file is a list of frames (length, CRC-32C, payload). It begins with a base that was written and fsynced at once:
+// a head frame and one frame for each record that existed then. Every later put or delete adds a frame, without fsync:
+// a killed process leaves them with the kernel, a power cut may cost the last ones and with them only the knowledge,
+// never a record. A frame is written after the engine has the record on disk, so the ledger never knows too much.
+// Hence a broken frame in the base is damage, and a broken one behind it is the end of what the ledger knows.
+//
+// It is used by one goroutine at a time.
+type ledger struct {
+	path    string
+	file    *os.File
+	size    int64  // bytes of the file that are good
+	base    int64  // bytes of the base
+	pending []byte // frames not yet written
+}
+
+// known is what the ledger tells about one subject.
+type known struct {
+	revision uint64
+	gone     bool
+}
+
+// account is everything a ledger tells.
+type account struct {
+	through  uint64           // every record at or below this revision is in subjects
+	subjects map[string]known // by subject
+}
+
+// Operations of ledger frames; a head's revision field holds the number of frames in the base.
+const (
+	ledgerHead = 'H'
+	ledgerPut  = 'P'
+	ledgerGone = 'D'
+)
+
+const (
+	ledgerFrameHead = 8
+	ledgerMaxFrame  = 1 << 16
+	ledgerFlushAt   = 64 << 10
+	ledgerSlack     = 16 << 20 // the tail may outgrow the base by this much before the file is written anew
+)
+
+// readLedger reads a ledger and leaves it open for appending. A file that does not exist is fs.ErrNotExist.
+func readLedger(path string) (*ledger, account, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, account{}, fmt.Errorf("open the ledger: %w", err)
+	}
+	l := &ledger{path: path, file: f}
+	acc, err := l.read()
+	if err != nil {
+		_ = f.Close()
+		return nil, account{}, err
+	}
+	return l, acc, nil
+}
+
+func (l *ledger) read() (account, error) {
+	r := bufio.NewReaderSize(l.file, 1<<18)
+	acc := account{subjects: map[string]known{}}
+	op, count, through, err := l.next(r)
+	if err != nil || op != ledgerHead || len(through) != 8 {
+		return acc, fmt.Errorf("%s is damaged at its beginning", l.path)
+	}
+	acc.through = binary.BigEndian.Uint64([]byte(through))
+	for n := uint64(0); ; n++ {
+		if n == count {
+			l.base = l.size
+		}
+		op, revision, subject, err := l.next(r)
+		if err != nil && n < count {
+			return acc, fmt.Errorf("%s is damaged at byte %d", l.path, l.size)
+		}
+		if err != nil { // the end, or frames that never reached the disk
+			return acc, nil
+		}
+		acc.subjects[subject] = known{revision: revision, gone: op == ledgerGone}
+		acc.through = max(acc.through, revision)
+	}
+}
+
+// next reads one frame and moves l.size behind it.
+func (l *ledger) next(r *bufio.Reader) (op byte, revision uint64, subject string, err error) {
+	var head [ledgerFrameHead]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, 0, "", fmt.Errorf("frame: %w", err)
+	}
+	length := binary.BigEndian.Uint32(head[:4])
+	if length < 9 || length > ledgerMaxFrame {
+		return 0, 0, "", errDamaged
+	}
+	payload := make([]byte, length)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		return 0, 0, "", fmt.Errorf("frame: %w", err)
+	}
+	if crc32.Checksum(payload, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(head[4:]) {
+		return 0, 0, "", errDamaged
+	}
+	l.size += int64(ledgerFrameHead + len(payload))
+	return payload[0], binary.BigEndian.Uint64(payload[1:]), string(payload[9:]), nil
+}
+
+func appendFrame(dst []byte, op byte, revision uint64, subject string) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(9+len(subject)))
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0, op)
+	dst = binary.BigEndian.AppendUint64(dst, revision)
+	dst = append(dst, subject...)
+	binary.BigEndian.PutUint32(dst[at:], crc32.Checksum(dst[at+4:], crc32.MakeTable(crc32.Castagnoli)))
+	return dst
+}
+
+// writeLedger writes a new base to path, whole or not at all, and opens it for appending.
+func writeLedger(path string, acc account) (*ledger, error) {
+	live := uint64(0)
+	for _, k := range acc.subjects {
+		if !k.gone {
+			live++
+		}
+	}
+	buf := appendFrame(nil, ledgerHead, live, string(binary.BigEndian.AppendUint64(nil, acc.through)))
+	for subject, k := range acc.subjects {
+		if !k.gone {
+			buf = appendFrame(buf, ledgerPut, k.revision, subject)
+		}
+	}
+	if err := replaceFile(path, buf); err != nil {
+		return nil, fmt.Errorf("write the ledger: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	return &ledger{path: path, file: f, size: int64(len(buf)), base: int64(len(buf))}, nil
+}
+
+// note adds a frame. It reaches the file with the next flush.
+func (l *ledger) note(revision uint64, subject string, gone bool) {
+	op := byte(ledgerPut)
+	if gone {
+		op = ledgerGone
+	}
+	l.pending = appendFrame(l.pending, op, revision, subject)
+}
+
+// full tells that enough frames wait to be worth a write.
+func (l *ledger) full() bool { return len(l.pending) >= ledgerFlushAt }
+
+// flush writes what waits. After an error, such as a full disk, the frames are kept for the next attempt.
+func (l *ledger) flush() error {
+	if len(l.pending) == 0 {
+		return nil
+	}
+	if _, err := l.file.WriteAt(l.pending, l.size); err != nil {
+		return fmt.Errorf("write the ledger: %w", err)
+	}
+	l.size += int64(len(l.pending))
+	l.pending = l.pending[:0]
+	return nil
+}
+
+// overgrown tells that a new base would be much smaller than the file.
+func (l *ledger) overgrown() bool { return l.size > 4*l.base+ledgerSlack }
+
+func (l *ledger) close() error { return errors.Join(l.flush(), l.file.Close()) }
+
+// replaceFile writes a file so that after any crash it is there whole, new or old.
+func replaceFile(path string, data []byte) error {
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err //nolint:wrapcheck // the callers say what they write
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// missing compares what the ledger knows with what the engine has, and names every difference that means loss.
+func (a account) missing(has map[string]known) []string {
+	var lost []string
+	for subject, want := range a.subjects {
+		got, there := has[subject]
+		switch {
+		case !there && !want.gone:
+			lost = append(lost, fmt.Sprintf("record %s (revision %d) is missing", subject, want.revision))
+		case there && got.revision < want.revision && want.gone:
+			lost = append(lost, fmt.Sprintf("the deletion of record %s (revision %d) is undone", subject, want.revision))
+		case there && got.revision < want.revision:
+			lost = append(lost, fmt.Sprintf("record %s is back at revision %d, its last was %d", subject, got.revision, want.revision))
+		}
+	}
+	for subject, got := range has {
+		if _, ok := a.subjects[subject]; !ok && !got.gone && got.revision <= a.through {
+			lost = append(lost, fmt.Sprintf("the deletion of record %s is undone (revision %d is back)", subject, got.revision))
+		}
+	}
+	return lost
+}
+
+// isNotExist tells a missing ledger from a damaged one.
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

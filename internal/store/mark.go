@@ -1,0 +1,221 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// settleTime is how long the engine may take to bring an asynchronously stored entry to the disk (it syncs every two
+// minutes), with room to spare. What a mark vouches for is older.
+const settleTime = 5 * time.Minute
+
+// mark is our account of a log on the embedded engine: the range of sequences that must be there. It lives in a small
+// file beside the engine's, written anew when it moves; entries too young to be surely on the disk are not in it until
+// the engine has stopped cleanly.
+type mark struct {
+	path string
+	log  *slog.Logger
+
+	mu        sync.Mutex
+	state     markState
+	last      uint64 // newest entry
+	candidate uint64 // entry that may be vouched for when settleTime has passed since then
+	then      time.Time
+}
+
+type markState struct {
+	First     uint64    `json:"first"`     // oldest entry
+	FirstTime time.Time `json:"firstTime"` // when it was appended: a log drops entries only by age
+	Last      uint64    `json:"last"`
+}
+
+// advance notes a new entry, and writes the mark from time to time. A nil mark does nothing.
+func (k *mark) advance(sequence uint64) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	k.last = max(k.last, sequence)
+	now := time.Now()
+	due := now.Sub(k.then) > settleTime
+	settled := k.candidate
+	if due {
+		k.candidate, k.then = k.last, now
+	}
+	k.mu.Unlock()
+	if due && settled > 0 {
+		k.vouch(settled)
+	}
+}
+
+// stop vouches for everything: the engine has stopped and all is on the disk.
+func (k *mark) stop() {
+	k.mu.Lock()
+	last := k.last
+	k.mu.Unlock()
+	k.vouch(last)
+}
+
+func (k *mark) vouch(last uint64) {
+	k.mu.Lock()
+	next := k.state
+	next.Last = max(next.Last, last)
+	changed := next != k.state
+	k.state = next
+	k.mu.Unlock()
+	if !changed {
+		return
+	}
+	if err := writeMark(k.path, next); err != nil {
+		k.log.Error("the account of a log is behind", "error", err)
+	}
+}
+
+func writeMark(path string, state markState) error {
+	data, err := sealRaw(filepath.Base(path), state)
+	if err == nil {
+		err = replaceFile(path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// readMark reads a mark; there tells whether there was one.
+func readMark(path string) (state markState, there bool, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return state, false, nil
+	}
+	if err != nil {
+		return state, true, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err = verify(filepath.Base(path), data); err == nil {
+		err = json.Unmarshal(data, &state)
+	}
+	if err != nil {
+		return state, true, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return state, true, nil
+}
+
+// checkLog opens the stream of a log, reads all of it and compares it with its mark.
+func checkLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, name string) (*mark, error) {
+	js := s.conn.JetStream()
+	if s.conn.Dir() == "" {
+		asking, cancel := context.WithTimeout(ctx, engineTimeout)
+		defer cancel()
+		_, err := ensureStream(asking, js, cfg)
+		return nil, err
+	}
+	k := &mark{path: filepath.Join(s.conn.Dir(), "log-"+name), log: s.log, then: time.Now()}
+	state, there, err := readMark(k.path)
+	var lost []string
+	if err != nil {
+		lost = append(lost, err.Error())
+	}
+	_, err = js.Stream(ctx, cfg.Name)
+	exists := !errors.Is(err, jetstream.ErrStreamNotFound)
+	switch {
+	case exists && err != nil:
+		return nil, fmt.Errorf("look for its stream: %w", err)
+	case exists && !there:
+		lost = append(lost, fmt.Sprintf("%s, the account of the log, is missing", k.path))
+	case !exists && state.Last > 0:
+		lost = append(lost, fmt.Sprintf("the engine does not know its stream %s any more; it reached entry %d", cfg.Name, state.Last))
+	case !exists && !there:
+		if err := writeMark(k.path, state); err != nil {
+			return nil, err
+		}
+	}
+	if err := judge(s.conn, s.log, lost); err != nil {
+		return nil, err
+	}
+	if err := k.compare(ctx, s, cfg, state); err != nil {
+		return nil, err
+	}
+	s.markStops(k)
+	return k, nil
+}
+
+// markStops has the mark completed when the engine stops.
+func (s *Store) markStops(k *mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.logs[k.path]; ok {
+		return
+	}
+	s.logs[k.path] = struct{}{}
+	s.conn.AfterStop(k.stop)
+}
+
+func (k *mark) compare(ctx context.Context, s *Store, cfg jetstream.StreamConfig, state markState) error {
+	if _, err := ensureStream(ctx, s.conn.JetStream(), cfg); err != nil {
+		return err
+	}
+	found, lost, err := scanLog(ctx, s, cfg)
+	if err != nil {
+		return err
+	}
+	if found.First > state.First && state.First > 0 && time.Since(state.FirstTime) < cfg.MaxAge {
+		lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", state.First, found.First-1, cfg.Name))
+	}
+	if found.Last < state.Last {
+		lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", found.Last+1, state.Last, cfg.Name))
+	}
+	if err := judge(s.conn, s.log, lost); err != nil {
+		return err
+	}
+	k.last = found.Last
+	k.state = found
+	if found == state {
+		return nil
+	}
+	return writeMark(k.path, found)
+}
+
+// scanLog reads a log from its first to its last entry and tells what cannot be read.
+func scanLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig) (found markState, lost []string, err error) {
+	f, pending, err := openFeed(ctx, s.conn.NATS(), s.conn.JetStream(), cfg, jetstream.DeliverAllPolicy)
+	if err != nil {
+		return found, nil, err
+	}
+	defer f.close()
+	load := &loading{left: pending, seen: map[string]struct{}{}}
+	for left := pending; left > 0; {
+		m, meta, err := f.next(ctx)
+		if err != nil {
+			return found, nil, err
+		}
+		if m == nil {
+			if err := load.idle(); err != nil {
+				return found, append(lost, err.Error()), nil
+			}
+			continue
+		}
+		load.silent = 0
+		left = meta.NumPending
+		sequence := meta.Sequence.Stream
+		if found.First == 0 {
+			found.First, found.FirstTime = sequence, meta.Timestamp.UTC()
+		} else if sequence != found.Last+1 {
+			lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", found.Last+1, sequence-1, cfg.Name))
+		}
+		found.Last = sequence
+		if err := verify(m.Subject, m.Data); err != nil {
+			lost = append(lost, fmt.Sprintf("entry %d of %s (%s): %v", sequence, cfg.Name, strings.TrimPrefix(m.Subject, "rivus.log."), err))
+		}
+	}
+	return found, lost, nil
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/fault"
+)
+
+// maxAttempts bounds how often a write is tried again because another process was faster. Writers in this process
+// wait for their turn instead.
+const maxAttempts = 100
+
+// Create stores a new record; fault.Conflict when the key is taken.
+func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event) (Record[T], error) {
+	return t.write(ctx, key, func(e *entry[T]) (draft[T], error) {
+		if e != nil && !e.gone {
+			return draft[T]{}, fault.New(fault.Conflict, "the %s %s exists already", t.def.Name, key.ID)
+		}
+		return draft[T]{value: value, events: events}, nil
+	})
+}
+
+// Update changes a record: change gets a copy of the present value and returns the next one. When another writer was
+// faster, change is called again with the newer value, so it must have no side effects; concurrent callers all
+// succeed, in some order. An error of change is returned as it is. A missing record is fault.NotFound.
+func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, error), events ...Event) (Record[T], error) {
+	return t.write(ctx, key, func(e *entry[T]) (draft[T], error) {
+		if e == nil || e.gone {
+			return draft[T]{}, t.notFound(key)
+		}
+		old, err := clone(e.Value)
+		if err != nil {
+			return draft[T]{}, fmt.Errorf("store: copy %s %s: %w", t.def.Name, key.ID, err)
+		}
+		next, err := change(old)
+		return draft[T]{value: next, events: events}, err
+	})
+}
+
+// Put stores value if the record's revision is still expected (0: the record must not exist); fault.Fenced otherwise.
+func (t *Table[T]) Put(ctx context.Context, key Key, value T, expected uint64, events ...Event) (Record[T], error) {
+	return t.put(ctx, key, draft[T]{value: value, events: events}, expected)
+}
+
+// PutTTL is Put for a record of a Presence table that disappears when it is not written again within ttl, which is
+// rounded up to whole seconds. A plain Put of the same key makes the record stay.
+func (t *Table[T]) PutTTL(ctx context.Context, key Key, value T, expected uint64, ttl time.Duration) (Record[T], error) {
+	if t.def.Class != Presence {
+		return Record[T]{}, fmt.Errorf("store: table %s holds facts, and facts do not expire", t.def.Name)
+	}
+	return t.put(ctx, key, draft[T]{value: value, ttl: ttl}, expected)
+}
+
+func (t *Table[T]) put(ctx context.Context, key Key, d draft[T], expected uint64) (Record[T], error) {
+	first := true
+	return t.write(ctx, key, func(e *entry[T]) (draft[T], error) {
+		at := uint64(0)
+		if e != nil && !e.gone {
+			at = e.Revision
+		}
+		if at != expected && (at > expected || !first) {
+			return d, fault.New(fault.Fenced, "the %s %s has been changed by another writer", t.def.Name, key.ID)
+		}
+		first = false
+		if at != expected { // the index is behind what the caller has seen: let it catch up
+			return d, errBehind
+		}
+		return d, nil
+	})
+}
+
+// Delete removes a record and returns its last value. check, which may be nil, decides on the very value that is
+// removed; its error is returned as it is. A missing record is fault.NotFound.
+func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error, events ...Event) (Record[T], error) {
+	var last Record[T]
+	_, err := t.write(ctx, key, func(e *entry[T]) (draft[T], error) {
+		if e == nil || e.gone {
+			return draft[T]{}, t.notFound(key)
+		}
+		last = e.Record
+		if check != nil {
+			if err := check(e.Value); err != nil {
+				return draft[T]{}, err
+			}
+		}
+		return draft[T]{gone: true, events: events}, nil
+	})
+	return last, err
+}
+
+// draft is what a write wants to store.
+type draft[T any] struct {
+	value  T
+	gone   bool
+	events []Event
+	ttl    time.Duration
+}
+
+// Reasons to look again and repeat.
+var (
+	errMismatch = errors.New("another writer was faster")
+	errBehind   = errors.New("the index is behind")
+)
+
+// write is the one way into the engine: decide says what to store, given the present entry, and is asked again when
+// that entry was not the newest any more.
+func (t *Table[T]) write(ctx context.Context, key Key, decide func(*entry[T]) (draft[T], error)) (Record[T], error) {
+	subject := t.subject(key)
+	leave, err := t.b.turns.enter(ctx, subject)
+	if err != nil {
+		return Record[T]{}, err
+	}
+	defer leave()
+	e, err := t.find(ctx, key)
+	for range maxAttempts {
+		if err != nil {
+			return Record[T]{}, err
+		}
+		var d draft[T]
+		if d, err = decide(e); err == nil {
+			var r Record[T]
+			if r, err = t.publish(ctx, subject, key, e, d); err == nil {
+				return r, nil
+			}
+		}
+		if !errors.Is(err, errMismatch) && !errors.Is(err, errBehind) {
+			return Record[T]{}, err
+		}
+		e, err = t.newest(ctx, key)
+	}
+	return Record[T]{}, fault.New(fault.Unavailable, "the %s %s is changed too often by others", t.def.Name, key.ID)
+}
+
+// publish stores a draft on top of e and waits until the index has it.
+func (t *Table[T]) publish(ctx context.Context, subject string, key Key, e *entry[T], d draft[T]) (Record[T], error) {
+	var past history
+	var expected uint64
+	if e != nil {
+		past, expected = e.history, e.Revision
+	}
+	data, err := seal(subject, envelope[T]{history: past.with(key, d.events), Gone: d.gone, Value: d.value})
+	if err != nil {
+		return Record[T]{}, err
+	}
+	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected, 10))
+	if d.gone {
+		m.Header.Set(headerOperation, operationDelete)
+	}
+	if d.ttl > 0 {
+		seconds := (d.ttl + time.Second - 1) / time.Second
+		m.Header.Set(jetstream.MsgTTLHeader, strconv.FormatInt(int64(seconds), 10))
+	}
+	revision, err := t.b.engine().publish(ctx, m)
+	if err != nil {
+		return Record[T]{}, err
+	}
+	t.b.await(ctx, revision)
+	return Record[T]{Key: key, Value: d.value, Revision: revision}, nil
+}
+
+func clone[T any](v T) (T, error) {
+	var out T
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(data, &out)
+	}
+	return out, err //nolint:wrapcheck // the caller says what it copies
+}
