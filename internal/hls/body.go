@@ -11,7 +11,8 @@ import (
 // Body is a playlist that is rendered when somebody first asks for it, once, and then shared. All methods are safe
 // for any number of goroutines; the bytes they return must not be changed.
 type Body struct {
-	render func() []byte
+	snapshot *Snapshot
+	delta    bool
 
 	plainOnce sync.Once
 	plain     []byte
@@ -24,8 +25,7 @@ type Body struct {
 // Plain returns the playlist's text.
 func (b *Body) Plain() []byte {
 	b.plainOnce.Do(func() {
-		b.plain = b.render()
-		b.render = nil // it holds the snapshot's lists
+		b.plain = b.snapshot.render(b.delta)
 		h := fnv.New64a()
 		_, _ = h.Write(b.plain) // a hash does not fail
 		b.tag = `"` + strconv.FormatUint(h.Sum64(), 36) + `"`
@@ -35,13 +35,7 @@ func (b *Body) Plain() []byte {
 
 // Gzip returns the playlist's text, compressed.
 func (b *Body) Gzip() []byte {
-	b.gzipOnce.Do(func() {
-		var buf bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // the level is valid
-		_, _ = z.Write(b.Plain())                         // a buffer does not fail
-		_ = z.Close()
-		b.gzip = buf.Bytes()
-	})
+	b.gzipOnce.Do(func() { b.gzip = b.snapshot.stream.zipper.zip(b.Plain()) })
 	return b.gzip
 }
 
@@ -49,4 +43,21 @@ func (b *Body) Gzip() []byte {
 func (b *Body) ETag() string {
 	b.Plain()
 	return b.tag
+}
+
+// zipper compresses, keeping the compressor's large tables for the next time.
+type zipper struct{ pool sync.Pool }
+
+func (z *zipper) zip(text []byte) []byte {
+	w, ok := z.pool.Get().(*gzip.Writer)
+	if !ok {
+		w, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	}
+	defer z.pool.Put(w)
+	var buf bytes.Buffer
+	buf.Grow(len(text)/4 + 64)
+	w.Reset(&buf)
+	_, _ = w.Write(text) // a buffer does not fail
+	_ = w.Close()
+	return buf.Bytes()
 }

@@ -1,18 +1,26 @@
 package hls
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/resource"
 )
 
-// VariantInfo describes a rendition for EXT-X-STREAM-INF.
+// VariantInfo describes a rendition for EXT-X-STREAM-INF. It is zero while the rendition is not ready.
 type VariantInfo struct {
 	Bandwidth        int // bits a second, the peak of all segments so far
 	AverageBandwidth int // bits a second over the live window
 	Codecs           string
 	Width, Height    int
 	FrameRate        float64
+}
+
+// Quality returns the name under which IVS players show a rendition, for instance "1080p60".
+func (v VariantInfo) Quality() string {
+	return strconv.Itoa(v.Height) + "p" + strconv.Itoa(int(v.FrameRate+0.5))
 }
 
 // Presentation is one broadcast as viewers see it: a stream id and its renditions.
@@ -38,7 +46,59 @@ type SessionData struct {
 	VideoSessionID string        // VIDEO-SESSION-ID, the viewer's playback session
 }
 
-// Multivariant renders the multivariant playlist. uri gives the media playlist of a rendition by its name.
+// Multivariant renders the multivariant playlist. uri gives the media playlist of a rendition by its name. Renditions
+// that are not ready are left out; it is nil while none is. EXT-X-INDEPENDENT-SEGMENTS is not set: what an encoder sends
+// may have GOPs that are longer than a segment.
 func (p *Presentation) Multivariant(uri func(rendition string) string, extra SessionData) []byte {
-	return nil
+	var variants []byte
+	for _, r := range p.Renditions {
+		s := r.Snapshot()
+		if !s.Ready() {
+			continue
+		}
+		variants = appendVariant(variants, s.Info(), uri(r.Name))
+	}
+	if variants == nil {
+		return nil
+	}
+	b := append(make([]byte, 0, 512+len(variants)), "#EXTM3U\n"...)
+	b = extra.append(b)
+	return append(b, variants...)
+}
+
+// appendVariant writes a rendition as IVS does: an EXT-X-MEDIA without URI that names it, then its EXT-X-STREAM-INF.
+func appendVariant(b []byte, v VariantInfo, uri string) []byte {
+	group := v.Quality()
+	b = fmt.Appendf(b, "#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID=%q,NAME=%q,AUTOSELECT=YES,DEFAULT=YES\n",
+		group, strings.TrimSuffix(group, "30"))
+	b = fmt.Appendf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,", v.Bandwidth, v.AverageBandwidth)
+	if v.Width > 0 && v.Height > 0 {
+		b = fmt.Appendf(b, "RESOLUTION=%dx%d,", v.Width, v.Height)
+	}
+	return fmt.Appendf(b, "CODECS=%q,VIDEO=%q,FRAME-RATE=%.3f\n%s\n", v.Codecs, group, v.FrameRate, uri)
+}
+
+func (d *SessionData) append(b []byte) []byte {
+	datum := func(id, value string) {
+		if value != "" {
+			b = fmt.Appendf(b, "#EXT-X-SESSION-DATA:DATA-ID=\"%s\",VALUE=\"%s\"\n", id, quoted.Replace(value))
+		}
+	}
+	datum("NODE", d.Node)
+	if !d.ServerTime.IsZero() {
+		datum("SERVER-TIME", seconds(time.Duration(d.ServerTime.UnixNano())))
+	}
+	if d.StreamTime > 0 {
+		datum("STREAM-TIME", seconds(d.StreamTime))
+	}
+	datum("BROADCAST-ID", d.BroadcastID)
+	datum("VIDEO-SESSION-ID", d.VideoSessionID)
+	return b
+}
+
+// quoted removes what a quoted string must not hold (RFC 8216bis 4.2).
+var quoted = strings.NewReplacer("\"", "", "\n", "", "\r", "") //nolint:gochecknoglobals // immutable
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 2, 64)
 }

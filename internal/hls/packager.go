@@ -1,63 +1,202 @@
 package hls
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/media"
+	"github.com/rivus-live/rivus/internal/media/id3"
+	"github.com/rivus-live/rivus/internal/resource"
 )
+
+// ErrEnded is returned by Write after End.
+var ErrEnded = errors.New("hls: the stream has ended")
 
 // Packager cuts the frames of one rendition. Write, Metadata and End belong to one goroutine at a time; everything
 // else may be called from any.
 type Packager struct {
-	opts Options
-	snap atomic.Pointer[Snapshot]
+	opts   Options
+	stream *stream
+	snap   atomic.Pointer[Snapshot]
+
+	// The writer's.
+	preroll   *preroll // nil once frames are cut
+	assembler *assembler
+	ended     bool
+	info      VariantInfo
+
+	bytes, pending atomic.Int64
+	segments       atomic.Int64
 }
+
+// plainPart is how long the buffers of a segment are when its parts are not listed: long enough for little overhead,
+// short enough that frames do not pile up beside their copies.
+const plainPart = 500 * time.Millisecond
 
 // NewPackager returns a packager that waits for frames.
 func NewPackager(opts Options) *Packager {
-	p := &Packager{opts: opts}
-	p.snap.Store(&Snapshot{changed: make(chan struct{})})
+	if opts.PartTarget <= 0 {
+		opts.PartTarget = DefaultPartTarget
+	}
+	if !opts.LowLatency {
+		opts.PartTarget = plainPart
+	}
+	if opts.Window <= 0 {
+		opts.Window = DefaultWindow
+	}
+	opts.Window = max(opts.Window, 3) // RFC 8216bis 6.2.2
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Packager{opts: opts, preroll: &preroll{}, stream: &stream{lowLatency: opts.LowLatency, reports: opts.Reports}}
+	p.store(&Snapshot{hintPart: -1})
 	return p
 }
 
 // Write takes the next frame of any track; DTS grows strictly within a track. A frame that points to a new Track
 // changes the parameters: the next segment gets a discontinuity and a new init segment. The packager keeps the frame's
 // bytes until the part that holds them closes. It allocates once a part, not once a frame.
-func (p *Packager) Write(f media.Frame) error { return nil }
+func (p *Packager) Write(f media.Frame) error {
+	switch {
+	case p.ended:
+		return ErrEnded
+	case f.Track == nil || f.Track.TimeScale <= 0:
+		return errors.New("hls: a frame without a track")
+	case f.Track.Codec != media.H264 && f.Track.Codec != media.AAC:
+		return fmt.Errorf("hls: codec %v cannot be packaged", f.Track.Codec)
+	case f.Track.IsVideo() && f.Track.TimeScale != media.VideoTimeScale:
+		return fmt.Errorf("hls: video at %d ticks a second", f.Track.TimeScale)
+	}
+	if f.Arrived.IsZero() {
+		f.Arrived = p.opts.Clock()
+	}
+	if p.preroll != nil {
+		if p.preroll.add(f, p.opts.TargetDuration > 0) {
+			p.begin()
+		}
+		p.count()
+		return nil
+	}
+	p.take(&f)
+	p.publish()
+	return nil
+}
 
-// Metadata puts an ID3 tag with one PRIV frame at the current place of the stream (spec ivs.md 12).
-func (p *Packager) Metadata(owner string, text []byte) {}
+// take hands a frame to the assembler.
+func (p *Packager) take(f *media.Frame) {
+	if f.Track.IsVideo() {
+		p.assembler.picture(f)
+	} else {
+		p.assembler.sound(f)
+	}
+}
+
+// Metadata puts an ID3 tag with one PRIV frame at the current place of the stream (spec ivs.md 12). Before the first
+// picture there is no such place, and the tag is dropped.
+func (p *Packager) Metadata(owner string, text []byte) {
+	if p.ended {
+		return
+	}
+	data := id3.AppendPriv(make([]byte, 0, id3.PrivSize(owner, text)), owner, text)
+	if p.preroll != nil {
+		p.preroll.addTag(data)
+		return
+	}
+	p.assembler.tag(data)
+}
+
+// begin fixes how the stream is cut and cuts what has been held back.
+func (p *Packager) begin() {
+	q := p.preroll
+	p.preroll = nil
+	plan := q.plan(p.opts.TargetDuration, p.opts.PartTarget)
+	var c container = &ts{}
+	version := 3
+	if p.opts.Container == resource.ContainerFMP4 {
+		c, version = &fmp4{}, 6
+	}
+	p.stream = &stream{
+		plan: plan, lowLatency: p.opts.LowLatency, reports: p.opts.Reports,
+		extension: c.extension(), mediaType: c.contentType(), version: version,
+	}
+	if p.opts.LowLatency && p.opts.Window > skipTargets {
+		p.stream.skipUntil = skipTargets * plan.target
+	}
+	deepest := int64(p.opts.Window) * plan.target
+	p.assembler = newAssembler(plan, c, deepest, q.video, q.audio, q.picture(), p.opts.Logger)
+	for i := range q.items {
+		switch f := &q.items[i].frame; {
+		case f.Track == nil:
+			p.assembler.tag(q.items[i].tag)
+		case f.Track.IsVideo() || place(f) >= q.first:
+			p.take(f)
+		}
+	}
+	p.publish()
+}
 
 // End closes what is open and ends the playlist. Later writes fail.
-func (p *Packager) End() {}
+func (p *Packager) End() {
+	if p.ended {
+		return
+	}
+	if p.preroll != nil && p.preroll.frames > 0 {
+		p.begin()
+	}
+	p.ended, p.preroll = true, nil
+	if p.assembler != nil {
+		p.assembler.stop()
+	}
+	s := p.next()
+	s.ended = true
+	p.store(s)
+}
+
+// publish stores a snapshot if the last frame changed what viewers see: a part, or a segment where parts are not shown.
+func (p *Packager) publish() {
+	a := p.assembler
+	p.count()
+	if a.dirty&dirtySegment == 0 && (a.dirty == 0 || !p.opts.LowLatency) {
+		return
+	}
+	p.store(p.next())
+}
+
+// next makes the snapshot of the present state.
+func (p *Packager) next() *Snapshot {
+	s := &Snapshot{stream: p.stream, hintPart: -1}
+	a := p.assembler
+	if a == nil {
+		return s
+	}
+	if a.dirty&dirtySegment != 0 {
+		p.info = infoOf(a.plan, &a.window, a.videoTrack, a.audioTrack)
+	}
+	a.dirty = 0
+	s.segments, s.listed, s.skipped = a.window.segments, a.window.listed, a.window.discontinuities
+	s.open, s.parts, s.partTags = a.open, a.parts[:len(a.parts):len(a.parts)], a.partTags[:len(a.partTags):len(a.partTags)]
+	s.hintMSN, s.hintPart = a.hint()
+	s.info = p.info
+	return s
+}
+
+// store publishes a snapshot and wakes everybody who waits for it.
+func (p *Packager) store(s *Snapshot) {
+	s.changed = make(chan struct{})
+	s.full.snapshot, s.delta.snapshot, s.delta.delta = s, s, true
+	if old := p.snap.Swap(s); old != nil {
+		close(old.changed)
+	}
+}
 
 // Snapshot returns the newest state, never nil.
 func (p *Packager) Snapshot() *Snapshot { return p.snap.Load() }
-
-// Await returns a snapshot whose playlist has the given part of the given segment, or the whole segment if part is
-// negative (RFC 8216bis 6.2.5.2). What is already there, or will never come because the stream has ended, is answered
-// at once; more than two segments ahead is fault.Invalid; the caller's context ends a wait with its error.
-func (p *Packager) Await(ctx context.Context, msn int64, part int) (*Snapshot, error) {
-	return nil, fault.New(fault.NotBuilt, "not yet")
-}
-
-// Resource returns a file that the playlists name: "init1.mp4", "seg42.m4s", "seg42.3.m4s", "seg42.ts", … The part that
-// is hinted as the next one is waited for. fault.NotFound when it is gone or was never there.
-func (p *Packager) Resource(ctx context.Context, name string) (Resource, error) {
-	return Resource{}, fault.New(fault.NotBuilt, "not yet")
-}
-
-// Resource is one file as it goes to viewers.
-type Resource struct {
-	ContentType       string
-	Data              [][]byte // slices shared by all viewers, in order; do not modify
-	Size              int64
-	FirstFrameArrived time.Time // zero for init segments
-	LastFrameArrived  time.Time
-}
 
 // Stats counts what a packager holds.
 type Stats struct {
@@ -67,4 +206,18 @@ type Stats struct {
 }
 
 // Stats returns the present counts.
-func (p *Packager) Stats() Stats { return Stats{} }
+func (p *Packager) Stats() Stats {
+	return Stats{Bytes: p.bytes.Load(), Segments: int(p.segments.Load()), Pending: p.pending.Load()}
+}
+
+// count brings the statistics up to date.
+func (p *Packager) count() {
+	if p.preroll != nil {
+		p.pending.Store(p.preroll.bytes)
+		return
+	}
+	w := &p.assembler.window
+	p.bytes.Store(w.bytes)
+	p.segments.Store(int64(len(w.segments)))
+	p.pending.Store(p.assembler.pending)
+}

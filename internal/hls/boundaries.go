@@ -1,0 +1,66 @@
+package hls
+
+// Rules for segment boundaries, in ticks of media.VideoTimeScale.
+const (
+	second = 90000
+
+	minTarget = 2 // seconds; also what short GOPs are joined to
+	maxTarget = 6
+
+	// gopSlack is how much a GOP may miss a whole number of seconds and still count as that many: encoders' times are
+	// rounded to milliseconds and frames do not divide every second.
+	gopSlack = second / 10
+)
+
+// boundaries decides where segments end. It knows times and keyframes only, so that one decision can serve every
+// rendition of a presentation: all times are ticks on the broadcast's timeline.
+type boundaries struct {
+	target int64 // TARGETDURATION
+	start  int64 // of the open segment
+	hasKey bool
+	key    int64 // the newest keyframe
+	gop    int64 // length of the newest complete GOP, 0 before that
+}
+
+// limit returns the longest segment whose duration still rounds to the target duration (RFC 8216bis 4.4.3.1).
+func (b *boundaries) limit() int64 { return b.target + second/2 - second/1000 }
+
+// open starts a segment.
+func (b *boundaries) open(at int64) { b.start = at }
+
+// keyframe notes a keyframe and reports whether it starts a new segment: once the open one has the least length, or
+// when another GOP like the last would not fit into it any more.
+func (b *boundaries) keyframe(dts int64) bool {
+	if b.hasKey {
+		b.gop = dts - b.key
+	}
+	b.hasKey, b.key = true, dts
+	length := dts - b.start
+	return b.long(length) || length > 0 && length+b.gop > b.limit()
+}
+
+func (b *boundaries) long(length int64) bool { return length >= minTarget*second-gopSlack }
+
+// full reports whether a segment that ends at the given time must not take another part.
+func (b *boundaries) full(end, part int64) bool { return end+part-b.start > b.limit() }
+
+// keyExpected reports whether a keyframe that starts a segment is due at the given time, going by the last GOP.
+func (b *boundaries) keyExpected(at, tolerance int64) bool {
+	if b.gop == 0 || abs(at-b.key-b.gop) > tolerance {
+		return false
+	}
+	length := at - b.start
+	return b.long(length) || length+b.gop > b.limit()
+}
+
+// targetFor returns the target duration in ticks that suits a stream whose GOPs last gop: short ones are joined.
+func targetFor(gop int64) int64 {
+	gop = max(gop, 1)
+	n := max((minTarget*second-gopSlack+gop-1)/gop, 1)
+	return clampTarget(n*gop - gopSlack)
+}
+
+// clampTarget rounds a target duration up to whole seconds within the range that IVS knows.
+func clampTarget(ticks int64) int64 {
+	return min(max((ticks+second-1)/second, minTarget), maxTarget) * second
+}

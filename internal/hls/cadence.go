@@ -1,0 +1,65 @@
+package hls
+
+// cadence follows the distance between video frames, to tell how long the newest frame will last before the next one
+// is there. Encoders tell times in milliseconds, so single distances jitter; the mean does not.
+type cadence struct {
+	started bool
+	last    int64 // decode time of the newest frame
+	step    int64 // newest distance
+	mean    int64 // in 1/256 ticks
+	steady  int   // distances in a row that were close to the mean
+}
+
+const (
+	cadenceShift  = 8
+	cadenceWeight = 8 // a new distance counts 1/8
+	cadenceSteady = 2 // distances in a row that make a frame rate regular
+)
+
+// newCadence starts with the frame interval that the first frames showed.
+func newCadence(interval int64, regular bool) cadence {
+	c := cadence{mean: interval << cadenceShift, step: interval}
+	if regular {
+		c.steady = cadenceSteady
+	}
+	return c
+}
+
+// frame notes the decode time of the next frame.
+func (c *cadence) frame(dts int64) {
+	if !c.started {
+		c.started, c.last = true, dts
+		return
+	}
+	c.step = max(dts-c.last, 1)
+	c.last = dts
+	off := c.step<<cadenceShift - c.mean
+	if 4*abs(off) > c.mean {
+		c.steady = 0
+		c.mean = c.step << cadenceShift
+		return
+	}
+	c.steady = min(c.steady+1, cadenceSteady)
+	c.mean += off / cadenceWeight
+}
+
+// regular reports whether predictions may be trusted.
+func (c *cadence) regular() bool { return c.steady >= cadenceSteady }
+
+// interval returns the expected duration of the newest frame in ticks. While the rate is irregular it is the longer
+// guess: a sample that claims to last too long does no harm, but a hole of more than two frames makes players
+// discard pictures up to the next keyframe.
+func (c *cadence) interval() int64 {
+	mean := (c.mean + 1<<(cadenceShift-1)) >> cadenceShift
+	if c.regular() {
+		return mean
+	}
+	return max(mean, c.step)
+}
+
+func abs(n int64) int64 {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
