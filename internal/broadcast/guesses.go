@@ -43,7 +43,8 @@ func (g *guesses) failed(address string, now time.Time) {
 	g.full[address] = at.Add(guessRefill)
 }
 
-// forget makes room: those who have their burst again go, and if that is nobody, anybody.
+// forget makes room for a quarter of the entries at least, so that it is seldom called: those who have their burst again
+// go, then anybody.
 func (g *guesses) forget(now time.Time) {
 	for address, at := range g.full {
 		if at.Before(now) {
@@ -51,7 +52,7 @@ func (g *guesses) forget(now time.Time) {
 		}
 	}
 	for address := range g.full {
-		if len(g.full) < guessEntries {
+		if len(g.full) <= guessEntries*3/4 {
 			return
 		}
 		delete(g.full, address)

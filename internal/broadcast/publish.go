@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
-	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -56,7 +55,7 @@ func (m *Manager) admit(ctx context.Context, f *feed) (*broadcast, *intake, erro
 		return nil, nil, err
 	}
 	if running != nil {
-		in, err := m.supersede(ctx, running, f)
+		in, err := running.supersede(ctx, f)
 		return running, in, err
 	}
 	b, in, err := m.open(ctx, s, f)
@@ -72,37 +71,6 @@ func (m *Manager) admit(ctx context.Context, f *feed) (*broadcast, *intake, erro
 		return nil, nil, fmt.Errorf("accept: %w", err)
 	}
 	return b, in, nil
-}
-
-// supersede lets a publisher take a running broadcast over, if it may.
-func (m *Manager) supersede(ctx context.Context, b *broadcast, f *feed) (*intake, error) {
-	if err := b.challenge(ctx, f); err != nil {
-		return nil, b.inUse(err)
-	}
-	if err := f.Accept(); err != nil {
-		return nil, fmt.Errorf("accept: %w", err)
-	}
-	var running description
-	if err := b.ask(ctx, func() error { running = b.settings; return nil }); err != nil {
-		return nil, b.inUse(err)
-	}
-	d, err := f.probe(running)
-	if err != nil {
-		return nil, err
-	}
-	in, err := b.takeOver(ctx, f, d)
-	if err != nil {
-		return nil, b.inUse(err)
-	}
-	return in, nil
-}
-
-// inUse turns the end of the stream that was to be taken over into an answer.
-func (b *broadcast) inUse(err error) error {
-	if fault.Is(err, fault.NotLive) {
-		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Try again."}
-	}
-	return err
 }
 
 // open claims the channel for a new stream and opens its session. On an error everything is as it was.
@@ -132,7 +100,8 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	if err != nil {
 		return nil, nil, fmt.Errorf("read channel: %w", err)
 	}
-	b, in := m.newBroadcast(s.key, publicChannel(rec.Value), stream, hold, f)
+	records := &storeLedger{key: s.key, hold: hold, sessions: m.opt.Sessions, history: m.opt.History}
+	b, in := m.newBroadcast(s.key, publicChannel(rec.Value), stream, records, f)
 	created := newEvent(sessionCreated, &b.channel, stream.StreamID, "", now)
 	if err := m.openSession(ctx, s.key, b.session, created); err != nil {
 		return nil, nil, err
@@ -171,7 +140,7 @@ func publicChannel(ch resource.Channel) resource.Channel {
 }
 
 func (m *Manager) newBroadcast(
-	key store.Key, ch resource.Channel, stream resource.Stream, hold *cluster.Hold[resource.Stream], f *feed,
+	key store.Key, ch resource.Channel, stream resource.Stream, records ledger, f *feed,
 ) (*broadcast, *intake) {
 	log := m.opt.Logger.With("channel_arn", stream.ChannelARN.String(), "stream_id", stream.StreamID)
 	packager := hls.NewPackager(hls.Options{
@@ -185,7 +154,7 @@ func (m *Manager) newBroadcast(
 			StreamID: stream.StreamID, Channel: ch, StartedAt: stream.CreatedAt,
 			Renditions: []*hls.Rendition{{Name: renditionName, Packager: packager}},
 		},
-		ledger:   &storeLedger{key: key, hold: hold, sessions: m.opt.Sessions, history: m.opt.History},
+		ledger:   records,
 		clock:    m.opt.Clock,
 		viewers:  m.opt.Viewers,
 		log:      log,

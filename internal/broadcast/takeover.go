@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/media/aac"
 	"github.com/rivus-live/rivus/internal/media/flv"
 	"github.com/rivus-live/rivus/internal/media/h264"
@@ -32,6 +33,37 @@ type offer struct {
 type handover struct {
 	intake *intake
 	err    error
+}
+
+// supersede lets a publisher take a running broadcast over, if it may.
+func (b *broadcast) supersede(ctx context.Context, f *feed) (*intake, error) {
+	if err := b.challenge(ctx, f); err != nil {
+		return nil, justEnded(err)
+	}
+	if err := f.Accept(); err != nil {
+		return nil, fmt.Errorf("accept: %w", err)
+	}
+	var running description
+	if err := b.ask(ctx, func() error { running = b.settings; return nil }); err != nil {
+		return nil, justEnded(err)
+	}
+	d, err := f.probe(running)
+	if err != nil {
+		return nil, err
+	}
+	in, err := b.takeOver(ctx, f, d)
+	if err != nil {
+		return nil, justEnded(err)
+	}
+	return in, nil
+}
+
+// justEnded turns the end of the stream that was to be taken over into an answer.
+func justEnded(err error) error {
+	if fault.Is(err, fault.NotLive) {
+		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Try again."}
+	}
+	return err
 }
 
 // challenge asks whether a publisher may try to take the stream over, before anything is read from it.

@@ -1,0 +1,105 @@
+package broadcast
+
+import (
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/resource"
+)
+
+func TestPublishParameters(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		query    string
+		priority priority
+		target   time.Duration
+	}{
+		{"", priority{}, 0},
+		{"priority=1", priority{true, 1}, 0},
+		{"priority=2147483647", priority{true, 2147483647}, 0},
+		{"priority=2147483648", priority{true, 0}, 0},
+		{"priority=0", priority{true, 0}, 0},
+		{"priority=-5", priority{true, 0}, 0},
+		{"priority=", priority{true, 0}, 0},
+		{"priority=high", priority{true, 0}, 0},
+		{"keyframeInterval=2", priority{}, 2 * time.Second},
+		{"keyframeInterval=6&priority=7", priority{true, 7}, 6 * time.Second},
+		{"keyframeInterval=1", priority{}, 0},
+		{"keyframeInterval=7", priority{}, 0},
+		{"keyframeInterval=2.5", priority{}, 0},
+		{"clientConfigId=x", priority{}, 0},
+	}
+	for _, tt := range tests {
+		q, err := url.ParseQuery(tt.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsePriority(q); got != tt.priority {
+			t.Errorf("%q: priority %+v, want %+v", tt.query, got, tt.priority)
+		}
+		if got := parseTarget(q); got != tt.target {
+			t.Errorf("%q: target %v, want %v", tt.query, got, tt.target)
+		}
+	}
+}
+
+func TestHoldsKey(t *testing.T) {
+	t.Parallel()
+	ch := resource.Channel{StreamKeys: []resource.StreamKey{{ID: "Wd9sLr27YbVn", Secret: "k3Jw8ZpQ0sTnXyB5cDfGhL2mRvUe6A"}}}
+	tests := []struct {
+		name, key, region string
+		ch                *resource.Channel
+		id                string
+		want              bool
+	}{
+		{"right", "sk_us-west-2_Wd9sLr27YbVn_k3Jw8ZpQ0sTnXyB5cDfGhL2mRvUe6A", "us-west-2", &ch, "Wd9sLr27YbVn", true},
+		{"wrong secret", "sk_us-west-2_Wd9sLr27YbVn_k3Jw8ZpQ0sTnXyB5cDfGhL2mRvUe6B", "us-west-2", &ch, "Wd9sLr27YbVn", false},
+		{"other region", "sk_eu-west-1_Wd9sLr27YbVn_k3Jw8ZpQ0sTnXyB5cDfGhL2mRvUe6A", "us-west-2", &ch, "Wd9sLr27YbVn", false},
+		{"cut short", "sk_us-west-2_Wd9sLr27YbVn_", "us-west-2", &ch, "Wd9sLr27YbVn", false},
+		{"longer", "sk_us-west-2_Wd9sLr27YbVn_k3Jw8ZpQ0sTnXyB5cDfGhL2mRvUe6A_", "us-west-2", &ch, "", false},
+		{"empty", "", "us-west-2", &ch, "", false},
+		{"no channel, empty key", "sk___", "", &resource.Channel{}, "", false},
+		{"other form", "live_123", "us-west-2", &ch, "", false},
+	}
+	for _, tt := range tests {
+		if got := keyID(tt.key); got != tt.id {
+			t.Errorf("%s: id %q, want %q", tt.name, got, tt.id)
+		}
+		if got := holdsKey(tt.ch, tt.region, tt.key); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestGuesses(t *testing.T) {
+	t.Parallel()
+	var g guesses
+	now := epoch()
+	for i := range guessBurst {
+		if !g.allowed("a", now) {
+			t.Fatalf("refused after %d guesses", i)
+		}
+		g.failed("a", now)
+	}
+	if g.allowed("a", now) {
+		t.Error("allowed after the burst")
+	}
+	if !g.allowed("b", now) {
+		t.Error("another address is refused too")
+	}
+	if now = now.Add(guessRefill); !g.allowed("a", now) {
+		t.Error("refused after the refill")
+	}
+	g.failed("a", now)
+	if g.allowed("a", now) {
+		t.Error("one refill allowed two guesses")
+	}
+	for i := range 3 * guessEntries {
+		g.failed(strconv.Itoa(i), now)
+	}
+	if n := len(g.full); n > guessEntries {
+		t.Errorf("%d addresses remembered, bound is %d", n, guessEntries)
+	}
+}

@@ -1,0 +1,268 @@
+package broadcast
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/hlscheck"
+	"github.com/rivus-live/rivus/internal/media/amf0"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/rtmp"
+)
+
+// odd is an encoder that does something unusual.
+type odd struct {
+	name     string
+	messages func() []rtmp.Message
+	length   time.Duration // of what can be played
+	breaks   int           // discontinuities
+	drops    int64
+}
+
+func oddities() []odd {
+	const s = time.Second
+	return []odd{
+		{name: "ordinary", length: 12 * s, messages: func() []rtmp.Message { return append(headers(), av(0, 12_000, 50)...) }},
+		{name: "10 s between keyframes", length: 30 * s, messages: func() []rtmp.Message {
+			return append(headers(), av(0, 30_000, 250)...)
+		}},
+		{name: "half a second between keyframes", length: 12 * s, messages: func() []rtmp.Message {
+			return append(headers(), av(0, 12_000, 12)...)
+		}},
+		{name: "variable frame rate", length: 12 * s, messages: func() []rtmp.Message {
+			var out []rtmp.Message
+			for _, m := range av(0, 12_000, 50) {
+				if n := m.Timestamp / 40; m.Type == rtmp.TypeAudio || m.Payload[0] == 0x17 || n%7 != 3 && n%11 != 5 && n%11 != 6 {
+					out = append(out, m)
+				}
+			}
+			return append(headers(), out...)
+		}},
+		{name: "B-frames", length: 12 * s, messages: func() []rtmp.Message {
+			var out []rtmp.Message
+			for _, m := range av(0, 12_000, 50) {
+				if m.Type == rtmp.TypeVideo { // every third one is shown late, the two after it early
+					cts := []int32{120, 0, 0}[m.Timestamp/40%3]
+					m = picture(m.Timestamp, cts+40, m.Payload[0] == 0x17)
+				}
+				out = append(out, m)
+			}
+			return append(headers(), out...)
+		}},
+		{name: "jump forward", length: 12 * s, messages: func() []rtmp.Message {
+			return join(headers(), av(0, 6000, 50), base(3_600_000, av(6000, 12_000, 50)))
+		}},
+		{name: "jump back", length: 12 * s, messages: func() []rtmp.Message {
+			return join(headers(), base(9_000_000, av(0, 6000, 50)), av(6000, 12_000, 50))
+		}},
+		{name: "0xFFFFFF", length: 12 * s, messages: func() []rtmp.Message {
+			return append(headers(), base(0xFFFFFF-5990, av(0, 12_000, 50))...)
+		}},
+		{name: "2^32", length: 12 * s, messages: func() []rtmp.Message {
+			return append(headers(), base(0xFFFFFFFF-5990, av(0, 12_000, 50))...)
+		}},
+		{name: "no audio", length: 12 * s, messages: func() []rtmp.Message {
+			return append([]rtmp.Message{videoHeader(0, 1280, 720)}, pictures(av(0, 12_000, 50))...)
+		}},
+		{name: "audio header 3 s late", length: 12 * s, breaks: 1, drops: 141, messages: func() []rtmp.Message {
+			return join([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 3000, 50), []rtmp.Message{audioHeader(3000)}, av(3000, 12_000, 50))
+		}},
+		{name: "audio 1 s ahead", length: 12 * s, messages: func() []rtmp.Message {
+			var out []rtmp.Message
+			sounds := sounds(av(1000, 13_000, 50))
+			for _, m := range pictures(av(0, 12_000, 50)) {
+				for len(sounds) > 0 && sounds[0].Timestamp <= m.Timestamp+1000 {
+					out, sounds = append(out, sounds[0]), sounds[1:]
+				}
+				out = append(out, m)
+			}
+			return append(headers(), out...)
+		}},
+		{name: "a minute of audio only", length: 72 * s, messages: func() []rtmp.Message {
+			return join(headers(), av(0, 6000, 50), sounds(av(6000, 66_000, 50)), av(66_000, 72_000, 50))
+		}},
+		{name: "other parameters", length: 12 * s, breaks: 1, messages: func() []rtmp.Message {
+			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 640, 352)}, av(6000, 12_000, 50))
+		}},
+		{name: "same header again", length: 12 * s, messages: func() []rtmp.Message {
+			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 1280, 720), audioHeader(6000)}, av(6000, 12_000, 50))
+		}},
+	}
+}
+
+func join(parts ...[]rtmp.Message) []rtmp.Message {
+	var out []rtmp.Message
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+func sounds(messages []rtmp.Message) []rtmp.Message {
+	var out []rtmp.Message
+	for _, m := range messages {
+		if m.Type == rtmp.TypeAudio {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// Whatever an encoder does, the playlists hold against the specification and the media's length is what it should be.
+func TestOddInputs(t *testing.T) {
+	t.Parallel()
+	for _, o := range oddities() {
+		for _, container := range []string{resource.ContainerFMP4, resource.ContainerTS} {
+			for _, low := range []bool{true, false} {
+				name := o.name + "/" + container + "/low=" + strconv.FormatBool(low)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					checkOdd(t, o, hls.Options{Container: container, LowLatency: low, Window: 60})
+				})
+			}
+		}
+	}
+}
+
+func checkOdd(t *testing.T, o odd, opts hls.Options) {
+	t.Helper()
+	var c counters
+	in := newIntake(hls.NewPackager(opts), nil, &c, slog.New(slog.DiscardHandler))
+	now := time.Now().Add(-2 * time.Minute)
+	messages := o.messages()
+	for i, m := range messages {
+		m.Arrived = now.Add(o.length * time.Duration(i) / time.Duration(len(messages)))
+		if err := in.message(m); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		in.playable(time.Now, m.Arrived)
+	}
+	in.packager.End()
+	if got := c.drops.Load(); got != o.drops {
+		t.Errorf("%d messages dropped, want %d", got, o.drops)
+	}
+	text := string(in.packager.Snapshot().Playlist(false).Plain())
+	if got := strings.Count(text, "#EXT-X-DISCONTINUITY\n"); got != o.breaks {
+		t.Errorf("%d discontinuities, want %d", got, o.breaks)
+	}
+	if got := playlistLength(t, text); got < o.length-200*time.Millisecond || got > o.length+200*time.Millisecond {
+		t.Errorf("%v can be played, want %v\n%s", got, o.length, text)
+	}
+	srv := httptest.NewServer(serve(in.packager))
+	defer srv.Close()
+	report, err := hlscheck.Check(t.Context(), hlscheck.Options{URL: srv.URL + "/index.m3u8", Duration: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() {
+		var b bytes.Buffer
+		if err := report.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("%s\n%s", b.String(), text)
+	}
+}
+
+// playlistLength adds up the segments.
+func playlistLength(t *testing.T, text string) time.Duration {
+	t.Helper()
+	var sum float64
+	for _, m := range regexp.MustCompile(`#EXTINF:([0-9.]+)`).FindAllStringSubmatch(text, -1) {
+		s, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += s
+	}
+	return time.Duration(sum * float64(time.Second))
+}
+
+// serve is the least HTTP that a reader of one rendition needs.
+func serve(p *hls.Packager) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := path.Base(r.URL.Path)
+		if name == "index.m3u8" {
+			w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+			_, _ = w.Write(p.Snapshot().Playlist(false).Plain())
+			return
+		}
+		res, err := p.Resource(r.Context(), name)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", res.ContentType)
+		for _, b := range res.Data {
+			_, _ = w.Write(b)
+		}
+	})
+}
+
+// Metadata from the API and from the encoder is in the media, whole, under the owner that tells them apart; what
+// encoders announce and caption is not metadata.
+func TestMetadataReachesTheMedia(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("äöü€", 1024/9) + "0123456"
+	if len(long) != 1024 {
+		t.Fatalf("the text has %d bytes", len(long))
+	}
+	for _, container := range []string{resource.ContainerFMP4, resource.ContainerTS} {
+		inbox := make(chan string, 1)
+		var c counters
+		in := newIntake(hls.NewPackager(hls.Options{Container: container}), inbox, &c, slog.New(slog.DiscardHandler))
+		media := av(0, 6000, 50)
+		messages := join(headers(), media[:100], []rtmp.Message{
+			script(1000, "@setDataFrame", "onMetaData", amf0.ECMAArray{{Name: "encoder", Value: "not-metadata"}}),
+			script(1000, "onCaptionInfo", amf0.Object{{Name: "data", Value: "not-metadata"}}),
+			script(1000, "onTextData", "from the encoder"),
+		}, media[100:])
+		for i, m := range messages {
+			if i == 40 {
+				inbox <- long
+			}
+			if err := in.message(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in.packager.End()
+		all := everything(t, in.packager)
+		for _, want := range []string{ownerAPI + "\x00" + long, ownerEncoder + "\x00from the encoder"} {
+			if container == resource.ContainerFMP4 && bytes.Count(all, []byte(want)) != 1 {
+				t.Errorf("%s: %q is there %d times", container, want[:40], bytes.Count(all, []byte(want)))
+			}
+		}
+		if bytes.Contains(all, []byte("not-metadata")) {
+			t.Errorf("%s: announcements became metadata", container)
+		}
+		if d := in.describe(); d.script.encoder != "not-metadata" || c.drops.Load() != 0 {
+			t.Errorf("%s: %+v, %d dropped", container, d.script, c.drops.Load())
+		}
+	}
+}
+
+// everything returns the bytes of all segments.
+func everything(t *testing.T, p *hls.Packager) []byte {
+	t.Helper()
+	var all []byte
+	for line := range strings.Lines(string(p.Snapshot().Playlist(false).Plain())) {
+		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
+			continue
+		}
+		res, err := p.Resource(context.Background(), strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, bytes.Join(res.Data, nil)...)
+	}
+	return all
+}
