@@ -10,12 +10,12 @@ import (
 )
 
 // appendCanonical appends the canonical request: method, path, query, headers, header names and content hash.
-func appendCanonical(b []byte, r *http.Request, query url.Values, signedHeaders, content string) []byte {
+func appendCanonical(b []byte, r *http.Request, query url.Values, order queryOrder, signedHeaders, content string) []byte {
 	b = append(b, r.Method...)
 	b = append(b, '\n')
 	b = appendPath(b, r.URL.EscapedPath())
 	b = append(b, '\n')
-	b = appendQuery(b, query)
+	b = appendQuery(b, query, order)
 	b = append(b, '\n')
 	for name := range strings.SplitSeq(signedHeaders, ";") {
 		b = append(b, name...)
@@ -37,12 +37,31 @@ func appendPath(b []byte, escaped string) []byte {
 	return appendEncoded(b, escaped, true)
 }
 
-// appendQuery appends the parameters without the signature, encoded and then sorted by name and value.
-func appendQuery(b []byte, query url.Values) []byte {
+// queryOrder says how the values of a repeated parameter are sorted. The signing rules say by their encoded form, and
+// botocore and the SDK for JavaScript do so; the SDK for Go sorts them as they are, which differs outside ASCII.
+type queryOrder bool
+
+const (
+	encodedOrder queryOrder = false
+	plainOrder   queryOrder = true
+)
+
+// repeats reports whether a parameter has several values, so that their order matters.
+func repeats(query url.Values) bool {
+	for _, values := range query {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendQuery appends the parameters without the signature, encoded and sorted by name and value.
+func appendQuery(b []byte, query url.Values, order queryOrder) []byte {
 	if len(query) == 0 {
 		return b
 	}
-	type pair struct{ name, value string }
+	type pair struct{ name, value, key string }
 	pairs := make([]pair, 0, len(query))
 	for name, values := range query {
 		if name == "X-Amz-Signature" {
@@ -50,11 +69,15 @@ func appendQuery(b []byte, query url.Values) []byte {
 		}
 		encoded := string(appendEncoded(nil, name, false))
 		for _, v := range values {
-			pairs = append(pairs, pair{encoded, string(appendEncoded(nil, v, false))})
+			p := pair{name: encoded, value: string(appendEncoded(nil, v, false)), key: v}
+			if order == encodedOrder {
+				p.key = p.value
+			}
+			pairs = append(pairs, p)
 		}
 	}
 	slices.SortFunc(pairs, func(x, y pair) int {
-		return cmp.Or(strings.Compare(x.name, y.name), strings.Compare(x.value, y.value))
+		return cmp.Or(strings.Compare(x.name, y.name), strings.Compare(x.key, y.key))
 	})
 	for i, p := range pairs {
 		if i > 0 {

@@ -84,8 +84,7 @@ func (p *Pending) Finish(bodyHash string) (Identity, error) {
 		return Identity{}, err
 	}
 	key, known := p.verifier.signingKey(p.scope(), p.secret)
-	want := p.claim.sign(key[:], p.request, p.query, content)
-	if !hmac.Equal(want[:], p.claim.signature[:]) {
+	if !p.holds(key[:], content, encodedOrder) && !(repeats(p.query) && p.holds(key[:], content, plainOrder)) {
 		return Identity{}, refuse(Invalid, "The request signature we calculated does not match the signature you provided. "+
 			"Check your AWS Secret Access Key and signing method.")
 	}
@@ -93,6 +92,12 @@ func (p *Pending) Finish(bodyHash string) (Identity, error) {
 		p.verifier.remember(p.scope(), signingKey{p.secret, key})
 	}
 	return p.Identity(), nil
+}
+
+// holds reports whether the signature is the right one, in constant time.
+func (p *Pending) holds(key []byte, content string, order queryOrder) bool {
+	want := p.claim.sign(key, p.request, p.query, order, content)
+	return hmac.Equal(want[:], p.claim.signature[:])
 }
 
 func (p *Pending) scope() scope {
@@ -148,9 +153,11 @@ func deriveKey(secret string, s scope) [sha256.Size]byte {
 }
 
 // sign returns the signature over the canonical request.
-func (c *claim) sign(key []byte, r *http.Request, query url.Values, content string) (sum [sha256.Size]byte) {
+func (c *claim) sign(
+	key []byte, r *http.Request, query url.Values, order queryOrder, content string,
+) (sum [sha256.Size]byte) {
 	buf := make([]byte, 0, 1024)
-	buf = appendCanonical(buf, r, query, c.signedHeaders, content)
+	buf = appendCanonical(buf, r, query, order, c.signedHeaders, content)
 	hash := sha256.Sum256(buf)
 	buf = append(buf[:0], algorithm...)
 	buf = append(buf, '\n')
