@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"sync"
 
+	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -16,55 +19,158 @@ type Claim[T any] struct {
 }
 
 // Claims is the table of who runs the things of one kind.
-type Claims[T any] struct{}
+type Claims[T any] struct {
+	node  *Node
+	table *store.Table[Claim[T]]
+
+	mu    sync.Mutex
+	holds map[store.Key]*Hold[T]
+}
+
+// indexUnreleased is the index that lists when the caller names none: claims under one value, released ones absent.
+const indexUnreleased = "unreleased"
 
 // OpenClaims opens the claims of a definition of class Presence. Its indexes apply to values of unreleased claims.
 func OpenClaims[T any](ctx context.Context, s *store.Store, n *Node, def store.Definition[T]) (*Claims[T], error) {
-	return nil, nil
+	if def.Class != store.Presence {
+		return nil, fmt.Errorf("cluster: claims of %s must be presence records", def.Name)
+	}
+	table, err := store.OpenTable(ctx, s, claimDefinition(def))
+	if err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	c := &Claims[T]{node: n, table: table, holds: map[store.Key]*Hold[T]{}}
+	n.running.Go(func() { table.Watch(n.ctx, c.changed) })
+	return c, nil
+}
+
+func claimDefinition[T any](def store.Definition[T]) store.Definition[Claim[T]] {
+	out := store.Definition[Claim[T]]{Name: def.Name, Class: def.Class}
+	add := func(name string, values func(T) []string) {
+		out.Indexes = append(out.Indexes, store.Index[Claim[T]]{Name: name, Values: func(c Claim[T]) []string {
+			if c.Released {
+				return nil
+			}
+			return values(c.Value)
+		}})
+	}
+	add(indexUnreleased, func(T) []string { return []string{"yes"} })
+	for _, i := range def.Indexes {
+		add(i.Name, i.Values)
+	}
+	return out
+}
+
+// changed tells the holder of a claim that another owner has it. It judges the claim as it is now: what is told may be
+// older than the hold.
+func (c *Claims[T]) changed(change store.Change[Claim[T]]) {
+	c.mu.Lock()
+	h := c.holds[change.Key]
+	c.mu.Unlock()
+	if h == nil || change.New == nil { // a claim that is gone was forgotten by the engine; the next write brings it back
+		return
+	}
+	now, revision, err := c.current(c.node.ctx, change.Key)
+	if err == nil && revision > 0 && !h.owns(now) {
+		h.lose()
+	}
 }
 
 // Take claims a key: it must have no claim, a released one, or one whose node is gone. fault.Conflict otherwise.
 func (c *Claims[T]) Take(ctx context.Context, key store.Key, value T) (*Hold[T], error) {
-	return nil, nil
+	for {
+		old, revision, err := c.current(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.free(ctx, old, revision); err != nil {
+			return nil, err
+		}
+		h := newHold(c, key, old.Epoch+1)
+		r, err := c.table.Put(ctx, key, h.claim(value, false), revision)
+		if err == nil {
+			h.revision = r.Revision
+			c.hold(ctx, h)
+			return h, nil
+		}
+		if !fault.Is(err, fault.Fenced) {
+			return nil, err
+		}
+	}
+}
+
+// free tells whether a claim may be taken.
+func (c *Claims[T]) free(ctx context.Context, old Claim[T], revision uint64) error {
+	if revision == 0 || old.Released {
+		return nil
+	}
+	alive, err := c.node.Alive(ctx, old.Node, old.Incarnation)
+	if err == nil && alive {
+		err = fault.New(fault.Conflict, "node %s holds it already", old.Node)
+	}
+	return err
+}
+
+// hold lists a new hold. The claim may have gone to another owner before it was listed.
+func (c *Claims[T]) hold(ctx context.Context, h *Hold[T]) {
+	c.mu.Lock()
+	c.holds[h.key] = h
+	c.mu.Unlock()
+	if now, revision, err := c.current(ctx, h.key); err == nil && revision > 0 && !h.owns(now) {
+		h.lose()
+	}
+}
+
+// forget takes a hold out of the list.
+func (c *Claims[T]) forget(key store.Key, h *Hold[T]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holds[key] == h {
+		delete(c.holds, key)
+	}
+}
+
+// current returns the claim of a key and its revision, 0 when there is none.
+func (c *Claims[T]) current(ctx context.Context, key store.Key) (Claim[T], uint64, error) {
+	r, err := c.table.Get(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return Claim[T]{}, 0, nil
+	}
+	return r.Value, r.Revision, err
 }
 
 // Get returns the value of an unreleased claim, whether or not its node is alive.
 func (c *Claims[T]) Get(ctx context.Context, key store.Key) (T, bool, error) {
-	var zero T
-	return zero, false, nil
+	claim, revision, err := c.current(ctx, key)
+	if err != nil || revision == 0 || claim.Released {
+		var none T
+		return none, false, err
+	}
+	return claim.Value, true, nil
+}
+
+// Owner returns the claim of a key, released or not, and whether its node is alive; fault.NotFound without a claim.
+func (c *Claims[T]) Owner(ctx context.Context, key store.Key) (claim Claim[T], alive bool, err error) {
+	r, err := c.table.Get(ctx, key)
+	if err != nil {
+		return claim, false, err
+	}
+	alive, err = c.node.Alive(ctx, r.Value.Node, r.Value.Incarnation)
+	return r.Value, alive, err
 }
 
 // List returns a page of the values of unreleased claims.
 func (c *Claims[T]) List(ctx context.Context, q store.Query) (store.Page[T], error) {
-	return store.Page[T]{}, nil
+	if q.Index == "" {
+		q.Index, q.Value = indexUnreleased, "yes"
+	}
+	p, err := c.table.List(ctx, q)
+	if err != nil {
+		return store.Page[T]{}, err
+	}
+	out := store.Page[T]{Records: make([]store.Record[T], len(p.Records)), More: p.More}
+	for i, r := range p.Records {
+		out.Records[i] = store.Record[T]{Key: r.Key, Value: r.Value.Value, Revision: r.Revision}
+	}
+	return out, nil
 }
-
-// Orphan is a claim whose owner is gone.
-type Orphan[T any] struct {
-	Key   store.Key
-	Value T
-}
-
-// Orphans returns the unreleased claims of earlier incarnations of this node.
-func (c *Claims[T]) Orphans() []Orphan[T] { return nil }
-
-// Recover takes every orphan, calls end with its last value and releases it with what end returns. It stops at the
-// first error of end.
-func (c *Claims[T]) Recover(ctx context.Context, end func(context.Context, store.Key, T) (T, error)) error {
-	return nil
-}
-
-// Hold is a claim that this node has. Its methods may be called from any goroutine, one write at a time.
-type Hold[T any] struct{}
-
-// Put writes a new value; fault.Fenced when the claim is lost.
-func (h *Hold[T]) Put(ctx context.Context, value T) error { return nil }
-
-// Release gives the claim up with a last value. The hold must not be used afterwards.
-func (h *Hold[T]) Release(ctx context.Context, value T) error { return nil }
-
-// Epoch returns the number of this ownership; a later owner of the same key has a higher one.
-func (h *Hold[T]) Epoch() uint64 { return 0 }
-
-// Lost is closed when another owner has taken the claim.
-func (h *Hold[T]) Lost() <-chan struct{} { return nil }

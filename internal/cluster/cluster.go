@@ -8,11 +8,22 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/store"
+)
+
+// Defaults of Options. The lease outlives a crashed engine leader, which may take nine seconds to be replaced.
+const (
+	DefaultLeaseTTL = 20 * time.Second
+	DefaultRenew    = 3 * time.Second
 )
 
 // Options configure a node.
@@ -21,34 +32,174 @@ type Options struct {
 	Conn      *natsd.Conn
 	NodeID    string            // stays the same over restarts
 	Addresses map[string]string // how other nodes reach this one, by purpose
-	LeaseTTL  time.Duration     // whole seconds; 0 means 20 s
-	Renew     time.Duration     // 0 means 3 s
+	LeaseTTL  time.Duration     // whole seconds; 0 means DefaultLeaseTTL
+	Renew     time.Duration     // 0 means DefaultRenew
 	Logger    *slog.Logger      // nil discards
 }
 
+// Lease is the presence record of a node; it disappears when the node no longer renews it.
+type Lease struct {
+	Incarnation string            `json:"incarnation"`
+	Addresses   map[string]string `json:"addresses,omitempty"`
+}
+
 // Node is this process as a member of the cluster.
-type Node struct{}
+type Node struct {
+	opt         Options
+	incarnation string
+	leases      *store.Table[Lease]
+	ctx         context.Context // ends with Close; parent of commands being served and of the claims' watching
+	stop        context.CancelFunc
+	running     sync.WaitGroup
+
+	mu       sync.Mutex
+	revision uint64 // of our lease
+}
 
 // Join takes the node's lease. A lease of an earlier incarnation of the same NodeID is taken over at once.
-func Join(ctx context.Context, opt Options) (*Node, error) { return nil, nil }
+func Join(ctx context.Context, opt Options) (*Node, error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.LeaseTTL == 0 {
+		opt.LeaseTTL = DefaultLeaseTTL
+	}
+	if opt.Renew == 0 {
+		opt.Renew = DefaultRenew
+	}
+	leases, err := store.OpenTable(ctx, opt.Store, store.Definition[Lease]{Name: "node", Class: store.Presence})
+	if err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	if err := n.take(ctx); err != nil {
+		n.stop()
+		return nil, fmt.Errorf("cluster: take the lease of node %s: %w", opt.NodeID, err)
+	}
+	return n, nil
+}
+
+func (n *Node) key() store.Key { return store.Key{ID: n.opt.NodeID} }
+
+// take writes the lease over whatever is there.
+func (n *Node) take(ctx context.Context) error {
+	for {
+		expected := uint64(0)
+		r, err := n.leases.Get(ctx, n.key())
+		switch {
+		case err == nil:
+			expected = r.Revision
+		case !fault.Is(err, fault.NotFound):
+			return err
+		}
+		if err = n.write(ctx, expected); !fault.Is(err, fault.Fenced) {
+			return err
+		}
+	}
+}
+
+func (n *Node) write(ctx context.Context, expected uint64) error {
+	lease := Lease{Incarnation: n.incarnation, Addresses: n.opt.Addresses}
+	r, err := n.leases.PutTTL(ctx, n.key(), lease, expected, n.opt.LeaseTTL)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.revision = r.Revision
+	return nil
+}
 
 // Run renews the lease until ctx ends. It returns fault.Fenced when another process has taken the same NodeID.
-func (n *Node) Run(ctx context.Context) error { return nil }
+func (n *Node) Run(ctx context.Context) error {
+	tick := time.NewTicker(n.opt.Renew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := n.renew(ctx)
+		if fault.Is(err, fault.Fenced) {
+			return fmt.Errorf("cluster: node %s: %w", n.opt.NodeID, err)
+		}
+		if err != nil && ctx.Err() == nil {
+			n.opt.Logger.Warn("the node's lease could not be renewed", "node", n.opt.NodeID, "error", err)
+		}
+	}
+}
+
+// renew writes the lease again. When the record is not as we left it, it decides whose it is now: an engine that lost
+// its memory, or that did not hear of us for too long, has none and takes ours anew.
+func (n *Node) renew(ctx context.Context) error {
+	n.mu.Lock()
+	expected := n.revision
+	n.mu.Unlock()
+	err := n.write(ctx, expected)
+	if !fault.Is(err, fault.Fenced) {
+		return err
+	}
+	r, err := n.leases.Get(ctx, n.key())
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return n.write(ctx, 0)
+	case err != nil:
+		return err
+	case r.Value.Incarnation != n.incarnation:
+		return fault.New(fault.Fenced, "another process runs under this node's name")
+	}
+	return n.write(ctx, r.Revision)
+}
 
 // Close gives up the lease and waits for the commands being served.
-func (n *Node) Close() {}
+func (n *Node) Close() {
+	n.stop()
+	n.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err := n.leases.Delete(ctx, n.key(), func(l Lease) error {
+		if l.Incarnation != n.incarnation {
+			return errNotOurs
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errNotOurs) && !fault.Is(err, fault.NotFound) {
+		n.opt.Logger.Warn("the node's lease stays until it expires", "node", n.opt.NodeID, "error", err)
+	}
+}
+
+var errNotOurs = errors.New("the lease is another process's")
 
 // ID returns the node's name.
-func (n *Node) ID() string { return "" }
+func (n *Node) ID() string { return n.opt.NodeID }
 
 // Incarnation returns what tells this run of the node from earlier ones.
-func (n *Node) Incarnation() string { return "" }
+func (n *Node) Incarnation() string { return n.incarnation }
 
-// Request sends a command and decodes the answer into out, which may be nil. The kind and message of a fault on the
-// other side arrive as a fault here; when nobody serves the subject or no answer comes, it is fault.Unavailable.
-func (n *Node) Request(ctx context.Context, subject string, in, out any) error { return nil }
+// Alive tells whether an incarnation of a node holds its lease, as far as this process knows. This process is.
+func (n *Node) Alive(ctx context.Context, node, incarnation string) (bool, error) {
+	if node == n.opt.NodeID {
+		return incarnation == n.incarnation, nil
+	}
+	r, err := n.leases.Get(ctx, store.Key{ID: node})
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return r.Value.Incarnation == incarnation, nil
+}
 
-// Serve answers commands on a subject, each in a goroutine of its own, until stop is called; stop waits for them.
-func (n *Node) Serve(subject string, h func(ctx context.Context, data []byte) (any, error)) (stop func(), err error) {
-	return func() {}, nil
+// Addresses returns how to reach another node; fault.NotFound when it has no lease.
+func (n *Node) Addresses(ctx context.Context, node string) (map[string]string, error) {
+	r, err := n.leases.Get(ctx, store.Key{ID: node})
+	if err != nil {
+		return nil, err
+	}
+	return r.Value.Addresses, nil
 }

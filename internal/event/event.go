@@ -1,14 +1,23 @@
-// Package event moves events from the aggregates they happened to into the outbox.
+// Package event moves events from the aggregates they happened to into the outbox, and reads them there.
 //
-// Imports: store.
+// An event is stored with the change that caused it, so neither can exist without the other. The relay copies it to
+// the outbox, under its own ID, and then takes it out of its record: it is in the outbox at least once, and exactly
+// once as long as no more than two minutes lie between two copies.
+//
+// Imports: arn, store.
 package event
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/rivus-live/rivus/internal/store"
 )
+
+// outboxAge is how long the outbox keeps an event for sinks that are away: the longest that EventBridge retries.
+const outboxAge = 24 * time.Hour
 
 // Options configure a relay.
 type Options struct {
@@ -17,10 +26,36 @@ type Options struct {
 }
 
 // Relay copies events from the aggregates to the outbox and then clears them there.
-type Relay struct{}
+type Relay struct {
+	store  *store.Store
+	outbox *store.Log[store.Event]
+}
 
 // NewRelay opens the outbox.
-func NewRelay(ctx context.Context, opt Options) (*Relay, error) { return nil, nil }
+func NewRelay(ctx context.Context, opt Options) (*Relay, error) {
+	outbox, err := store.OpenLogAge[store.Event](ctx, opt.Store, "outbox", outboxAge)
+	if err != nil {
+		return nil, fmt.Errorf("event: %w", err)
+	}
+	return &Relay{store: opt.Store, outbox: outbox}, nil
+}
 
 // Run relays until ctx ends.
-func (r *Relay) Run(ctx context.Context) error { return nil }
+func (r *Relay) Run(ctx context.Context) error {
+	return r.store.Relay(ctx, func(ctx context.Context, events []store.Event) error {
+		for _, e := range events {
+			key := store.Key{Scope: e.Scope, ID: e.Source}
+			if err := r.outbox.AppendOnce(ctx, key, e.Type, e.ID, e); err != nil {
+				return fmt.Errorf("event: copy %s to the outbox: %w", e.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Follow calls fn for every event in the outbox behind the cursor, oldest first, and then for every new one, until ctx
+// ends or fn fails. The cursor is the Sequence of the last event that was dealt with, 0 for the beginning; who
+// follows keeps it.
+func (r *Relay) Follow(ctx context.Context, cursor uint64, fn func(store.Entry[store.Event]) error) error {
+	return r.outbox.Follow(ctx, cursor, fn)
+}

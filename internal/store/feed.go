@@ -17,8 +17,8 @@ const (
 	headerBase      = "Rivus-Base" // the revision that a put leaves unchanged but for its events
 	headerMarker    = "Nats-Marker-Reason"
 
-	heartbeat    = 5 * time.Second
-	feedSilence  = 2*heartbeat + time.Second
+	heartbeat    = time.Second
+	feedSilence  = 10 * time.Second
 	retryFirst   = 50 * time.Millisecond
 	retryLongest = time.Second
 )
@@ -62,7 +62,7 @@ func (b *bucket) followOnce(ctx context.Context) error {
 	if err := b.reopen(ctx); err != nil {
 		return err
 	}
-	f, pending, err := openFeed(ctx, b.conn.NATS(), b.conn.JetStream(), b.cfg, jetstream.DeliverLastPerSubjectPolicy)
+	f, pending, err := openFeed(ctx, b.engine(), b.cfg, begin{policy: jetstream.DeliverLastPerSubjectPolicy})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,8 @@ func (l *loading) saw(subject string, left uint64) bool {
 	return left == 0
 }
 
-// idle counts a heartbeat. An engine that is alive and does not deliver what it says it has cannot read its files.
+// idle counts a heartbeat. The engine sends them from the loop that delivers, when it finds nothing to deliver: if it
+// said before that it has more, it cannot read its files.
 func (l *loading) idle() error {
 	const patience = 2
 	if l == nil {
@@ -133,32 +134,42 @@ func (b *bucket) stalled(err error, load *loading) error {
 
 // feed delivers the messages of a stream in order. It is used by one goroutine.
 type feed struct {
-	nc       *nats.Conn
+	engine   engine
 	sub      *nats.Subscription
 	consumer string
 	stream   string
-	js       jetstream.JetStream
 	expected uint64 // number of the next delivery
 }
 
-// openFeed makes a consumer that delivers what the policy says and then all new messages. pending is the number of
+// begin says where a feed starts.
+type begin struct {
+	policy jetstream.DeliverPolicy
+	at     uint64 // with DeliverByStartSequencePolicy
+}
+
+func startAfter(sequence uint64) begin {
+	return begin{jetstream.DeliverByStartSequencePolicy, sequence + 1}
+}
+
+// openFeed makes a consumer that delivers what is asked for and then all new messages. pending is the number of
 // messages that were there already.
-func openFeed(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, stream jetstream.StreamConfig, policy jetstream.DeliverPolicy) (f *feed, pending uint64, err error) {
+func openFeed(ctx context.Context, g engine, stream jetstream.StreamConfig, from begin) (f *feed, pending uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	inbox := nc.NewInbox()
-	sub, err := nc.SubscribeSync(inbox)
+	inbox := g.nc.NewInbox()
+	sub, err := g.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, 0, fmt.Errorf("subscribe: %w", err)
 	}
-	f = &feed{nc: nc, sub: sub, stream: stream.Name, js: js, expected: 1}
+	f = &feed{engine: g, sub: sub, stream: stream.Name, expected: 1}
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		f.close()
 		return nil, 0, fmt.Errorf("subscribe: %w", err)
 	}
-	consumer, err := js.CreatePushConsumer(ctx, stream.Name, jetstream.ConsumerConfig{
+	consumer, err := g.js.CreatePushConsumer(ctx, stream.Name, jetstream.ConsumerConfig{
 		DeliverSubject:    inbox,
-		DeliverPolicy:     policy,
+		DeliverPolicy:     from.policy,
+		OptStartSeq:       from.at,
 		FilterSubject:     stream.Subjects[0],
 		AckPolicy:         jetstream.AckNonePolicy,
 		MaxDeliver:        1,
@@ -180,12 +191,12 @@ func openFeed(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, stream
 // close ends the delivery. The engine would find out by itself after a minute; telling it is a courtesy.
 func (f *feed) close() {
 	_ = f.sub.Unsubscribe()
-	if f.consumer == "" || !f.nc.IsConnected() {
+	if f.consumer == "" || !f.engine.nc.IsConnected() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = f.js.DeleteConsumer(ctx, f.stream, f.consumer)
+	_ = f.engine.js.DeleteConsumer(ctx, f.stream, f.consumer)
 }
 
 // next waits for the next message; nil without an error is a sign of life of the engine.
@@ -223,7 +234,7 @@ func (f *feed) receive(ctx context.Context) (*nats.Msg, error) {
 		answer = m.Header.Get("Nats-Consumer-Stalled") // a heartbeat that repeats an unanswered one
 	}
 	if answer != "" {
-		if err := f.nc.Publish(answer, nil); err != nil {
+		if err := f.engine.nc.Publish(answer, nil); err != nil {
 			return nil, fmt.Errorf("answer flow control: %w", err)
 		}
 	}

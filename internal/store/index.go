@@ -124,6 +124,17 @@ func (x *index[T]) page(which int, q Query, limit int) Page[T] {
 	return p
 }
 
+func (x *index[T]) all() []Record[T] {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var out []Record[T]
+	x.order.walk("", func(_ string, e *entry[T]) bool {
+		out = append(out, e.Record)
+		return true
+	})
+	return out
+}
+
 // first returns the first live record under a value of an index, in any scope.
 func (x *index[T]) first(which int, value string) (Record[T], bool) {
 	x.mu.RLock()

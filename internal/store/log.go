@@ -25,7 +25,7 @@ const DefaultLogAge = 60 * 24 * time.Hour
 // session before, and to the newest session. A page of the newest entries costs as many reads as it has entries.
 type Log[T any] struct {
 	conn   engine
-	stream string
+	cfg    jetstream.StreamConfig
 	prefix string
 	turns  turns
 	mark   *mark // nil when the engine is external
@@ -56,29 +56,24 @@ type logEnvelope[T any] struct {
 
 // OpenLog opens the log of this name, one lower-case word, and checks what it holds.
 func OpenLog[T any](ctx context.Context, s *Store, name string) (*Log[T], error) {
-	return openLog[T](ctx, s, name, DefaultLogAge)
+	return OpenLogAge[T](ctx, s, name, DefaultLogAge)
 }
 
 // OpenLogAge is OpenLog for a log that keeps its entries for another time than DefaultLogAge.
 func OpenLogAge[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Log[T], error) {
-	return openLog[T](ctx, s, name, age)
-}
-
-func openLog[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Log[T], error) {
 	l := &Log[T]{
-		conn:   engine{s.conn.NATS(), s.conn.JetStream()},
-		stream: "RIVUS_" + name,
+		conn:   s.engine(),
 		prefix: "rivus.log." + name + ".",
 	}
-	cfg := jetstream.StreamConfig{
-		Name: l.stream, Subjects: []string{l.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
+	l.cfg = jetstream.StreamConfig{
+		Name: "RIVUS_" + name, Subjects: []string{l.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
 		DenyDelete: true, AllowDirect: true, Duplicates: 2 * time.Minute, Replicas: s.replicas,
 	}
 	if s.replicas == 1 { // at three the engine batches by itself and does not take this setting
-		cfg.PersistMode = jetstream.AsyncPersistMode
+		l.cfg.PersistMode = jetstream.AsyncPersistMode
 	}
 	var err error
-	if l.mark, err = checkLog(ctx, s, cfg, name); err != nil {
+	if l.mark, err = checkLog(ctx, s, l.cfg, name); err != nil {
 		return nil, fmt.Errorf("store: open log %s: %w", name, err)
 	}
 	return l, nil
@@ -233,30 +228,84 @@ func (l *Log[T]) stepSession(ctx context.Context, key Key, _ string, from *Entry
 
 // load reads and checks one entry; nil when there is none.
 func (l *Log[T]) load(ctx context.Context, what lookup) (*Entry[T], error) {
-	m, err := l.conn.ask(ctx, l.stream, what)
+	m, err := l.conn.ask(ctx, l.cfg.Name, what)
 	if err != nil || m == nil {
 		return nil, err
 	}
-	if err := verify(m.Subject, m.Data); err != nil {
-		return nil, fmt.Errorf("store: entry %d of %s: %w", m.Sequence, l.stream, err)
+	return l.decode(m.Subject, m.Data, m.Time, m.Sequence)
+}
+
+func (l *Log[T]) decode(subject string, data []byte, at time.Time, sequence uint64) (*Entry[T], error) {
+	if err := verify(subject, data); err != nil {
+		return nil, fmt.Errorf("store: entry %d of %s: %w", sequence, l.cfg.Name, err)
 	}
-	at := strings.LastIndexByte(m.Subject, '.')
-	_, key, err := parseSubject("log." + strings.TrimPrefix(m.Subject[:at], l.prefix))
+	dot := strings.LastIndexByte(subject, '.')
+	_, key, err := parseSubject("log." + strings.TrimPrefix(subject[:dot], l.prefix))
 	if err != nil {
 		return nil, err
 	}
-	session, err := untoken(m.Subject[at+1:])
+	session, err := untoken(subject[dot+1:])
 	if err != nil {
 		return nil, err
 	}
 	var e logEnvelope[T]
-	if err := json.Unmarshal(m.Data, &e); err != nil {
-		return nil, fmt.Errorf("store: decode entry %d of %s: %w", m.Sequence, l.stream, err)
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, fmt.Errorf("store: decode entry %d of %s: %w", sequence, l.cfg.Name, err)
 	}
-	return &Entry[T]{Key: key, Session: session, Value: e.Value, Time: m.Time, Sequence: m.Sequence, links: e.links}, nil
+	return &Entry[T]{Key: key, Session: session, Value: e.Value, Time: at, Sequence: sequence, links: e.links}, nil
 }
 
 // resource is the subject of a resource's sessions without the last token.
 func (l *Log[T]) resource(key Key) string {
 	return l.prefix + token(key.Region) + "." + token(key.Account) + "." + token(key.ID) + "."
+}
+
+// Follow calls fn for every entry behind the cursor, oldest first, and then for every new one, until ctx ends or fn
+// fails. The cursor is the Sequence of the last entry that was dealt with, 0 for the beginning. An engine that does not
+// answer is waited for.
+func (l *Log[T]) Follow(ctx context.Context, cursor uint64, fn func(Entry[T]) error) error {
+	for {
+		err := l.followOnce(ctx, &cursor, fn)
+		if ctx.Err() != nil {
+			return ctx.Err() //nolint:wrapcheck // the caller's own
+		}
+		if stop := (*stopError)(nil); errors.As(err, &stop) {
+			return stop.cause
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // the caller's own
+		case <-time.After(retryLongest):
+		}
+	}
+}
+
+// stopError is an error of the function that follows, not of the engine.
+type stopError struct{ cause error }
+
+func (e *stopError) Error() string { return e.cause.Error() }
+
+func (l *Log[T]) followOnce(ctx context.Context, cursor *uint64, fn func(Entry[T]) error) error {
+	f, _, err := openFeed(ctx, l.conn, l.cfg, startAfter(*cursor))
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	for {
+		m, meta, err := f.next(ctx)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			continue
+		}
+		e, err := l.decode(m.Subject, m.Data, meta.Timestamp, meta.Sequence.Stream)
+		if err == nil {
+			err = fn(*e)
+		}
+		if err != nil {
+			return &stopError{err}
+		}
+		*cursor = meta.Sequence.Stream
+	}
 }

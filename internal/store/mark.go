@@ -187,7 +187,7 @@ func (k *mark) compare(ctx context.Context, s *Store, cfg jetstream.StreamConfig
 
 // scanLog reads a log from its first to its last entry and tells what cannot be read.
 func scanLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig) (found markState, lost []string, err error) {
-	f, pending, err := openFeed(ctx, s.conn.NATS(), s.conn.JetStream(), cfg, jetstream.DeliverAllPolicy)
+	f, pending, err := openFeed(ctx, s.engine(), cfg, begin{policy: jetstream.DeliverAllPolicy})
 	if err != nil {
 		return found, nil, err
 	}

@@ -94,6 +94,8 @@ func (s *Store) Close() {
 	s.running.Wait()
 }
 
+func (s *Store) engine() engine { return engine{s.conn.NATS(), s.conn.JetStream()} }
+
 func factsConfig(replicas int) jetstream.StreamConfig {
 	cfg := bucketConfig("rivus-facts", replicas)
 	cfg.Storage = jetstream.FileStorage
@@ -161,10 +163,10 @@ type Damage struct {
 func (d *Damage) Error() string {
 	const shown = 10
 	var b strings.Builder
-	fmt.Fprintf(&b, "the stored state is damaged (%d findings; --accept-data-loss goes past it): ", len(d.Lost))
+	b.WriteString("the stored state is damaged (--accept-data-loss goes past it): ")
 	b.WriteString(strings.Join(d.Lost[:min(shown, len(d.Lost))], "; "))
 	if len(d.Lost) > shown {
-		b.WriteString("; …")
+		fmt.Fprintf(&b, "; and %d more findings", len(d.Lost)-shown)
 	}
 	if len(d.Complaints) > 0 {
 		b.WriteString(". The engine said: " + strings.Join(d.Complaints, "; "))

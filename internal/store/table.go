@@ -120,6 +120,9 @@ func (t *Table[T]) List(_ context.Context, q Query) (Page[T], error) {
 // Count returns the number of records of a scope at once.
 func (t *Table[T]) Count(scope arn.Scope) int { return t.index.count(scope) }
 
+// All returns every record of every scope, in order. It is for starts and audits, not for requests.
+func (t *Table[T]) All() []Record[T] { return t.index.all() }
+
 // Find returns the first record in any scope whose index has value. It reads the index only; fault.NotFound.
 func (t *Table[T]) Find(_ context.Context, index, value string) (Record[T], error) {
 	which := t.index.indexNamed(index)
