@@ -1,0 +1,110 @@
+// Command rivus is an Interactive Video Service in one binary.
+//
+//	rivus serve   runs the server
+//	rivus demo    runs the server with a channel that is already live, for a first look
+//
+// Every flag is an environment variable too (RIVUS_HTTP_ADDR for --http-addr, and so on); see rivus serve --help.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rivus-live/rivus/internal/app"
+	"github.com/rivus-live/rivus/internal/config"
+	"github.com/rivus-live/rivus/internal/demo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "rivus:", err)
+		os.Exit(1)
+	}
+}
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCmd         `cmd:"" help:"Run the server."`
+	Demo    demoCmd          `cmd:"" help:"Run the server with a channel that is already live from a test picture (needs ffmpeg)."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// env is what the process gives to a command.
+type env struct {
+	stdout, stderr io.Writer
+	terminal       bool // stdout is a terminal: a person reads it
+}
+
+func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
+	var cli commands
+	parser, err := kong.New(&cli, kong.Name("rivus"), kong.Description("An Interactive Video Service that you run yourself."),
+		kong.Vars{"version": version()}, kong.Writers(stdout, stderr), kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	cmd, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	st, err := stdout.Stat()
+	terminal := err == nil && st.Mode()&os.ModeCharDevice != 0
+	cmd.BindTo(ctx, (*context.Context)(nil))
+	return cmd.Run(env{stdout: stdout, stderr: stderr, terminal: terminal})
+}
+
+type serveCmd struct{ config.Config }
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, e env) error {
+	return app.Run(ctx, c.Config, app.Options{Logger: logger(c.Config, e.stderr), Ready: func(r app.Ready) { c.announce(e, r) }})
+}
+
+func (c *serveCmd) announce(e env, r app.Ready) {
+	if c.ReadyJSON {
+		_ = json.NewEncoder(e.stdout).Encode(r)
+		return
+	}
+	if !e.terminal {
+		return
+	}
+	_, _ = fmt.Fprintf(e.stdout, "Rivus serves at %s\n  access key  %s\n", r.PublicURL, r.AccessKeyID)
+	if r.CredentialsFile != "" {
+		_, _ = fmt.Fprintf(e.stdout, "  secret key  %s\n  kept in     %s\n", r.SecretAccessKey, r.CredentialsFile)
+	}
+}
+
+type demoCmd struct{ config.Config }
+
+// Run serves and keeps a demo channel on air until ctx ends.
+func (c *demoCmd) Run(ctx context.Context, e env) error {
+	return demo.Run(ctx, c.Config, demo.Options{Logger: logger(c.Config, e.stderr), Stdout: e.stdout, ShowSecret: e.terminal})
+}
+
+func logger(c config.Config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // the flag's enum allows nothing else
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return "rivus " + info.Main.Version
+	}
+	return "rivus (unknown version)"
+}

@@ -1,0 +1,314 @@
+// Package app wires Rivus by hand: it builds every part in order, starts it, and stops it in reverse.
+//
+// Run is the whole server; main calls it, and so do tests. Nothing else knows how the parts fit together, and no part
+// below knows this package.
+//
+// Imports: everything below it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/broadcast"
+	"github.com/rivus-live/rivus/internal/cluster"
+	"github.com/rivus-live/rivus/internal/config"
+	"github.com/rivus-live/rivus/internal/console"
+	"github.com/rivus-live/rivus/internal/event"
+	"github.com/rivus-live/rivus/internal/ivs"
+	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/origin"
+	"github.com/rivus-live/rivus/internal/quota"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/rtmp"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// drainTimeout bounds the time from the signal to the end: what is not done by then is cut.
+const drainTimeout = 10 * time.Second
+
+// Ready says where a started server listens. Its JSON is the line of --ready-json.
+type Ready struct {
+	HTTP        string `json:"http"`
+	RTMP        string `json:"rtmp,omitempty"`
+	RTMPS       string `json:"rtmps,omitempty"`
+	Admin       string `json:"admin,omitempty"`
+	PublicURL   string `json:"public_url"`
+	AccountID   string `json:"account_id"`
+	AccessKeyID string `json:"access_key_id"`
+
+	// SecretAccessKey is for a caller in the same process; it is in no output. CredentialsFile is where it is kept,
+	// "" when it came from the flags.
+	SecretAccessKey string `json:"-"`
+	CredentialsFile string `json:"-"`
+}
+
+// Options are what the process around the server provides.
+type Options struct {
+	Logger *slog.Logger
+	Ready  func(Ready)      // called once when everything listens; may be nil
+	Clock  func() time.Time // nil means time.Now
+}
+
+// server holds the parts between start and stop.
+type server struct {
+	cfg   *config.Config
+	log   *slog.Logger
+	clock func() time.Time
+	key   rootKey
+
+	conn       *natsd.Conn
+	store      *store.Store
+	node       *cluster.Node
+	relay      *event.Relay
+	channels   *store.Table[resource.Channel]
+	claims     *cluster.Claims[resource.Stream]
+	broadcasts *broadcast.Manager
+	origin     *origin.Handler
+	api        *awsapi.API
+	rtmp       *rtmp.Server
+	metrics    *metrics
+	listeners  *listeners
+	http       *http.Server
+	ready      readiness
+}
+
+// Run starts a server, serves until ctx ends, drains, and returns. It returns an error when the start failed or a part
+// stopped by itself, nil after an orderly end.
+func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	s := &server{cfg: &cfg, log: opt.Logger, clock: opt.Clock}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	defer s.closeState()
+	if err := s.openState(ctx); err != nil {
+		return err
+	}
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	defer s.listeners.close()
+	return s.serve(ctx, opt.Ready)
+}
+
+// openState brings up the engine, the tables and this node's membership.
+func (s *server) openState(ctx context.Context) error {
+	var err error
+	s.conn, err = natsd.Start(ctx, natsd.Options{
+		Dir: s.cfg.DataDir, ExternalURL: s.cfg.NATSURL, AcceptDataLoss: s.cfg.AcceptDataLoss, Logger: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("state engine: %w", err)
+	}
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if s.key, err = loadRootKey(s.cfg); err != nil {
+		return err
+	}
+	if s.store, err = store.Open(ctx, s.conn, store.Options{Logger: s.log}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if s.channels, err = store.OpenTable(ctx, s.store, store.ChannelDefinition()); err != nil {
+		return fmt.Errorf("channels: %w", err)
+	}
+	id, err := nodeID(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	s.node, err = cluster.Join(ctx, cluster.Options{Store: s.store, Conn: s.conn, NodeID: id, Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	if s.claims, err = cluster.OpenClaims(ctx, s.store, s.node, store.StreamDefinition()); err != nil {
+		return fmt.Errorf("streams: %w", err)
+	}
+	s.relay, err = event.NewRelay(ctx, event.Options{Store: s.store, Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	return nil
+}
+
+func (s *server) closeState() {
+	if s.node != nil {
+		s.node.Close()
+	}
+	if s.store != nil {
+		s.store.Close()
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	}
+}
+
+// build makes the parts of both planes and plugs them together.
+func (s *server) build(ctx context.Context) error {
+	sessions, err := store.OpenTable(ctx, s.store, store.SessionDefinition())
+	if err != nil {
+		return fmt.Errorf("sessions: %w", err)
+	}
+	history, err := store.OpenLog[resource.Session](ctx, s.store, "sessions")
+	if err != nil {
+		return fmt.Errorf("session history: %w", err)
+	}
+	viewerKey, err := s.store.Secret(ctx, "viewer-id", 32)
+	if err != nil {
+		return fmt.Errorf("viewer key: %w", err)
+	}
+	pageKey, err := s.store.Secret(ctx, "page-token", 32)
+	if err != nil {
+		return fmt.Errorf("page token key: %w", err)
+	}
+	s.broadcasts = broadcast.NewManager(broadcast.Options{
+		Channels: s.channels, Claims: s.claims, Sessions: sessions, History: history, Node: s.node,
+		AllowInsecure: s.cfg.InsecureIngestAllowed(),
+		Viewers:       func(streamID string) int64 { return s.origin.Viewers(streamID) },
+		Clock:         s.clock, Logger: s.log,
+	})
+	s.origin = origin.New(origin.Options{
+		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Clock: s.clock, Logger: s.log,
+	})
+	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: s.broadcasts, Logger: s.log})
+	s.metrics = newMetrics(s)
+	return s.buildAPI(pageKey)
+}
+
+func (s *server) buildAPI(pageKey []byte) error {
+	proxies, err := s.cfg.Proxies()
+	if err != nil {
+		return err
+	}
+	var limiter awsapi.Limiter
+	if s.cfg.Quotas == "aws" {
+		limiter = quota.NewLimiter(s.clock)
+	}
+	service := ivs.New(ivs.Options{
+		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims},
+		Pager: awsapi.NewPager(pageKey), Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
+		IngestEndpoint: func(c awsapi.Caller) string { return s.ingestEndpoint(c.BaseURL) },
+		SRTEndpoint:    func(c awsapi.Caller) string { return hostname(c.BaseURL) },
+	})
+	s.api, err = awsapi.New(awsapi.Options{
+		Services: []awsapi.Service{service}, Credentials: s.key, Limiter: limiter, Clock: s.clock,
+		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
+	})
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	pages, err := console.Handler()
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	s.http = &http.Server{
+		Handler:           restoreTLS(s.route(pages)),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute, // a segment on a slow line, or a blocked playlist request
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ConnContext:       withTLSState,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// ingestEndpoint is the value of Channel.ingestEndpoint: encoders put rtmps:// in front and /app/ behind it, so it is a
+// bare host when RTMPS is on its usual port, 443, and host:port otherwise.
+func (s *server) ingestEndpoint(baseURL string) string {
+	if s.cfg.IngestEndpoint != "" {
+		return s.cfg.IngestEndpoint
+	}
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return ""
+	}
+	port := s.listeners.rtmpsPort()
+	if s.cfg.TLS() && s.listeners.httpPort() == "443" {
+		port = "443" // the HTTPS listener takes RTMPS as well
+	}
+	if port == "" || port == "443" {
+		return u.Hostname()
+	}
+	return joinHostPort(u.Hostname(), port)
+}
+
+// hostname is the host of a URL without its port.
+func hostname(baseURL string) string {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// serve runs every part until ctx ends or one of them fails, then drains.
+func (s *server) serve(ctx context.Context, ready func(Ready)) error {
+	// Parts get a context of their own: they must outlive the signal, so that players and encoders can be told.
+	partsCtx, stopParts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopParts()
+	g, gctx := errgroup.WithContext(partsCtx)
+	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
+	g.Go(func() error { return named("events", s.relay.Run(gctx)) })
+	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
+	ingestCtx, stopIngest := context.WithCancel(gctx)
+	defer stopIngest()
+	s.listeners.start(g, ingestCtx, s)
+
+	s.ready.set(true)
+	if ready != nil {
+		ready(s.readyInfo())
+	}
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping", "cause", context.Cause(ctx).Error())
+	case <-gctx.Done():
+	}
+	s.ready.set(false)
+	s.drain(stopIngest)
+	stopParts()
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// drain ends every stream so that players find ENDLIST, and lets requests that are under way finish.
+func (s *server) drain(stopIngest func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := s.broadcasts.Drain(ctx); err != nil {
+		s.log.Warn("streams did not end in time", "error", err)
+	}
+	stopIngest()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.Warn("requests did not finish in time", "error", err)
+		_ = s.http.Close()
+	}
+	s.listeners.close()
+}
+
+func named(part string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", part, err)
+}

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/rivus-live/rivus/internal/broadcast"
+	"github.com/rivus-live/rivus/internal/resource"
+)
+
+// metrics exposes what the parts report. Each part keeps plain counters and knows nothing of Prometheus; here they are
+// read at scrape time. No label carries anything a stranger can choose, or a secret.
+type metrics struct {
+	registry *prometheus.Registry
+	calls    *prometheus.HistogramVec
+}
+
+func newMetrics(s *server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rivus_api_request_seconds", Help: "Time from the request's headers to its answer, by operation and status.",
+			Buckets: []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3},
+		}, []string{"operation", "status"}),
+	}
+	m.registry.MustRegister(m.calls, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), partFigures{s})
+	return m
+}
+
+func (m *metrics) observeCall(operation string, status int, d time.Duration) {
+	m.calls.WithLabelValues(operation, strconv.Itoa(status)).Observe(d.Seconds())
+}
+
+// partFigures reads the figures of every part when they are asked for.
+type partFigures struct{ *server }
+
+// Describe sends nothing: the set of samples is not fixed, which makes this an unchecked collector.
+func (partFigures) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends the present figures.
+func (p partFigures) Collect(out chan<- prometheus.Metric) {
+	send := func(kind prometheus.ValueType, name, help string, v float64, labels ...string) {
+		var names, values []string
+		for i := 0; i+1 < len(labels); i += 2 {
+			names, values = append(names, labels[i]), append(values, labels[i+1])
+		}
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, v, values...)
+	}
+	gauge := func(name, help string, v float64, labels ...string) {
+		send(prometheus.GaugeValue, name, help, v, labels...)
+	}
+	counter := func(name, help string, v int64, labels ...string) {
+		send(prometheus.CounterValue, name, help, float64(v), labels...)
+	}
+
+	r := p.rtmp.Stats()
+	gauge("rivus_rtmp_connections", "Open RTMP and RTMPS connections.", float64(r.Open))
+	gauge("rivus_rtmp_publishing", "Accepted publications now.", float64(r.Publishing))
+	counter("rivus_rtmp_refused_total", "Publish requests refused.", r.Refused)
+	counter("rivus_rtmp_turned_away_total", "Connections turned away because a limit was reached.", r.Turned)
+	counter("rivus_rtmp_received_bytes_total", "Bytes read from encoders.", r.BytesIn)
+
+	b := p.broadcasts.Stats()
+	for _, state := range []resource.StreamState{resource.Starting, resource.Live, resource.Stalled} {
+		gauge("rivus_streams", "Streams of this node, by state.", float64(b.Streams[state]), "state", strings.ToLower(string(state)))
+	}
+	counter("rivus_sessions_total", "Stream sessions begun.", b.Sessions)
+	counter("rivus_takeovers_total", "Streams taken over by a publisher of higher priority.", b.Takeovers)
+	counter("rivus_ingest_bytes_total", "Bytes of media messages.", b.Bytes)
+	counter("rivus_ingest_frames_total", "Frames packaged.", b.Frames)
+	counter("rivus_ingest_dropped_total", "Media messages that were damaged or did not fit.", b.Drops)
+	counter("rivus_ingest_rebases_total", "Timestamp jumps taken out.", b.Rebases)
+	sendPartLatency(out, b.PartLatency)
+
+	o := p.origin.Stats()
+	for _, c := range o.Requests {
+		counter("rivus_playback_requests_total", "Playback requests, by kind and status.", c.Count,
+			"kind", c.Kind.String(), "status", strconv.Itoa(c.Status))
+	}
+	for kind, n := range o.Bytes {
+		counter("rivus_playback_sent_bytes_total", "Bytes of playback bodies, by kind.", n, "kind", kind.String())
+	}
+	gauge("rivus_playback_waits", "Requests that wait for a playlist or a part.", float64(o.Waits))
+	gauge("rivus_playback_viewers", "Playback sessions now.", float64(o.Viewers))
+	counter("rivus_playback_late_parts_total", "Parts that were sent later than their own duration after they were made.", o.LateParts)
+}
+
+func sendPartLatency(out chan<- prometheus.Metric, l broadcast.Latency) {
+	buckets := map[float64]uint64{}
+	var sum uint64
+	for i, n := range l.Counts {
+		sum += uint64(n)
+		if i < len(l.Bounds) {
+			buckets[l.Bounds[i].Seconds()] = sum
+		}
+	}
+	desc := prometheus.NewDesc("rivus_part_latency_seconds",
+		"From the arrival of the frame that completes a part to the playlist that lists it.", nil, nil)
+	out <- prometheus.MustNewConstHistogram(desc, sum, l.Sum.Seconds(), buckets)
+}

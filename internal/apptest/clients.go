@@ -1,0 +1,42 @@
+package apptest
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ivs"
+	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+)
+
+// IVS returns an AWS SDK client of the channel service that signs with the root key. It does not retry: a test wants to
+// see the first answer.
+func (s *Server) IVS(t testing.TB) *ivs.Client {
+	t.Helper()
+	return ivs.New(ivs.Options{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.PublicURL),
+		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// Channel is a channel that a test made.
+type Channel struct {
+	types.Channel
+	Key string // stream key value
+}
+
+// CreateChannel makes a channel after the changes to its request.
+func (s *Server) CreateChannel(t testing.TB, changes ...func(*ivs.CreateChannelInput)) Channel {
+	t.Helper()
+	in := &ivs.CreateChannelInput{Name: aws.String("test")}
+	for _, change := range changes {
+		change(in)
+	}
+	out, err := s.IVS(t).CreateChannel(t.Context(), in)
+	if err != nil {
+		t.Fatalf("CreateChannel: %v", err)
+	}
+	return Channel{Channel: *out.Channel, Key: aws.ToString(out.StreamKey.Value)}
+}

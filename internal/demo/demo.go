@@ -1,0 +1,119 @@
+// Package demo shows a new user a running Rivus: a server, a channel that is live from a test picture, a second channel
+// for the user's own encoder, and the lines to paste.
+//
+// It is a client of the public API like any other; only the server's start is in the same process.
+//
+// Imports: app, config, arn, sigv4.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rivus-live/rivus/internal/app"
+	"github.com/rivus-live/rivus/internal/config"
+)
+
+// Options are what the command gives.
+type Options struct {
+	Logger     *slog.Logger
+	Stdout     io.Writer
+	ShowSecret bool // print the root key's secret: stdout is a terminal
+}
+
+// Names of the two channels; they are found again by them at the next start.
+const (
+	demoName  = "demo"
+	yoursName = "yours"
+	region    = "us-east-1"
+)
+
+// restartDelay keeps a test source that cannot run from being started in a tight loop.
+const restartDelay = 2 * time.Second
+
+// Run starts the server and the test source, prints where everything is, and returns when ctx ends.
+func Run(ctx context.Context, cfg config.Config, o Options) error {
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return errors.New("the demo needs ffmpeg for its test picture; install it (apt-get install ffmpeg), or run \"rivus serve\"")
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	ready := make(chan app.Ready, 1)
+	g.Go(func() error {
+		return app.Run(ctx, cfg, app.Options{Logger: o.Logger, Ready: func(r app.Ready) { ready <- r }})
+	})
+	g.Go(func() error {
+		select {
+		case r := <-ready:
+			return present(ctx, o, r, ffmpeg)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return g.Wait()
+}
+
+// present makes the channels, prints the tour and keeps the demo channel on air.
+func present(ctx context.Context, o Options, r app.Ready, ffmpeg string) error {
+	if r.RTMP == "" {
+		return errors.New("the demo publishes over plain RTMP: give it an --rtmp-addr")
+	}
+	api := newClient(r)
+	shown, err := api.channel(ctx, demoName)
+	if err != nil {
+		return fmt.Errorf("demo channel: %w", err)
+	}
+	yours, err := api.channel(ctx, yoursName)
+	if err != nil {
+		return fmt.Errorf("your channel: %w", err)
+	}
+	printTour(o, r, shown, yours)
+	for ctx.Err() == nil {
+		err := publishBars(ctx, ffmpeg, "rtmp://"+local(r.RTMP)+"/app/"+shown.key)
+		if ctx.Err() != nil {
+			return nil
+		}
+		o.Logger.Warn("the test source stopped and is started again", "error", err)
+		wait := time.NewTimer(restartDelay)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
+	}
+	return nil
+}
+
+// publishBars runs ffmpeg with a moving test picture that counts seconds, and a tone that ticks with them.
+func publishBars(ctx context.Context, ffmpeg, url string) error {
+	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-nostats", "-loglevel", "error", "-re",
+		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
+		"-f", "lavfi", "-i", "sine=frequency=330:beep_factor=3:sample_rate=48000",
+		"-filter:a", "volume=0.2",
+		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-b:v", "2500k", "-g", "60",
+		"-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv", url)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 3 * time.Second
+	return cmd.Run()
+}
+
+// local replaces an unspecified host, which one can listen on but not connect to.
+func local(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
+}

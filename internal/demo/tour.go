@@ -1,0 +1,45 @@
+package demo
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/rivus-live/rivus/internal/app"
+)
+
+// printTour tells a new user what is there and what to try next.
+func printTour(o Options, r app.Ready, shown, yours channel) {
+	watch := func(c channel) string { return r.PublicURL + "/watch?channel=" + url.QueryEscape(c.arn) }
+	rtmp := "rtmp://" + local(r.RTMP) + "/app"
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Stdout, format+"\n", args...) }
+	p("")
+	p("Rivus is running. Stop it with Ctrl-C.")
+	p("")
+	p("  Watch       %s", watch(shown))
+	p("  API         %s   (region %s)", r.PublicURL, region)
+	p("  Root key    %s", r.AccessKeyID)
+	switch {
+	case r.CredentialsFile == "":
+	case o.ShowSecret:
+		p("  Secret      %s", r.SecretAccessKey)
+		p("  kept in     %s", r.CredentialsFile)
+	default:
+		p("  Secret      in %s", r.CredentialsFile)
+	}
+	p("")
+	p("Your own picture goes to a second channel:")
+	p("  OBS         Settings > Stream: Service \"Custom\", Server %s, Stream Key %s", rtmp, yours.key)
+	p("  ffmpeg      ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=30 -f lavfi -i sine -c:v libx264 -tune zerolatency \\")
+	p("                -pix_fmt yuv420p -b:v 2500k -g 60 -c:a aac -f flv %s/%s", rtmp, yours.key)
+	p("  then watch  %s", watch(yours))
+	p("")
+	p("With the AWS CLI:")
+	if r.CredentialsFile != "" {
+		p("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_REGION=%s", r.CredentialsFile, region)
+	} else {
+		p("  export AWS_REGION=%s", region)
+	}
+	p("  aws --endpoint-url %s ivs list-streams", r.PublicURL)
+	p("  aws --endpoint-url %s ivs put-metadata --channel-arn %s --metadata 'hello, viewers'", r.PublicURL, shown.arn)
+	p("")
+}
