@@ -81,7 +81,7 @@ func (s *Server) slowDown(ctx context.Context) bool {
 }
 
 // log writes the one line about a connection that has ended. Whoever only knocked (a port check) is a debug line.
-func (c *conn) log(ctx context.Context, p *Publication, err error, lasted time.Duration) {
+func (c *conn) log(ctx context.Context, p *Publication, reason string, lasted time.Duration) {
 	level := slog.LevelInfo
 	if c.received == 0 {
 		level = slog.LevelDebug
@@ -89,7 +89,7 @@ func (c *conn) log(ctx context.Context, p *Publication, err error, lasted time.D
 	attrs := []slog.Attr{
 		slog.String("remote", c.remote.String()),
 		slog.Bool("secure", c.secure),
-		slog.String("reason", c.reason(p, err)),
+		slog.String("reason", reason),
 		slog.Bool("published", p != nil && p.accepted),
 		slog.Uint64("bytes_in", c.received),
 		slog.Duration("lasted", lasted.Round(time.Millisecond)),

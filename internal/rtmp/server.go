@@ -157,6 +157,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 	})
 	begun := time.Now()
 	p, err := c.serve(ctx, begun)
+	reason := c.reason(p, err) // before the server stops, which would be the reason then
 	if c.farewell(ctx, p, err) {
 		c.hangUp()
 	} else {
@@ -169,7 +170,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 	if p != nil && p.accepted {
 		s.publishing.Add(-1)
 	}
-	c.log(ctx, p, err, time.Since(begun))
+	c.log(ctx, p, reason, time.Since(begun))
 }
 
 // serve takes the connection from its first byte to the end of its publication, if it comes to one.

@@ -85,7 +85,7 @@ func parseEnhancedVideo(b []byte) (VideoTag, error) {
 		return t, nil // one byte of command (start or end of a client-side seek) instead of a codec
 	case err != nil:
 		return VideoTag{}, err
-	case t.FrameType == 0 || t.FrameType > CommandFrame:
+	case t.FrameType > CommandFrame: // 0 is forgiven: some encoders leave it away, and the bitstream tells
 		return VideoTag{}, errFrameType
 	case h.many:
 		return VideoTag{}, &UnsupportedError{Media: "video", Codec: "multitrack"}
