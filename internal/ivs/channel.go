@@ -3,6 +3,7 @@ package ivs
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
@@ -35,7 +36,7 @@ func (s *Service) CreateChannel(
 	if err := s.checkReferences(ctx, c, wanted); err != nil {
 		return nil, err
 	}
-	ch.CreatedAt = s.Clock().UTC()
+	ch.CreatedAt = s.opts.Clock().UTC()
 	ch.ARN = arn.Channel(c.Scope, arn.NewID())
 	ch.SRTPassphrase = arn.Random(passphraseLength)
 	key := s.newStreamKey(nil)
@@ -49,18 +50,18 @@ func (s *Service) CreateChannel(
 // create stores a new channel. Under a quota, channels are counted and created one at a time, so that this node's
 // callers cannot pass the quota together.
 func (s *Service) create(ctx context.Context, ch resource.Channel) error {
-	if s.Quotas {
+	if s.opts.Quotas {
 		select {
 		case s.creating <- struct{}{}:
 			defer func() { <-s.creating }()
 		case <-ctx.Done():
 			return fault.Wrap(fault.Unavailable, context.Cause(ctx), "the channel was not created in time")
 		}
-		if s.Channels.Count(ch.ARN.Scope) >= quota.Channels {
+		if s.opts.Channels.Count(ch.ARN.Scope) >= quota.Channels {
 			return fault.New(fault.Quota, "the quota of %d channels in %s is reached", quota.Channels, ch.ARN.Region)
 		}
 	}
-	_, err := s.Channels.Create(ctx, keyOf(ch.ARN), ch)
+	_, err := s.opts.Channels.Create(ctx, keyOf(ch.ARN), ch)
 	return err
 }
 
@@ -109,7 +110,7 @@ func (s *Service) UpdateChannel(
 	if err := s.checkReferences(ctx, c, wanted); err != nil {
 		return nil, err
 	}
-	rec, err := s.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
 		next, err := wanted.apply(ch)
 		if err != nil {
 			return ch, err
@@ -129,7 +130,7 @@ func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *Delete
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.Channels.Delete(ctx, keyOf(a), func(resource.Channel) error {
+	_, err = s.opts.Channels.Delete(ctx, keyOf(a), func(resource.Channel) error {
 		return s.checkOffAir(ctx, a, "deleted")
 	})
 	if err != nil {
@@ -141,23 +142,40 @@ func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *Delete
 
 // checkOffAir returns a conflict when a node has claimed the channel.
 func (s *Service) checkOffAir(ctx context.Context, a arn.ARN, verb string) error {
-	_, live, err := s.Streams.Get(ctx, keyOf(a))
+	_, live, err := s.opts.Streams.Get(ctx, keyOf(a))
 	if err == nil && live {
 		err = fault.New(fault.Conflict, "Channel: %s cannot be %s while it is live", a, verb)
 	}
 	return err
 }
 
-// stopLatecomer ends the broadcast of a publish that claimed the channel while it was being deleted. The delete stands
-// whatever comes of this.
+// How long a delete tries to stop a latecomer, and how long it waits between two tries.
+const (
+	stopTimeout = 5 * time.Second
+	stopRetry   = 100 * time.Millisecond
+)
+
+// stopLatecomer ends the broadcast of a publish that claimed the channel while it was being deleted. A node takes its
+// claim a moment before it listens to commands, so this tries again while the claim is there and nobody answers. The
+// delete stands whatever comes of this, and a caller that hangs up does not change it.
 func (s *Service) stopLatecomer(ctx context.Context, a arn.ARN) {
-	_, live, err := s.Streams.Get(ctx, keyOf(a))
-	if err == nil && live {
-		err = s.Broadcasts.Stop(ctx, a)
-	}
-	if err != nil && !fault.Is(err, fault.NotLive) {
-		s.Logger.LogAttrs(ctx, slog.LevelError, "broadcast of a deleted channel was not stopped",
-			slog.String("channel_arn", a.String()), slog.Any("error", err))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	for {
+		_, live, err := s.opts.Streams.Get(ctx, keyOf(a))
+		if err == nil && live {
+			err = s.opts.Broadcasts.Stop(ctx, a)
+		}
+		if err == nil || fault.Is(err, fault.NotLive) {
+			return
+		}
+		select {
+		case <-time.After(stopRetry):
+		case <-ctx.Done():
+			s.opts.Logger.LogAttrs(ctx, slog.LevelError, "broadcast of a deleted channel was not stopped",
+				slog.String("channel_arn", a.String()), slog.Any("error", err))
+			return
+		}
 	}
 }
 
@@ -174,7 +192,7 @@ func (s *Service) checkReferences(ctx context.Context, c awsapi.Caller, wanted s
 		}
 		exists := a.Scope == c.Scope
 		if exists {
-			exists, err = s.Exists(ctx, a)
+			exists, err = s.opts.Exists(ctx, a)
 		}
 		if err != nil {
 			return err
@@ -214,7 +232,7 @@ func (s *Service) ListChannels(
 	if q.After, err = pages.after(in.NextToken); err != nil {
 		return nil, err
 	}
-	found, err := s.Channels.List(ctx, q)
+	found, err := s.opts.Channels.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}

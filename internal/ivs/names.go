@@ -74,7 +74,7 @@ func (s *Service) channel(ctx context.Context, c awsapi.Caller, text string) (re
 	if err != nil {
 		return resource.Channel{}, err
 	}
-	rec, err := s.Channels.Get(ctx, keyOf(a))
+	rec, err := s.opts.Channels.Get(ctx, keyOf(a))
 	if err != nil {
 		return resource.Channel{}, naming(err, text)
 	}
@@ -87,7 +87,7 @@ func (s *Service) keyed(ctx context.Context, c awsapi.Caller, text string) (reso
 	if err != nil {
 		return resource.Channel{}, resource.StreamKey{}, err
 	}
-	rec, err := s.Channels.Find(ctx, "streamKey", a.ID)
+	rec, err := s.opts.Channels.Find(ctx, "streamKey", a.ID)
 	if err != nil {
 		return resource.Channel{}, resource.StreamKey{}, naming(err, text)
 	}

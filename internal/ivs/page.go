@@ -12,7 +12,7 @@ type paging struct {
 }
 
 func (s *Service) paging(c awsapi.Caller, operation, filter string) paging {
-	return paging{s.Pager, c, operation, filter}
+	return paging{s.opts.Pager, c, operation, filter}
 }
 
 // after returns the id that the page of a request comes after, "" for the first page. An empty token is no token.

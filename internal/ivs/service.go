@@ -39,8 +39,8 @@ type StreamReader interface {
 	List(ctx context.Context, q store.Query) (store.Page[resource.Stream], error)
 }
 
-// Broadcasts commands the node that runs a channel's broadcast. Errors are of the kinds fault.NotLive when no node runs
-// one, and fault.Unavailable or fault.StreamUnavailable when its node does not answer.
+// Broadcasts commands the node that runs a channel's broadcast. Errors are of the kind fault.NotLive when no node runs
+// one, and fault.Unavailable or fault.StreamUnavailable when one does and does not answer.
 type Broadcasts interface {
 	// Stop ends the broadcast and returns when its encoder is disconnected.
 	Stop(ctx context.Context, channel arn.ARN) error
@@ -54,7 +54,7 @@ type Options struct {
 	Streams    StreamReader
 	Broadcasts Broadcasts
 	Pager      *awsapi.Pager
-	Logger     *slog.Logger
+	Logger     *slog.Logger // nil discards
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
@@ -69,7 +69,7 @@ type Options struct {
 
 // Service has the operations. It is safe for concurrent use.
 type Service struct {
-	Options
+	opts     Options
 	metadata *quota.Buckets[arn.ARN]
 	creating chan struct{} // holds a token while a channel is counted and created under a quota
 }
@@ -82,11 +82,14 @@ func New(o Options) *Service {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Exists == nil {
 		o.Exists = func(context.Context, arn.ARN) (bool, error) { return false, nil }
 	}
 	return &Service{
-		Options:  o,
+		opts:     o,
 		metadata: quota.NewBuckets[arn.ARN](metadataBound, o.Clock),
 		creating: make(chan struct{}, 1),
 	}

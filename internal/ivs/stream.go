@@ -20,7 +20,7 @@ func (s *Service) GetStream(ctx context.Context, c awsapi.Caller, in *GetStreamR
 	if err != nil {
 		return nil, err
 	}
-	st, claimed, err := s.Streams.Get(ctx, keyOf(ch.ARN))
+	st, claimed, err := s.opts.Streams.Get(ctx, keyOf(ch.ARN))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Service) ListStreams(
 	if q.After, err = pages.after(in.NextToken); err != nil {
 		return nil, err
 	}
-	found, err := s.Streams.List(ctx, q)
+	found, err := s.opts.Streams.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func (s *Service) StopStream(ctx context.Context, c awsapi.Caller, in *StopStrea
 	if err != nil {
 		return nil, err
 	}
-	_, claimed, err := s.Streams.Get(ctx, keyOf(ch.ARN))
+	_, claimed, err := s.opts.Streams.Get(ctx, keyOf(ch.ARN))
 	if err != nil {
 		return nil, err
 	}
 	if !claimed {
 		return nil, notLive(ch.ARN)
 	}
-	if err := s.commanded(ctx, ch.ARN, s.Broadcasts.Stop(ctx, ch.ARN)); err != nil {
+	if err := commanded(ch.ARN, s.opts.Broadcasts.Stop(ctx, ch.ARN)); err != nil {
 		return nil, err
 	}
 	return &StopStreamResponse{}, nil
@@ -87,7 +87,7 @@ func (s *Service) PutMetadata(ctx context.Context, c awsapi.Caller, in *PutMetad
 	if err != nil {
 		return nil, err
 	}
-	st, claimed, err := s.Streams.Get(ctx, keyOf(ch.ARN))
+	st, claimed, err := s.opts.Streams.Get(ctx, keyOf(ch.ARN))
 	if err != nil {
 		return nil, err
 	}
@@ -98,22 +98,18 @@ func (s *Service) PutMetadata(ctx context.Context, c awsapi.Caller, in *PutMetad
 		return nil, fault.New(fault.Throttled, "Operation: ivs:PutMetadata exceeded call rate: %d for resource: %s",
 			quota.MetadataRate, ch.ARN)
 	}
-	if err := s.commanded(ctx, ch.ARN, s.Broadcasts.PutMetadata(ctx, ch.ARN, in.Metadata)); err != nil {
+	if err := commanded(ch.ARN, s.opts.Broadcasts.PutMetadata(ctx, ch.ARN, in.Metadata)); err != nil {
 		return nil, err
 	}
 	return &PutMetadataResponse{}, nil
 }
 
-// commanded says what the outcome of a command means to the caller. A node that does not answer runs the stream still
-// if its claim is still there; without a claim the stream has ended while the command was on its way.
-func (s *Service) commanded(ctx context.Context, channel arn.ARN, err error) error {
+// commanded makes the outcome of a command tell the caller which channel it is about.
+func commanded(channel arn.ARN, err error) error {
 	switch fault.KindOf(err) {
 	case fault.NotLive:
 		return notLive(channel)
 	case fault.Unavailable, fault.StreamUnavailable:
-		if _, claimed, errGet := s.Streams.Get(ctx, keyOf(channel)); errGet == nil && !claimed {
-			return notLive(channel)
-		}
 		return fault.Wrap(fault.StreamUnavailable, err, "The stream of channel %s is temporarily unavailable", channel)
 	default:
 		return err

@@ -18,7 +18,7 @@ const secretLength = 30
 // newStreamKey mints a stream key.
 func (s *Service) newStreamKey(tags map[string]string) resource.StreamKey {
 	return resource.StreamKey{
-		ID: arn.NewID(), Secret: arn.Random(secretLength), Tags: tags, CreatedAt: s.Clock().UTC(),
+		ID: arn.NewID(), Secret: arn.Random(secretLength), Tags: tags, CreatedAt: s.opts.Clock().UTC(),
 	}
 }
 
@@ -35,7 +35,7 @@ func (s *Service) CreateStreamKey(
 		return nil, err
 	}
 	key := s.newStreamKey(tags)
-	rec, err := s.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
 		if len(ch.StreamKeys) >= quota.StreamKeysPerChannel {
 			return ch, fault.New(fault.Quota, "the quota of %d stream key for channel %s is reached",
 				quota.StreamKeysPerChannel, a)
@@ -116,7 +116,7 @@ func (s *Service) DeleteStreamKey(
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.Channels.Update(ctx, keyOf(ch.ARN), func(ch resource.Channel) (resource.Channel, error) {
+	_, err = s.opts.Channels.Update(ctx, keyOf(ch.ARN), func(ch resource.Channel) (resource.Channel, error) {
 		i := indexOf(ch, key.ID)
 		if i < 0 {
 			return ch, notFound(in.Arn)

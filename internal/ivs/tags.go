@@ -85,7 +85,7 @@ func (s *Service) retag(
 	if err != nil {
 		return err
 	}
-	_, err = s.Channels.Update(ctx, keyOf(ch.ARN), func(ch resource.Channel) (resource.Channel, error) {
+	_, err = s.opts.Channels.Update(ctx, keyOf(ch.ARN), func(ch resource.Channel) (resource.Channel, error) {
 		tags := &ch.Tags
 		if keyID != "" {
 			i := indexOf(ch, keyID)

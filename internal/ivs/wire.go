@@ -22,7 +22,7 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 		Arn:                ptr(ch.ARN.String()),
 		Authorized:         &ch.Authorized,
 		ContainerFormat:    &ch.ContainerFormat,
-		IngestEndpoint:     ptr(s.IngestEndpoint(c)),
+		IngestEndpoint:     ptr(s.opts.IngestEndpoint(c)),
 		InsecureIngest:     &ch.InsecureIngest,
 		LatencyMode:        &ch.LatencyMode,
 		MultitrackInputConfiguration: &MultitrackInputConfiguration{
@@ -35,7 +35,7 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 		PlaybackUrl:                  ptr(playbackURL(c, ch.ARN)),
 		Preset:                       &ch.Preset,
 		RecordingConfigurationArn:    &ch.RecordingConfigurationARN,
-		Srt:                          &Srt{Endpoint: ptr(s.SRTEndpoint(c)), Passphrase: &ch.SRTPassphrase},
+		Srt:                          &Srt{Endpoint: ptr(s.opts.SRTEndpoint(c)), Passphrase: &ch.SRTPassphrase},
 		Tags:                         wireTags(ch.Tags),
 		Type:                         &ch.Type,
 	}
