@@ -25,6 +25,11 @@ func (f *findings) should(ok bool, clause, format string, args ...any) {
 	}
 }
 
+func (f *findings) join(g findings) {
+	f.musts = append(f.musts, g.musts...)
+	f.shoulds = append(f.shoulds, g.shoulds...)
+}
+
 // checkMedia holds one Media Playlist against the rules that it shows by itself.
 func checkMedia(p *mediaPlaylist) findings {
 	var f findings

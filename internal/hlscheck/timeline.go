@@ -6,6 +6,9 @@ import "math"
 // how long its last frame lasts predict that duration and correct it in the next part.
 const gapSlack = 0.15
 
+// soundSlack is the same for audio, whose frames all last the same.
+const soundSlack = 0.05
+
 // driftSlack is how far the sum of EXTINF may lie from the timestamps after a whole run.
 const driftSlack = 0.25
 
@@ -14,12 +17,17 @@ type timeline struct {
 	ends     map[int]span // by track: the last unit that had it
 	counters map[int]byte // by PID: the last continuity counter
 
-	previous *mark // the segment or part before
-	origin   *mark // where the run of segments without a discontinuity began
-	listed   float64
+	segments, parts pace
 }
 
-// mark is where a segment started and how long the playlist says it is.
+// pace holds the durations that a playlist lists against the timestamps of one sort of unit.
+type pace struct {
+	previous *mark
+	origin   *mark   // where the run without a discontinuity began
+	listed   float64 // the durations since then
+}
+
+// mark is where a unit started and how long the playlist says it is.
 type mark struct {
 	track    int
 	start    int64
@@ -43,7 +51,11 @@ func (t *timeline) advance(u *unit, what string) findings {
 		gap := s.seconds(difference(s.start, was.end, s.scale))
 		f.must(s.scale == was.scale, "4.4.4.3", "%s: the time scale of track %d changed without EXT-X-DISCONTINUITY", what, s.id)
 		f.must(after > 0, "4.4.4.3", "%s: track %d goes back by %.3f s without EXT-X-DISCONTINUITY", what, s.id, -after)
-		f.must(after <= 0 || math.Abs(gap) <= gapSlack, "4.4.4.3",
+		slack := soundSlack
+		if s.video {
+			slack = gapSlack
+		}
+		f.must(after <= 0 || math.Abs(gap) <= slack, "4.4.4.3",
 			"%s: track %d starts %.3f s off the end of what was before it, without EXT-X-DISCONTINUITY", what, s.id, gap)
 	}
 	for _, c := range u.counters {
@@ -54,28 +66,26 @@ func (t *timeline) advance(u *unit, what string) findings {
 	return f
 }
 
-// segment notes where a segment starts and holds the EXTINF of the one before against it (4.4.4.1).
-func (t *timeline) segment(u *unit, duration float64, what string) findings {
+// step notes where a unit starts and holds the duration of the one before against it.
+func (p *pace) step(u *unit, duration float64, clause, what string) findings {
 	var f findings
 	clock := u.clock()
 	if clock == nil {
 		return f
 	}
 	now := &mark{clock.id, clock.start, duration}
-	if was := t.previous; was != nil && was.track == now.track {
+	if was := p.previous; was != nil && was.track == now.track {
 		real := clock.seconds(difference(now.start, was.start, clock.scale))
-		f.must(math.Abs(real-was.duration) <= gapSlack, "4.4.4.1",
-			"the segment before %s lasts %.3f s by its timestamps, its EXTINF says %.3f", what, real, was.duration)
-		t.listed += was.duration
+		f.must(math.Abs(real-was.duration) <= gapSlack, clause,
+			"what is before %s lasts %.3f s by its timestamps, the playlist says %.3f", what, real, was.duration)
+		p.listed += was.duration
 	}
-	if t.origin == nil {
-		t.origin = now
+	if p.origin == nil || p.origin.track != now.track {
+		p.origin, p.listed = now, 0
 	}
-	if t.origin.track == now.track {
-		drift := clock.seconds(difference(now.start, t.origin.start, clock.scale)) - t.listed
-		f.must(math.Abs(drift) <= driftSlack, "4.4.4.1", "%s: EXTINF durations have drifted %.3f s off the timestamps", what, drift)
-	}
-	t.previous = now
+	drift := clock.seconds(difference(now.start, p.origin.start, clock.scale)) - p.listed
+	f.must(math.Abs(drift) <= driftSlack, clause, "%s: the listed durations have drifted %.3f s off the timestamps", what, drift)
+	p.previous = now
 	return f
 }
 
