@@ -126,6 +126,13 @@ func (f *fake) Operations() []awsapi.Operation {
 	}
 }
 
+// fixedChannel is a handler that always answers the same.
+func fixedChannel(c *ivs.Channel) func(context.Context, awsapi.Caller, *ivs.GetChannelRequest) (*ivs.GetChannelResponse, error) {
+	return func(context.Context, awsapi.Caller, *ivs.GetChannelRequest) (*ivs.GetChannelResponse, error) {
+		return &ivs.GetChannelResponse{Channel: c}, nil
+	}
+}
+
 // aChannel is a channel as large as real ones.
 func aChannel(text string) *ivs.Channel {
 	no, yes := false, true
