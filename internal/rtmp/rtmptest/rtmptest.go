@@ -146,20 +146,37 @@ func (c *Client) Publish(app, name string) error {
 	if err := c.Connect(app); err != nil {
 		return err
 	}
-	for _, step := range [][]any{
-		{"releaseStream", 2.0, nil, name},
-		{"FCPublish", 3.0, nil, name},
-		{"createStream", 4.0, nil},
-	} {
-		if err := c.Command(0, step...); err != nil {
+	err := c.commands([]any{"releaseStream", 2.0, nil, name}, []any{"FCPublish", 3.0, nil, name}, []any{"createStream", 4.0, nil})
+	if err != nil {
+		return err
+	}
+	for answered := any(nil); answered != 4.0; {
+		values, err := c.Await("_result")
+		if err != nil {
 			return err
+		}
+		if len(values) > 1 {
+			answered = values[1]
 		}
 	}
 	if err := c.Command(1, "publish", 5.0, nil, name, "live"); err != nil {
 		return err
 	}
-	_, err := c.Await("onStatus")
+	_, err = c.Await("onStatus")
 	return err
+}
+
+// commands sends commands about the connection with one write.
+func (c *Client) commands(all ...[]any) error {
+	c.buf = c.buf[:0]
+	for _, values := range all {
+		payload, err := amf0.Append(nil, values...)
+		if err != nil {
+			return err
+		}
+		c.buf = c.format.Append(c.buf, 3, chunk.Message{Type: chunk.TypeCommandAMF0, Payload: payload})
+	}
+	return c.Write(c.buf)
 }
 
 // Command sends a command message.
@@ -247,10 +264,7 @@ func (c *Client) Wait() error {
 
 // Unpublish ends the stream in good order, as encoders do it before they close.
 func (c *Client) Unpublish() error {
-	if err := c.Command(0, "FCUnpublish", 6.0, nil, ""); err != nil {
-		return err
-	}
-	return c.Command(0, "deleteStream", 7.0, nil, 1.0)
+	return c.commands([]any{"FCUnpublish", 6.0, nil, ""}, []any{"deleteStream", 7.0, nil, 1.0})
 }
 
 // Conn returns the connection, for deadlines and for what ends it without a word.
