@@ -81,7 +81,7 @@ const (
 func newAssembler(p plan, c container, deepest int64, video, audio *media.Track, first *media.Frame, log *slog.Logger) *assembler {
 	a := &assembler{plan: p, container: c, log: log, deepest: deepest, next: -1}
 	a.grace = max(p.part, p.interval*3/2)
-	a.cadence = newCadence(p.interval, p.regular)
+	a.cadence = newCadence(p.interval, p.target/2, p.regular)
 	a.bounds.target, a.window.target = p.target, p.target
 	a.clock.arrived(first.Time(), first.Arrived)
 	a.end, a.pts, a.shown = first.DTS, first.PTS(), first.DTS
@@ -129,25 +129,24 @@ func (a *assembler) picture(f *media.Frame) {
 	}
 }
 
-// lost reports whether nothing at all covers the time before a picture for more than half a target duration.
+// lost reports whether nothing at all covers more than half a target duration before a picture.
 func (a *assembler) lost(dts int64) bool {
 	hole := a.target / 2
-	if dts-max(a.end, a.from) <= hole {
-		return false
-	}
-	for i := range a.held {
-		if place(&a.held[i]) < dts-hole {
-			return false
+	covered := max(a.end, a.from)
+	for i := 0; i < len(a.held) && dts-covered > hole; i++ {
+		if at := place(&a.held[i]); at-covered <= hole {
+			covered = max(covered, at)
 		}
 	}
-	return true
+	return dts-covered > hole
 }
 
 // skip ends the segment before a hole and starts the next one behind it.
 func (a *assembler) skip(f *media.Frame) {
 	a.log.Warn("hls: a hole in the stream", "seconds", float64(f.DTS-a.end)/second)
 	a.finish(max(a.end, a.from))
-	a.bounds.keyframe(f.DTS)
+	a.cadence.skip(f.DTS)
+	a.bounds.skip(f.DTS, f.Key)
 	a.changeTracks(f)
 	a.start(f.DTS, true)
 }
@@ -222,7 +221,7 @@ func (a *assembler) sound(f *media.Frame) {
 	}
 	a.heard = at
 	a.silence += step
-	if a.silence < a.grace {
+	if a.silence < a.grace || !a.cadence.started {
 		return
 	}
 	a.advance(a.shown + a.silence)

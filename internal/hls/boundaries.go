@@ -36,13 +36,23 @@ func (b *boundaries) keyframe(dts int64) bool {
 	}
 	b.hasKey, b.key = true, dts
 	length := dts - b.start
-	return b.long(length) || length > 0 && length+b.gop > b.limit()
+	return b.starts(length)
 }
 
-func (b *boundaries) long(length int64) bool { return length >= minTarget*second-gopSlack }
+// skip starts over behind a hole.
+func (b *boundaries) skip(dts int64, key bool) { b.hasKey, b.key = key, dts }
 
-// full reports whether a segment that ends at the given time must not take another part.
-func (b *boundaries) full(end, part int64) bool { return end+part-b.start > b.limit() }
+// starts reports whether a keyframe starts a new segment when the open one has a length.
+func (b *boundaries) starts(length int64) bool {
+	return length >= minTarget*second-gopSlack || 4*length > b.target && length+b.gop > b.limit()
+}
+
+// full reports whether a segment that ends at the given time must not take another part: because it would become too
+// long, or because it has the length of the target and no keyframe is due before it would be too long.
+func (b *boundaries) full(end, part int64) bool {
+	longest := b.start + b.limit()
+	return end+part > longest || end-b.start >= b.target && b.key+b.gop > longest
+}
 
 // keyExpected reports whether a keyframe that starts a segment is due at the given time, going by the last GOP.
 func (b *boundaries) keyExpected(at, tolerance int64) bool {
@@ -50,7 +60,7 @@ func (b *boundaries) keyExpected(at, tolerance int64) bool {
 		return false
 	}
 	length := at - b.start
-	return b.long(length) || length+b.gop > b.limit()
+	return b.starts(length)
 }
 
 // targetFor returns the target duration in ticks that suits a stream whose GOPs last gop: short ones are joined.

@@ -4,6 +4,7 @@ package hls
 // is there. Encoders tell times in milliseconds, so single distances jitter; the mean does not.
 type cadence struct {
 	started bool
+	most    int64 // longest distance that is believed
 	last    int64 // decode time of the newest frame
 	step    int64 // newest distance
 	mean    int64 // in 1/256 ticks
@@ -16,9 +17,9 @@ const (
 	cadenceSteady = 2 // distances in a row that make a frame rate regular
 )
 
-// newCadence starts with the frame interval that the first frames showed.
-func newCadence(interval int64, regular bool) cadence {
-	c := cadence{mean: interval << cadenceShift, step: interval}
+// newCadence starts with the frame interval that the first frames showed. A distance beyond most counts as most.
+func newCadence(interval, most int64, regular bool) cadence {
+	c := cadence{mean: interval << cadenceShift, step: interval, most: max(most, interval)}
 	if regular {
 		c.steady = cadenceSteady
 	}
@@ -31,7 +32,7 @@ func (c *cadence) frame(dts int64) {
 		c.started, c.last = true, dts
 		return
 	}
-	c.step = max(dts-c.last, 1)
+	c.step = min(max(dts-c.last, 1), c.most)
 	c.last = dts
 	off := c.step<<cadenceShift - c.mean
 	if 4*abs(off) > c.mean {
@@ -42,6 +43,9 @@ func (c *cadence) frame(dts int64) {
 	c.steady = min(c.steady+1, cadenceSteady)
 	c.mean += off / cadenceWeight
 }
+
+// skip tells that nothing came before a decode time, so that the distance to it says nothing.
+func (c *cadence) skip(dts int64) { c.last = dts - c.interval() }
 
 // regular reports whether predictions may be trusted.
 func (c *cadence) regular() bool { return c.steady >= cadenceSteady }

@@ -32,18 +32,18 @@ type container interface {
 	contentType() string
 }
 
-// fmp4 writes CMAF-like fragments.
-type fmp4 struct {
+// fragments writes CMAF-like fragments.
+type fragments struct {
 	sequence     uint32
 	tagID        uint32
 	video, audio []mp4.Sample
 	emsgs        []mp4.Emsg
 }
 
-func (w *fmp4) extension() string   { return ".m4s" }
-func (w *fmp4) contentType() string { return "video/mp4" }
+func (w *fragments) extension() string   { return ".m4s" }
+func (w *fragments) contentType() string { return "video/mp4" }
 
-func (w *fmp4) tracks(video, audio *media.Track) []byte {
+func (w *fragments) tracks(video, audio *media.Track) []byte {
 	tracks := []*media.Track{video}
 	if audio != nil {
 		tracks = append(tracks, audio)
@@ -54,7 +54,7 @@ func (w *fmp4) tracks(video, audio *media.Track) []byte {
 // unknownDuration makes a cue last until the next one; players accept it where 0 gives an empty cue.
 const unknownDuration = 0xFFFFFFFF
 
-func (w *fmp4) part(c *contents) []byte {
+func (w *fragments) part(c *contents) []byte {
 	w.sequence++
 	f := mp4.Fragment{Sequence: w.sequence}
 	w.video = appendSamples(w.video[:0], c.video, c.videoEnd)
@@ -96,14 +96,14 @@ func appendSamples(dst []mp4.Sample, frames []media.Frame, end int64) []mp4.Samp
 	return dst
 }
 
-// ts writes MPEG transport streams: every part begins with PAT and PMT directly before a video access unit, if it has
+// transport writes MPEG transport streams: every part begins with PAT and PMT directly before a video access unit, if it has
 // one, and holds whole PES packets; continuity counters run on.
-type ts struct{ muxer *mpegts.Muxer }
+type transport struct{ muxer *mpegts.Muxer }
 
-func (w *ts) extension() string   { return ".ts" }
-func (w *ts) contentType() string { return "video/mp2t" }
+func (w *transport) extension() string   { return ".ts" }
+func (w *transport) contentType() string { return "video/mp2t" }
 
-func (w *ts) tracks(video, audio *media.Track) []byte {
+func (w *transport) tracks(video, audio *media.Track) []byte {
 	if w.muxer == nil {
 		w.muxer = mpegts.NewMuxer(video, audio)
 	}
@@ -111,7 +111,7 @@ func (w *ts) tracks(video, audio *media.Track) []byte {
 	return nil
 }
 
-func (w *ts) part(c *contents) []byte {
+func (w *transport) part(c *contents) []byte {
 	size := mpegts.TablesSize + w.muxer.AudioSize(c.audio)
 	for i := range c.video {
 		size += w.muxer.VideoSize(&c.video[i])

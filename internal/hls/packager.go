@@ -116,10 +116,10 @@ func (p *Packager) begin() {
 	q := p.preroll
 	p.preroll = nil
 	plan := q.plan(p.opts.TargetDuration, p.opts.PartTarget)
-	var c container = &ts{}
+	var c container = &transport{}
 	version := 3
 	if p.opts.Container == resource.ContainerFMP4 {
-		c, version = &fmp4{}, 6
+		c, version = &fragments{}, 6
 	}
 	p.stream = &stream{
 		plan: plan, lowLatency: p.opts.LowLatency, reports: p.opts.Reports,
@@ -152,6 +152,7 @@ func (p *Packager) End() {
 	p.ended, p.preroll = true, nil
 	if p.assembler != nil {
 		p.assembler.stop()
+		p.count()
 	}
 	s := p.next()
 	s.ended = true

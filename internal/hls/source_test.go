@@ -54,10 +54,11 @@ type pattern struct {
 
 	video *media.Track
 	audio *media.Track
-	late  time.Duration            // how much the sound's arrival is behind its time; negative: ahead
-	from  time.Duration            // when the sound starts
-	mute  func(time.Duration) bool // no sound at that time
-	blind func(time.Duration) bool // no picture at that time
+	late  time.Duration                     // how much the sound's arrival is behind its time; negative: ahead
+	from  time.Duration                     // when the sound starts
+	mute  func(time.Duration) bool          // no sound at that time
+	blind func(time.Duration) bool          // no picture at that time
+	stall func(time.Duration) time.Duration // how late a picture arrives
 }
 
 // base is where the timeline of the tests starts.
@@ -113,6 +114,9 @@ func (p pattern) pictures(tb testing.TB) []media.Frame {
 			continue
 		}
 		f := media.Frame{Track: track, DTS: track.Ticks(base + at), Key: key, Data: accessUnit(key, max(p.bytes, 400)), Arrived: epoch.Add(at)}
+		if p.stall != nil {
+			f.Arrived = f.Arrived.Add(p.stall(at))
+		}
 		if p.reorder > 0 {
 			f.Offset = int32(float64(p.reorder) * second / p.fps)
 			if i%2 == 1 {
