@@ -3,6 +3,7 @@ package broadcast
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -35,7 +36,17 @@ type source interface {
 type feed struct {
 	source
 	request
-	held []rtmp.Message // read before the takeover was decided
+	held     []rtmp.Message // read before the takeover was decided
+	accepted bool           // the encoder was told to send
+}
+
+// accept tells the encoder to send.
+func (f *feed) accept() error {
+	f.accepted = true
+	if err := f.Accept(); err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	return nil
 }
 
 // next returns the next message, those that were held first.
@@ -228,7 +239,7 @@ func (b *broadcast) stop(reason Reason) {
 	b.reason = reason
 	b.ending.Store(true)
 	b.current.Close(reason.words())
-	b.decline(&rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream ended before it could be taken over."})
+	b.decline(errEnding)
 }
 
 // left is told when the publisher's goroutine is done with the intake.
@@ -281,6 +292,16 @@ func (b *broadcast) ask(ctx context.Context, fn func() error) error {
 		return notLive()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// call runs fn on the owner's goroutine, unless the broadcast has ended, and waits for it.
+func (b *broadcast) call(fn func()) {
+	done := make(chan struct{})
+	select {
+	case b.commands <- func() { defer close(done); fn() }:
+		<-done
+	case <-b.ended:
 	}
 }
 

@@ -50,14 +50,23 @@ func (m *Manager) admit(ctx context.Context, f *feed) (*broadcast, *intake, erro
 	}
 	patient, cancel := context.WithTimeout(ctx, endingPatience)
 	defer cancel()
-	s, running, err := m.reserve(patient, rec.Key)
-	if err != nil {
-		return nil, nil, err
-	}
-	if running != nil {
+	for {
+		s, running, err := m.reserve(patient, rec.Key)
+		if err != nil {
+			return nil, nil, err
+		}
+		if running == nil {
+			return m.begin(ctx, s, f)
+		}
 		in, err := running.supersede(ctx, f)
-		return running, in, err
+		if !errors.Is(err, errEnding) || f.accepted {
+			return running, in, err
+		}
 	}
+}
+
+// begin opens a new broadcast in a reserved slot and accepts its publisher.
+func (m *Manager) begin(ctx context.Context, s *slot, f *feed) (*broadcast, *intake, error) {
 	b, in, err := m.open(ctx, s, f)
 	draining := m.decide(s, b)
 	if err != nil {
@@ -66,9 +75,9 @@ func (m *Manager) admit(ctx context.Context, f *feed) (*broadcast, *intake, erro
 	if draining {
 		b.post(func() { b.stop(Shutdown) })
 	}
-	if err := f.Accept(); err != nil {
-		b.post(func() { b.left(f, in, err) })
-		return nil, nil, fmt.Errorf("accept: %w", err)
+	if err := f.accept(); err != nil {
+		b.call(func() { b.left(f, in, err) })
+		return nil, nil, err
 	}
 	return b, in, nil
 }

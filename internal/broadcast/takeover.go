@@ -35,40 +35,25 @@ type handover struct {
 	err    error
 }
 
-// supersede lets a publisher take a running broadcast over, if it may.
+// supersede lets a publisher take the running broadcast over, if it may. errEnding without an accepted publication means
+// that there is nothing left to take over.
 func (b *broadcast) supersede(ctx context.Context, f *feed) (*intake, error) {
-	if err := b.challenge(ctx, f); err != nil {
-		return nil, justEnded(err)
-	}
-	if err := f.Accept(); err != nil {
-		return nil, fmt.Errorf("accept: %w", err)
-	}
 	var running description
-	if err := b.ask(ctx, func() error { running = b.settings; return nil }); err != nil {
-		return nil, justEnded(err)
+	err := b.ask(ctx, func() error {
+		running = b.settings
+		return b.refuse(f.priority)
+	})
+	if err != nil {
+		return nil, noneLeft(err)
+	}
+	if err := f.accept(); err != nil {
+		return nil, err
 	}
 	d, err := f.probe(running)
 	if err != nil {
 		return nil, err
 	}
-	in, err := b.takeOver(ctx, f, d)
-	if err != nil {
-		return nil, justEnded(err)
-	}
-	return in, nil
-}
-
-// justEnded turns the end of the stream that was to be taken over into an answer.
-func justEnded(err error) error {
-	if fault.Is(err, fault.NotLive) {
-		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Try again."}
-	}
-	return err
-}
-
-// challenge asks whether a publisher may try to take the stream over, before anything is read from it.
-func (b *broadcast) challenge(ctx context.Context, f *feed) error {
-	return b.ask(ctx, func() error { return b.refuse(f.priority) })
+	return b.takeOver(ctx, f, d)
 }
 
 // takeOver puts a publisher in the place of the running one and returns the intake once that one is done with it.
@@ -86,20 +71,33 @@ func (b *broadcast) takeOver(ctx context.Context, f *feed, d description) (*inta
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, noneLeft(err)
 	}
 	h := <-o.reply // the owner answers when the running publisher leaves, which its closed connection makes it do
 	return h.intake, h.err
+}
+
+// errEnding tells a newcomer that the stream is about to end. One that was accepted already must connect again.
+var errEnding = &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Connect again."}
+
+// noneLeft turns the answer of a stream that has ended into that of one which is ending.
+func noneLeft(err error) error {
+	if fault.Is(err, fault.NotLive) {
+		return errEnding
+	}
+	return err
 }
 
 // refuse applies the rules of spec ivs.md 7.4 to a newcomer; nil means that it may take over. It runs on the owner's
 // goroutine.
 func (b *broadcast) refuse(p priority) error {
 	switch {
+	case b.reason != 0:
+		return errEnding
 	case !p.given:
 		return &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is in use."}
-	case b.reason != 0 || b.successor != nil:
-		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream is ending or being taken over. Try again."}
+	case b.successor != nil:
+		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream is being taken over by another encoder."}
 	case p.value <= b.stream.Priority:
 		return b.failTakeover(codePriority, "The priority is not above that of the running stream.")
 	case b.stream.Takeovers >= maxTakeovers:
