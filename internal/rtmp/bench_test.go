@@ -20,7 +20,7 @@ const loadTarget = "RIVUS_RTMP_LOAD"
 
 const (
 	loadStreams = 30
-	loadTime    = 4 * time.Second
+	loadTime    = 8 * time.Second
 )
 
 func TestMain(m *testing.M) {
@@ -110,26 +110,27 @@ func BenchmarkRealTime(b *testing.B) {
 		}
 		load := exec.CommandContext(b.Context(), self)
 		load.Env = append(os.Environ(), loadTarget+"=rtmp://"+addr+"/app/key")
-		before := processorTime(b)
+		before, slept := processorTime(b)
 		out, err := load.CombinedOutput()
 		if err != nil || len(out) > 0 {
 			b.Fatalf("%v %s", err, out)
 		}
-		used := processorTime(b) - before
+		after, sleptAfter := processorTime(b)
 		stop()
-		b.ReportMetric(used.Seconds()/loadTime.Seconds()/loadStreams, "cores/stream")
+		b.ReportMetric((after-before).Seconds()/loadTime.Seconds()/loadStreams, "cores/stream")
+		b.ReportMetric(float64(sleptAfter-slept)/loadTime.Seconds()/loadStreams, "sleeps/s/stream")
 		b.ReportMetric(float64(s.Stats().BytesIn)*8/1e6/loadTime.Seconds()/loadStreams, "Mbit/s/stream")
 	}
 }
 
-// processorTime is what this process has used so far, user and system.
-func processorTime(tb testing.TB) time.Duration {
+// processorTime is what this process has used so far, user and system, and how often its threads have gone to sleep.
+func processorTime(tb testing.TB) (used time.Duration, sleeps int64) {
 	tb.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		tb.Fatal(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), u.Nvcsw
 }
 
 // BenchmarkMessage measures one 17 kB video message through a socket, as fast as it goes.

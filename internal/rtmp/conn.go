@@ -50,16 +50,26 @@ type conn struct {
 	acked    uint64    // received, as the last acknowledgement said
 	window   uint64
 
+	threshold *threshold // nil until the connection publishes, and where there is none
+	batch     batcher
+	drained   bool // the last read took all there was: the next one will have to wait
+
 	ended atomic.Pointer[Rejection] // why the server wants this connection to end; nil while it does not
 }
 
 // Read gives bytes of the socket to the handshake and the chunk reader. It waits until the deadline of the connection,
 // however often that has moved since the socket was told, and acknowledges what has come.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.threshold != nil && c.drained {
+		if err := c.expect(); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		n, err := c.nc.Read(p)
 		if n > 0 {
 			c.arrived = time.Now()
+			c.drained = n < len(p)
 			c.received += uint64(n)
 			c.server.bytesIn.Add(int64(n))
 			return n, c.acknowledge()
@@ -73,10 +83,31 @@ func (c *conn) Read(p []byte) (int, error) {
 		if !time.Now().Before(c.deadline) {
 			return 0, os.ErrDeadlineExceeded
 		}
-		if err := c.arm(); err != nil {
+		if c.threshold != nil {
+			c.threshold.wait(1)
+		}
+		if err := c.armAt(c.deadline); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// expect tells the kernel what is worth waking up for.
+func (c *conn) expect() error {
+	if n := c.in.Missing(); n > 0 {
+		c.threshold.wait(min(n, thresholdMost))
+		return nil
+	}
+	n := c.batch.between()
+	c.threshold.wait(n)
+	if n == 1 {
+		return nil
+	}
+	wake := time.Now().Add(batchTime)
+	if wake.After(c.deadline) {
+		wake = c.deadline
+	}
+	return c.armAt(wake)
 }
 
 // Write sends p within the write timeout.
@@ -96,12 +127,12 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.nc.Write(p)
 }
 
-// arm sets the read deadline of the socket.
-func (c *conn) arm() error {
-	if err := c.nc.SetReadDeadline(c.deadline); err != nil {
+// armAt sets the read deadline of the socket, which is not after c.deadline.
+func (c *conn) armAt(t time.Time) error {
+	if err := c.nc.SetReadDeadline(t); err != nil {
 		return err
 	}
-	c.armed = c.deadline
+	c.armed = t
 	if c.ended.Load() != nil { // end came in between, and its deadline was undone
 		return c.nc.SetReadDeadline(time.Unix(1, 0))
 	}

@@ -214,7 +214,9 @@ func TestGate(t *testing.T) {
 		t.Errorf("%d are open", g.count())
 	}
 	g = newGate(10, 1)
-	if !g.enter(netip.Addr{}) || !g.enter(netip.Addr{}) {
-		t.Error("connections without an address count as one network")
+	for range 2 {
+		if !g.enter(netip.Addr{}) {
+			t.Error("connections without an address count as one network")
+		}
 	}
 }

@@ -37,20 +37,18 @@ func (p *Publication) Accept() error {
 		return nil
 	}
 	c := p.conn
-	c.out = appendEvent(c.out, eventStreamBegin, p.streamID)
-	c.out = appendStatus(c.out, p.streamID, "status", CodeStart, "Publishing has started.")
-	if err := c.flush(); err != nil {
-		return err
-	}
 	p.accepted = true
 	c.server.publishing.Add(1)
+	c.threshold = newThreshold(c.nc)
 	c.in.Resize(mediaBuffer, chunk.Limits{
 		MaxMedia:   c.server.o.MaxMessageSize,
 		MaxOther:   min(scriptMessage, c.server.o.MaxMessageSize),
 		MaxPending: 2 * c.server.o.MaxMessageSize, // audio and video interleaved, and room for script data
 		MaxStreams: maxStreams,
 	})
-	return nil
+	c.out = appendEvent(c.out, eventStreamBegin, p.streamID)
+	c.out = appendStatus(c.out, p.streamID, "status", CodeStart, "Publishing has started.")
+	return c.flush()
 }
 
 // Read returns the next audio, video or data message. It returns io.EOF when the encoder has ended the stream in good
@@ -68,7 +66,7 @@ func (p *Publication) Read() (Message, error) {
 	}
 	c.deadline = time.Now().Add(time.Duration(p.idle.Load()))
 	if c.armed.After(c.deadline) { // the idle time was made shorter
-		if err := c.arm(); err != nil {
+		if err := c.armAt(c.deadline); err != nil {
 			return Message{}, err
 		}
 	}
@@ -109,6 +107,7 @@ func (p *Publication) take(m chunk.Message) (_ Message, ok bool, err error) {
 	if len(m.Payload) == 0 {
 		return Message{}, false, nil
 	}
+	p.conn.batch.saw(m.Type, len(m.Payload))
 	return Message{Type: m.Type, Timestamp: m.Timestamp, Payload: m.Payload, Arrived: p.conn.arrived}, true, nil
 }
 

@@ -180,7 +180,7 @@ func (c *conn) serve(ctx context.Context, begun time.Time) (*Publication, error)
 	if err := c.nc.SetWriteDeadline(c.deadline); err != nil { // a TLS handshake writes on its own
 		return nil, err
 	}
-	if err := c.arm(); err != nil {
+	if err := c.armAt(c.deadline); err != nil {
 		return nil, err
 	}
 	if err := handshake(c); err != nil {

@@ -106,6 +106,14 @@ func (r *Reader) Next() (Message, error) {
 	}
 }
 
+// Missing returns how many bytes, at least, have to come before the message in progress is complete; 0 between messages.
+func (r *Reader) Missing() int {
+	if r.current == nil {
+		return 0
+	}
+	return r.current.length - r.current.got - (r.to - r.from)
+}
+
 // fillPayload reads the rest of the current chunk into s.
 func (r *Reader) fillPayload(s *stream) error {
 	for r.left > 0 {
