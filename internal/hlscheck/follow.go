@@ -17,7 +17,8 @@ type follower struct {
 
 	current   *mediaPlaylist // the newest full playlist
 	changedAt time.Time      // when the playlist last changed
-	reloads   int
+	reloads   int            // blocking ones
+	useless   int            // delta updates that could not be used
 
 	player  player
 	removed []removedSegment
@@ -105,7 +106,8 @@ func (f *follower) load(ctx context.Context, d directives, older *mediaPlaylist)
 	if p.skip != nil {
 		f.stats.DeltaReloads++
 		if p = f.patch(p, older, d); p == nil {
-			return nil
+			d.skip = false // 6.3.7: a delta update that cannot be used is followed by a request for the whole
+			return f.loadFull(ctx, d)
 		}
 	}
 	f.c.add(f.url, checkMedia(p))
@@ -115,6 +117,17 @@ func (f *follower) load(ctx context.Context, d directives, older *mediaPlaylist)
 	f.checkDirectives(p, d, a)
 	return p
 }
+
+// loadFull loads the playlist once more after a useless delta update; another delta update then is the end.
+func (f *follower) loadFull(ctx context.Context, d directives) *mediaPlaylist {
+	if f.useless++; f.useless > maxUseless {
+		return nil
+	}
+	return f.load(ctx, d, nil)
+}
+
+// maxUseless is after how many delta updates that cannot be used the check of a rendition gives up.
+const maxUseless = 5
 
 func (f *follower) patch(p, older *mediaPlaylist, d directives) *mediaPlaylist {
 	f.c.add(f.url, checkMedia(p))

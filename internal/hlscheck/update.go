@@ -17,6 +17,9 @@ func patch(older, delta *mediaPlaylist) (*mediaPlaylist, findings) {
 		}
 		full.segments = append(full.segments, *s)
 	}
+	if len(full.segments) > 0 && full.segments[0].initMap == nil { // its tag stood at a segment that is gone
+		full.segments[0].initMap = older.mapFor(delta.sequence)
+	}
 	full.segments = append(full.segments, delta.segments...)
 	boundary := float64(6 * delta.target)
 	if delta.control != nil && delta.control.skipUntil > 0 {
@@ -51,11 +54,11 @@ func checkUpdate(older, newer *mediaPlaylist) findings {
 	checkDiscontinuities(&f, older, newer)
 	for msn := newer.first(); msn < newer.end(); msn++ {
 		if was := older.segment(msn); was != nil {
-			checkKept(&f, was, newer.segment(msn), msn)
+			checkKept(&f, newer, was, msn)
 		}
 	}
 	if older.open != nil && newer.open != nil && newer.end() == older.end() {
-		checkKept(&f, older.open, newer.open, newer.end())
+		checkKept(&f, newer, older.open, newer.end())
 	}
 	return f
 }
@@ -89,9 +92,9 @@ func checkDiscontinuities(f *findings, older, newer *mediaPlaylist) {
 	}
 }
 
-// checkKept compares a segment with its older self. Parts may vanish together once the segment is old, and an open
-// segment may grow; nothing else may change.
-func checkKept(f *findings, was, is *segment, msn int64) {
+// checkKept compares a segment with its older self. An open segment may grow, and nothing else may change.
+func checkKept(f *findings, newer *mediaPlaylist, was *segment, msn int64) {
+	is := newer.segment(msn)
 	if was.uri != "" {
 		f.must(is.uri == was.uri, "6.2.1", "the URI of segment %d changed from %s to %s", msn, was.uri, is.uri)
 		f.must(is.duration == was.duration, "6.2.1", "the EXTINF of segment %d changed from %.5f to %.5f", msn, was.duration, is.duration)
@@ -101,7 +104,8 @@ func checkKept(f *findings, was, is *segment, msn int64) {
 		off := is.date.Sub(was.date).Seconds()
 		f.must(!is.date.IsZero() && math.Abs(off) < rounding, "6.2.1", "PROGRAM-DATE-TIME of segment %d changed by %.3f s", msn, off)
 	}
-	if len(is.parts) == 0 && was.uri != "" {
+	if len(is.parts) == 0 {
+		checkDropped(f, newer, was, msn)
 		return
 	}
 	f.must(len(is.parts) >= len(was.parts), "6.2.1", "segment %d lost parts: %d became %d", msn, len(was.parts), len(is.parts))
@@ -110,6 +114,21 @@ func checkKept(f *findings, was, is *segment, msn int64) {
 		f.must(r.uri == q.uri && r.duration == q.duration && r.independent == q.independent, "6.2.1", "part %d.%d changed", msn, i)
 	}
 	f.must(was.uri == "" || len(is.parts) == len(was.parts), "6.2.1", "part added to segment %d after it was complete", msn)
+}
+
+// checkDropped: the parts of a segment are unlisted together, once it is three Target Durations from the end, or when
+// the end itself has come and nobody needs to be quick any more.
+func checkDropped(f *findings, newer *mediaPlaylist, was *segment, msn int64) {
+	if len(was.parts) == 0 || newer.ended {
+		return
+	}
+	fromEnd := newer.openDuration()
+	for n := msn + 1; n < newer.end(); n++ {
+		fromEnd += newer.segment(n).duration
+	}
+	f.must(newer.segment(msn).uri != "", "6.2.1", "the parts of the open segment %d are gone", msn)
+	f.should(fromEnd+was.partsDuration() >= float64(3*newer.target)-rounding, "6.2.2",
+		"the parts of segment %d are not listed any more %.3f s from the end; clients may count on three Target Durations", msn, fromEnd)
 }
 
 // checkSame holds two renderings of a playlist that overlap against each other: what both list must be the same. It is

@@ -13,16 +13,12 @@ import (
 	"github.com/rivus-live/rivus/internal/hls"
 )
 
-// multivariant answers with the multivariant playlist, made for this viewer alone. Until every rendition can be played
-// the channel counts as offline: an empty playlist leaves players stuck (spec ivs.md 9.1).
+// multivariant answers with the multivariant playlist, made for this viewer alone. Until something can be played the
+// channel counts as offline: an empty playlist leaves players stuck (spec ivs.md 9.1).
 //
 // The parameters that players of the service send (player_version, pbac, pbar, pblm, allow_audio_only, token on a public
 // channel) change nothing.
 func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
-	if !ready(p) {
-		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
-		return
-	}
 	viewer := h.mint.new(p.StreamID)
 	now := h.clock()
 	body := p.Multivariant(func(rendition string) string {
@@ -34,17 +30,12 @@ func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
 		BroadcastID:    p.StreamID,
 		VideoSessionID: viewer,
 	})
+	if body == nil {
+		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
+		return
+	}
 	out.start(http.StatusOK, valuePlaylist, valueNoStore, int64(len(body)))
 	_ = out.body(body) // the viewer is gone
-}
-
-func ready(p *hls.Presentation) bool {
-	for _, q := range p.Renditions {
-		if !q.Snapshot().Ready() {
-			return false
-		}
-	}
-	return len(p.Renditions) > 0
 }
 
 // playlist answers with a media playlist, after waiting for the segment or part that the request names (6.2.5.2).
