@@ -45,6 +45,7 @@ func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 
 // serve sends the request once through the pipeline. It allocates what a server would: the request's copy, the answer.
 func (e *env) serve(tb testing.TB, r *request) {
+	tb.Helper()
 	req := *r.Request
 	req.Body = io.NopCloser(bytes.NewReader(r.body))
 	a := answer{header: make(http.Header, 16)}

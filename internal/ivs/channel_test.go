@@ -341,35 +341,6 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 }
 
-// TestChannelQuota checks that callers cannot pass the quota together.
-func TestChannelQuota(t *testing.T) {
-	t.Parallel()
-	e := start(t, withQuotas)
-	e.fill(t, 2)
-	var calls errgroup.Group
-	codes := make(chan string, 5)
-	for range cap(codes) {
-		calls.Go(func() error {
-			_, err := e.api().CreateChannel(t.Context(), &sdk.CreateChannelInput{})
-			codes <- codeOf(err)
-			return nil
-		})
-	}
-	check(t, calls.Wait())
-	close(codes)
-	count := make(map[string]int)
-	for code := range codes {
-		count[code]++
-	}
-	if count[""] != 2 || count["ServiceQuotaExceededException"] != 3 {
-		t.Errorf("outcomes %v", count)
-	}
-	_, err := e.api().CreateChannel(t.Context(), &sdk.CreateChannelInput{})
-	wantCode(t, err, "ThrottlingException") // the sixth call in one instant
-	_, err = e.in("eu-west-1").CreateChannel(t.Context(), &sdk.CreateChannelInput{})
-	check(t, err)
-}
-
 func keyOf(t *testing.T, text *string) store.Key {
 	t.Helper()
 	a := parse(t, text)

@@ -18,8 +18,12 @@ func TestListChannels(t *testing.T) {
 	exists := func(o *ivs.Options) { o.Exists = everything }
 	e := start(t, exists)
 	variants := []sdk.CreateChannelInput{
-		{}, {Name: aws.String("a")}, {Name: aws.String("b")}, {RecordingConfigurationArn: aws.String(noRecording)},
-		{PlaybackRestrictionPolicyArn: aws.String(noPolicy)}, {AdConfigurationArn: aws.String(noAds)},
+		{},
+		{Name: aws.String("a")},
+		{Name: aws.String("b")},
+		{RecordingConfigurationArn: aws.String(noRecording)},
+		{PlaybackRestrictionPolicyArn: aws.String(noPolicy)},
+		{AdConfigurationArn: aws.String(noAds)},
 		{Name: aws.String("a"), AdConfigurationArn: aws.String(noAds)},
 	}
 	const n = 21

@@ -45,35 +45,43 @@ func TestSettings(t *testing.T) {
 		},
 		{
 			"an empty value clears", func(ch *resource.Channel) { ch.Name, ch.RecordingConfigurationARN = "demo", rec },
-			settings{name: ptr(""), recording: ptr("")}, func(*resource.Channel) {},
+			settings{name: ptr(""), recording: ptr("")},
+			func(*resource.Channel) {},
 		},
 		{
-			"an advanced type gets a preset", nil, settings{channelType: ptr("ADVANCED_SD")},
+			"an advanced type gets a preset", nil,
+			settings{channelType: ptr("ADVANCED_SD")},
 			func(ch *resource.Channel) { ch.Type, ch.Preset = "ADVANCED_SD", "HIGHER_BANDWIDTH_DELIVERY" },
 		},
 		{
-			"an advanced type never has the empty preset", advanced, settings{preset: ptr("")},
+			"an advanced type never has the empty preset", advanced,
+			settings{preset: ptr("")},
 			func(ch *resource.Channel) { ch.Type, ch.Preset = "ADVANCED_HD", "HIGHER_BANDWIDTH_DELIVERY" },
 		},
 		{
-			"the preset stays inside the family", advanced, settings{channelType: ptr("ADVANCED_SD")},
+			"the preset stays inside the family", advanced,
+			settings{channelType: ptr("ADVANCED_SD")},
 			func(ch *resource.Channel) { advanced(ch); ch.Type = "ADVANCED_SD" },
 		},
 		{
-			"the preset goes with the family", advanced, settings{channelType: ptr("BASIC")},
+			"the preset goes with the family", advanced,
+			settings{channelType: ptr("BASIC")},
 			func(ch *resource.Channel) { ch.Type = "BASIC" },
 		},
 		{
-			"the empty preset suits a type without presets", nil, settings{channelType: ptr("BASIC"), preset: ptr("")},
+			"the empty preset suits a type without presets", nil,
+			settings{channelType: ptr("BASIC"), preset: ptr("")},
 			func(ch *resource.Channel) { ch.Type = "BASIC" },
 		},
 		{"no preset on STANDARD", nil, settings{preset: ptr("HIGHER_BANDWIDTH_DELIVERY")}, nil},
 		{
 			"no preset on BASIC", advanced,
-			settings{channelType: ptr("BASIC"), preset: ptr("HIGHER_BANDWIDTH_DELIVERY")}, nil,
+			settings{channelType: ptr("BASIC"), preset: ptr("HIGHER_BANDWIDTH_DELIVERY")},
+			nil,
 		},
 		{
-			"multitrack", nil, settings{multitrack: enabled, containerFormat: ptr("FRAGMENTED_MP4")},
+			"multitrack", nil,
+			settings{multitrack: enabled, containerFormat: ptr("FRAGMENTED_MP4")},
 			func(ch *resource.Channel) {
 				ch.ContainerFormat = "FRAGMENTED_MP4"
 				ch.Multitrack = resource.Multitrack{Enabled: true, Policy: "REQUIRE", MaximumResolution: "HD"}
@@ -82,7 +90,8 @@ func TestSettings(t *testing.T) {
 		{"multitrack needs fragmented MP4", nil, settings{multitrack: enabled}, nil},
 		{
 			"multitrack needs STANDARD", nil,
-			settings{multitrack: enabled, containerFormat: ptr("FRAGMENTED_MP4"), channelType: ptr("BASIC")}, nil,
+			settings{multitrack: enabled, containerFormat: ptr("FRAGMENTED_MP4"), channelType: ptr("BASIC")},
+			nil,
 		},
 		{
 			"multitrack needs a policy", nil, settings{
@@ -99,7 +108,8 @@ func TestSettings(t *testing.T) {
 		{"multitrack holds the type", multitrack, settings{channelType: ptr("ADVANCED_HD")}, nil},
 		{"multitrack holds the container", multitrack, settings{containerFormat: ptr("TS")}, nil},
 		{
-			"disabled multitrack holds nothing", multitrack, settings{
+			"disabled multitrack holds nothing", multitrack,
+			settings{
 				multitrack: &MultitrackInputConfiguration{Enabled: ptr(false)}, containerFormat: ptr("TS"),
 				channelType: ptr("BASIC"),
 			},
@@ -114,7 +124,8 @@ func TestSettings(t *testing.T) {
 		{"no ads in fragmented MP4", nil, settings{ad: ptr(ad), containerFormat: ptr("FRAGMENTED_MP4")}, nil},
 		{
 			"ads hold the container", func(ch *resource.Channel) { ch.AdConfigurationARN = ad },
-			settings{containerFormat: ptr("FRAGMENTED_MP4")}, nil,
+			settings{containerFormat: ptr("FRAGMENTED_MP4")},
+			nil,
 		},
 	}
 	for _, test := range tests {
