@@ -21,7 +21,7 @@ const (
 	maxStreams    = 64 // chunk streams of a connection; encoders use three to eight
 
 	sendChunkSize = 4096
-	window        = 2_500_000 // bytes between acknowledgements, what servers of this kind usually say
+	window        = 2_500_000 // what servers of this kind usually announce
 	minWindow     = 16 << 10  // asking for more acknowledgements than this would only burn time
 
 	closeTimeout = time.Second // for the encoder to read the last words and hang up
@@ -48,7 +48,7 @@ type conn struct {
 	arrived  time.Time // when nc last gave bytes
 	received uint64    // bytes that nc gave
 	acked    uint64    // received, as the last acknowledgement said
-	window   uint64
+	window   uint64    // bytes between acknowledgements; 0 until the encoder wants any
 
 	threshold *threshold // nil until the connection publishes, and where there is none
 	batch     batcher
@@ -159,9 +159,11 @@ func (c *conn) flush() error {
 	return err
 }
 
-// acknowledge tells the encoder how much has come, once a window is full.
+// acknowledge tells the encoder how much has come, once a window is full. An encoder that has not announced a window gets
+// none (Adobe RTMP 1.0, section 5.4.4): librtmp, for one, does not read while it publishes, and a socket that is closed
+// with our bytes unread in it takes back what the encoder sent last.
 func (c *conn) acknowledge() error {
-	if c.in == nil || c.received-c.acked < c.window {
+	if c.window == 0 || c.received-c.acked < c.window {
 		return nil
 	}
 	c.acked = c.received

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/rtmp/chunk"
@@ -110,6 +111,8 @@ func (c *conn) reason(p *Publication, err error) string {
 		return "unpublished"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "encoder hung up"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "encoder reset the connection"
 	case errors.Is(err, os.ErrDeadlineExceeded) && p == nil:
 		return "no publish request in time"
 	case errors.Is(err, os.ErrDeadlineExceeded):

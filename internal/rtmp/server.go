@@ -138,7 +138,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serve func(net.Conn
 // ServeConn serves one connection that the caller has accepted and returns when it is done and closed. The connection
 // may be a *tls.Conn before its handshake.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
-	c := &conn{server: s, nc: nc, secure: secure, remote: remoteOf(nc), window: window}
+	c := &conn{server: s, nc: nc, secure: secure, remote: remoteOf(nc)}
 	if !s.gate.enter(c.remote.Addr()) {
 		if n := s.turned.Add(1); n&(n-1) == 0 { // a flood must not flood the log: the 1st, 2nd, 4th, 8th, …
 			s.o.Logger.LogAttrs(ctx, slog.LevelWarn, "rtmp connection turned away, too many are open", slog.Int64("so_far", n))
