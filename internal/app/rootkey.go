@@ -38,7 +38,11 @@ func loadRootKey(c *config.Config) (rootKey, error) {
 	if c.AccessKeyID != "" {
 		return rootKey{accessKeyID: c.AccessKeyID, secret: c.SecretAccessKey, account: c.AccountID}, nil
 	}
-	path := filepath.Join(c.DataDir, "credentials")
+	dir, err := filepath.Abs(c.DataDir) // for AWS_SHARED_CREDENTIALS_FILE, wherever the user is
+	if err != nil {
+		return rootKey{}, fmt.Errorf("root key: %w", err)
+	}
+	path := filepath.Join(dir, "credentials")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeRootKey(path, c.AccountID)

@@ -16,9 +16,10 @@ import (
 var dist embed.FS //nolint:gochecknoglobals // embed needs a package variable; it is read-only
 
 // policy lets the pages load code and styles from this origin only. Media and playlists may come from any origin,
-// because a channel's playback URL may name another host; workers and media are made from blobs by hls.js.
+// because a channel's playback URL may name another host; hls.js makes workers and media from blobs, and the track of the
+// metadata cues from a data URL.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"connect-src *; media-src * blob:; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"connect-src *; media-src * blob: data:; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // Handler serves "/", "/watch" and everything below "/console/".
 func Handler() (http.Handler, error) {

@@ -35,9 +35,9 @@ func printTour(o Options, r app.Ready, shown, yours channel) {
 	p("")
 	p("With the AWS CLI:")
 	if r.CredentialsFile != "" {
-		p("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_REGION=%s", r.CredentialsFile, region)
+		p("  export AWS_SHARED_CREDENTIALS_FILE=%s AWS_DEFAULT_REGION=%s", r.CredentialsFile, region)
 	} else {
-		p("  export AWS_REGION=%s", region)
+		p("  export AWS_DEFAULT_REGION=%s", region)
 	}
 	p("  aws --endpoint-url %s ivs list-streams", r.PublicURL)
 	p("  aws --endpoint-url %s ivs put-metadata --channel-arn %s --metadata 'hello, viewers'", r.PublicURL, shown.arn)

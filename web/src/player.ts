@@ -1,4 +1,5 @@
 import Hls, { type ErrorData, type LevelDetails, type ManifestLoadedData } from 'hls.js/light';
+import { readPriv } from './id3';
 
 /** What the player is doing. `offline`: the channel has no stream; the player looks again every few seconds. */
 export type State = 'loading' | 'playing' | 'stalled' | 'offline' | 'ended' | 'refused' | 'unsupported';
@@ -39,6 +40,9 @@ export interface Listener {
 
 const retryMs = 2000;
 
+/** How long a metadata cue stays active: long enough not to fall between two looks of the browser at its cues. */
+const cueSeconds = 0.5;
+
 /**
  * Player plays one channel into a video element and goes on by itself: it waits for a channel that is offline, picks
  * up the next stream after one has ended, and recovers from media errors.
@@ -54,12 +58,15 @@ export class Player {
   private segments = 0;
   private lastFrames = { at: 0, count: 0 };
   private shown: State | undefined;
+  private readonly track: TextTrack;
 
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly url: string,
     private readonly listener: Listener,
   ) {
+    this.track = video.addTextTrack('metadata', 'timed metadata');
+    this.track.mode = 'hidden';
     this.ticker = window.setInterval(() => this.tick(), 1000);
     this.video.addEventListener('playing', this.onPlaying);
     this.video.addEventListener('waiting', this.onWaiting);
@@ -97,6 +104,7 @@ export class Player {
   private open(): void {
     this.hls?.destroy();
     this.parts = this.segments = 0;
+    this.clearPlan();
     // Chromium answers "maybe" for native HLS, so hls.js comes first wherever Media Source Extensions exist.
     if (!Hls.isSupported()) {
       this.openNative();
@@ -109,6 +117,8 @@ export class Player {
       maxLiveSyncPlaybackRate: 1.25,
       liveDurationInfinity: true,
       backBufferLength: 30,
+      enableID3MetadataCues: false, // see plan
+      enableEmsgMetadataCues: false,
       manifestLoadPolicy: {
         default: { maxTimeToFirstByteMs: 10000, maxLoadTimeMs: 20000, timeoutRetry: null, errorRetry: null },
       },
@@ -118,8 +128,7 @@ export class Player {
     hls.on(Hls.Events.MANIFEST_PARSED, () => void this.video.play().catch(() => this.show('stalled', 'press play')));
     hls.on(Hls.Events.FRAG_LOADED, (_, { part }) => (part ? this.parts++ : this.segments++));
     hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
-    this.video.textTracks.onaddtrack = (e) => e.track && this.watchTrack(e.track);
-    for (const track of this.video.textTracks) this.watchTrack(track);
+    hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => this.plan(samples));
     hls.loadSource(this.url);
     hls.attachMedia(this.video);
   }
@@ -154,16 +163,27 @@ export class Player {
     this.again(status === 404 ? 'offline' : 'stalled', status === 404 ? undefined : data.details);
   }
 
-  private watchTrack(track: TextTrack): void {
-    if (track.kind !== 'metadata') return;
-    track.mode = 'hidden';
-    track.oncuechange = () => {
-      for (const cue of track.activeCues ?? []) {
-        const value = (cue as unknown as { value?: { key: string; info?: string; data: unknown } }).value;
-        if (value?.key !== 'PRIV' || !(value.data instanceof ArrayBuffer)) continue;
-        this.listener.cue({ owner: value.info ?? '', text: new TextDecoder().decode(value.data), at: new Date() });
+  /**
+   * plan puts the metadata of a fragment that was just parsed on the track, from where it fires when its picture is shown.
+   *
+   * hls.js can do this by itself, but it makes its track for the first cue and the browser empties a track whose source
+   * it is still loading: the first cue of every stream would be lost.
+   */
+  private plan(samples: { pts: number; data: Uint8Array }[]): void {
+    for (const { pts, data } of samples) {
+      for (const { owner, text } of readPriv(data)) {
+        const id = `${pts.toFixed(3)} ${owner} ${text}`; // the same place may be loaded as a part and as a segment
+        if (this.track.cues?.getCueById(id)) continue;
+        const cue = new VTTCue(pts, pts + cueSeconds, text);
+        cue.id = id;
+        cue.onenter = () => this.listener.cue({ owner, text, at: new Date() });
+        this.track.addCue(cue);
       }
-    };
+    }
+  }
+
+  private clearPlan(): void {
+    for (const cue of [...(this.track.cues ?? [])]) this.track.removeCue(cue);
   }
 
   private tick(): void {
