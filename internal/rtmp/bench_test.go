@@ -1,7 +1,9 @@
 package rtmp_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,8 +59,8 @@ func load(target string) error {
 
 // publish sends pictures and sound on time until ctx ends.
 func publish(ctx context.Context, c *rtmptest.Client, offset time.Duration) {
-	key := rtmptest.AppendAVC(nil, true, 0, make([]byte, 120_000))
-	inter := rtmptest.AppendAVC(nil, false, 0, make([]byte, 14_900))
+	key := rtmptest.AppendAVC(nil, true, 0, accessUnit(120_000))
+	inter := rtmptest.AppendAVC(nil, false, 0, accessUnit(14_900))
 	sound := rtmptest.AppendAAC(nil, make([]byte, 370))
 	begun := time.Now().Add(offset)
 	timer := time.NewTimer(0)
@@ -86,6 +88,11 @@ func publish(ctx context.Context, c *rtmptest.Client, offset time.Duration) {
 			return
 		}
 	}
+}
+
+// accessUnit is one NAL unit of n bytes behind its length.
+func accessUnit(n int) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(n)), bytes.Repeat([]byte{0x41}, n)...)
 }
 
 func drain(_ context.Context, p *rtmp.Publication) error {
