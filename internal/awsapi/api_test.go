@@ -68,7 +68,6 @@ type fake struct {
 	mu    sync.Mutex
 	seen  awsapi.Caller
 	tags  map[string]string
-	meta  string
 	asked []string
 }
 

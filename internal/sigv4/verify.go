@@ -107,12 +107,12 @@ func (p *Pending) scope() scope {
 // content returns what stands for the body in the canonical request. A client that names the hash must name the right
 // one; one that leaves the body out must have signed that it does.
 func (p *Pending) content(bodyHash string) (string, error) {
-	switch said := p.claim.content; {
-	case said == "" || said == bodyHash:
+	switch p.claim.content {
+	case "", bodyHash:
 		return bodyHash, nil
-	case said == UnsignedPayload:
+	case UnsignedPayload:
 		if p.claim.presigned || slices.Contains(strings.Split(p.claim.signedHeaders, ";"), "x-amz-content-sha256") {
-			return said, nil
+			return UnsignedPayload, nil
 		}
 		return "", refuse(Invalid, "'x-amz-content-sha256' must be among the SignedHeaders when the payload is unsigned")
 	}

@@ -25,23 +25,35 @@ func TestChecks(t *testing.T) {
 	}{
 		{"nothing", func(c *restjson.Checks) { name.Check(c, "name", "abc") }, ""},
 		{"characters, not bytes", func(c *restjson.Checks) { (&restjson.StringRule{Min: 3, Max: 3}).Check(c, "name", "äöü") }, ""},
-		{"missing", func(c *restjson.Checks) { c.Required("arn", false) },
-			"1 validation error detected: Value null at 'arn' failed to satisfy constraint: Member must not be null"},
-		{"too long and odd", func(c *restjson.Checks) { name.Check(c, "name", "ABCD") },
+		{
+			"missing", func(c *restjson.Checks) { c.Required("arn", false) },
+			"1 validation error detected: Value null at 'arn' failed to satisfy constraint: Member must not be null",
+		},
+		{
+			"too long and odd", func(c *restjson.Checks) { name.Check(c, "name", "ABCD") },
 			"2 validation errors detected: Value 'ABCD' at 'name' failed to satisfy constraint: Member must have length less than or equal to 3; " +
-				"Value 'ABCD' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]*"},
-		{"a pattern must match the whole", func(c *restjson.Checks) { name.Check(c, "name", "a\n") },
-			"1 validation error detected: Value 'a\n' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]*"},
-		{"too short", func(c *restjson.Checks) { (&restjson.StringRule{Min: 1}).Check(c, "name", "") },
-			"1 validation error detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1"},
-		{"secret", func(c *restjson.Checks) {
-			(&restjson.StringRule{Max: 1, Sensitive: true}).Check(c, "metadata", "s3cret")
+				"Value 'ABCD' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]*",
 		},
-			"1 validation error detected: Value at 'metadata' failed to satisfy constraint: Member must have length less than or equal to 1"},
-		{"enum", func(c *restjson.Checks) {
-			(&restjson.StringRule{Enum: []string{"LOW", "NORMAL"}}).Check(c, "mode", "low")
+		{
+			"a pattern must match the whole", func(c *restjson.Checks) { name.Check(c, "name", "a\n") },
+			"1 validation error detected: Value 'a\n' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z]*",
 		},
-			"1 validation error detected: Value 'low' at 'mode' failed to satisfy constraint: Member must satisfy enum value set: [LOW, NORMAL]"},
+		{
+			"too short", func(c *restjson.Checks) { (&restjson.StringRule{Min: 1}).Check(c, "name", "") },
+			"1 validation error detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1",
+		},
+		{
+			"secret", func(c *restjson.Checks) {
+				(&restjson.StringRule{Max: 1, Sensitive: true}).Check(c, "metadata", "s3cret")
+			},
+			"1 validation error detected: Value at 'metadata' failed to satisfy constraint: Member must have length less than or equal to 1",
+		},
+		{
+			"enum", func(c *restjson.Checks) {
+				(&restjson.StringRule{Enum: []string{"LOW", "NORMAL"}}).Check(c, "mode", "low")
+			},
+			"1 validation error detected: Value 'low' at 'mode' failed to satisfy constraint: Member must satisfy enum value set: [LOW, NORMAL]",
+		},
 		{"number", func(c *restjson.Checks) {
 			r := &restjson.NumberRule{Min: 1, Max: 100}
 			restjson.CheckNumber(c, r, "maxResults", int32(0))
@@ -49,9 +61,11 @@ func TestChecks(t *testing.T) {
 			restjson.CheckNumber(c, &restjson.NumberRule{Min: 0}, "gap", 1e9)
 		}, "2 validation errors detected: Value '0' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 1; " +
 			"Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 100"},
-		{"size", func(c *restjson.Checks) { c.Size("arns", 0, 1, 50); c.Size("arns", 51, 1, 50); c.Size("arns", 7, 0, 0) },
+		{
+			"size", func(c *restjson.Checks) { c.Size("arns", 0, 1, 50); c.Size("arns", 51, 1, 50); c.Size("arns", 7, 0, 0) },
 			"2 validation errors detected: Value at 'arns' failed to satisfy constraint: Member must have length greater than or equal to 1; " +
-				"Value at 'arns' failed to satisfy constraint: Member must have length less than or equal to 50"},
+				"Value at 'arns' failed to satisfy constraint: Member must have length less than or equal to 50",
+		},
 		{"nested", func(c *restjson.Checks) {
 			restjson.CheckStrings(c, "names", []string{"a", "B"}, name)
 			c.Enter("outer")

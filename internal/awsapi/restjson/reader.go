@@ -228,20 +228,20 @@ func (r *Reader) integer(lo, hi int64) int64 {
 // Skip consumes one value of any type.
 func (r *Reader) Skip() {
 	r.space()
-	switch c := r.peek(); {
-	case c == '{':
+	switch r.peek() {
+	case '{':
 		for range r.Members {
 			r.Skip()
 		}
-	case c == '[':
+	case '[':
 		r.skipList()
-	case c == '"':
+	case '"':
 		r.bytes()
-	case c == 't':
+	case 't':
 		r.literal("true")
-	case c == 'f':
+	case 'f':
 		r.literal("false")
-	case c == 'n':
+	case 'n':
 		r.literal("null")
 	default:
 		r.number("a value")

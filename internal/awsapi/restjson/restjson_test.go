@@ -166,7 +166,7 @@ func badBodies() map[string]string {
 		`{"list":["a",]}`:                  "no JSON value",
 		`{"list":["a"`:                     "expected ','",
 		`{"map":[]}`:                       "member 'map': found a list where an object",
-		`{"map":{"k":1}}`:                  "member 'k': found a number",
+		`{"map":{"k":1}}`:                  "member 'map': found a number",
 		`{"map":{"k":null}}`:               "found null where a string",
 		`{"inner":[]}`:                     "member 'inner': found a list where an object",
 		`{"many":{}}`:                      "member 'many': found an object where a list",

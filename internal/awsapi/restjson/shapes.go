@@ -64,10 +64,11 @@ func ReadMap(r *Reader) map[string]string {
 	if r.Null() {
 		return nil
 	}
-	m := map[string]string{}
+	m, name := map[string]string{}, r.member
 	for key := range r.Members {
 		r.Count()
 		k := string(key)
+		r.member = name // keys come from the caller and may be secret: messages name the map
 		m[k] = r.Text()
 	}
 	return m
