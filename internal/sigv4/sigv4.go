@@ -1,9 +1,9 @@
 // Package sigv4 signs HTTP requests with AWS Signature Version 4 and proves signatures, in the Authorization header or
 // in the query of a presigned URL.
 //
-// It follows the rules for services other than S3: the path as it was sent is encoded once more in the canonical
-// request, so an ARN in a path counts as %253A (FINDINGS: all SDKs do this). The signed headers are whatever the
-// client lists, with "host" and the date among them. A Verifier remembers the signing keys of callers that proved
+// It follows the rules for services other than S3, as the SDKs do: the path as it was sent is encoded once more in the
+// canonical request, so the colon of an ARN in a path counts as %253A. The signed headers are whatever the client
+// lists, with "host" and the date among them. A Verifier remembers the signing keys of callers that proved
 // themselves, never more than a fixed number. Nothing here reads a body: the caller hashes it.
 //
 // Reference: AWS Signature Version 4 for API requests, AWS IAM user guide.
