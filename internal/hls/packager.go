@@ -182,7 +182,9 @@ func (p *Packager) next() *Snapshot {
 	a.dirty = 0
 	s.segments, s.listed, s.skipped = a.window.segments, a.window.listed, a.window.discontinuities
 	s.open, s.parts, s.partTags = a.open, a.parts[:len(a.parts):len(a.parts)], a.partTags[:len(a.partTags):len(a.partTags)]
-	s.hintMSN, s.hintPart = a.hint()
+	if p.opts.LowLatency {
+		s.hintMSN, s.hintPart = a.hint()
+	}
 	s.info = p.info
 	return s
 }

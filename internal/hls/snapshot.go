@@ -166,10 +166,10 @@ func frameRate(interval int64, told float64) float64 {
 	if near(told, 0.01) {
 		return told
 	}
-	best := measured
+	best, off := measured, measured
 	for _, rate := range [...]float64{24000. / 1001, 24, 25, 30000. / 1001, 30, 48, 50, 60000. / 1001, 60} {
-		if near(rate, 0.004) && (best == measured || abs64(measured-rate) < abs64(measured-best)) {
-			best = rate
+		if d := abs64(measured - rate); near(rate, 0.004) && d < off {
+			best, off = rate, d
 		}
 	}
 	return best
