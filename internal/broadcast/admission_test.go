@@ -78,28 +78,28 @@ func TestGuesses(t *testing.T) {
 	var g guesses
 	now := epoch()
 	for i := range guessBurst {
-		if !g.allowed("a", now) {
+		if !g.allowed(guesser("a", "id"), now) {
 			t.Fatalf("refused after %d guesses", i)
 		}
-		g.failed("a", now)
+		g.failed(guesser("a", "id"), now)
 	}
-	if g.allowed("a", now) {
+	if g.allowed(guesser("a", "id"), now) {
 		t.Error("allowed after the burst")
 	}
-	if !g.allowed("b", now) {
+	if !g.allowed(guesser("b", "id"), now) {
 		t.Error("another address is refused too")
 	}
-	if now = now.Add(guessRefill); !g.allowed("a", now) {
+	if now = now.Add(guessRefill); !g.allowed(guesser("a", "id"), now) {
 		t.Error("refused after the refill")
 	}
-	g.failed("a", now)
-	if g.allowed("a", now) {
+	g.failed(guesser("a", "id"), now)
+	if g.allowed(guesser("a", "id"), now) {
 		t.Error("one refill allowed two guesses")
 	}
 	for i := range 3 * guessEntries {
-		g.failed(strconv.Itoa(i), now)
+		g.failed(guesser(strconv.Itoa(i), "id"), now)
 	}
 	if n := len(g.full); n > guessEntries {
-		t.Errorf("%d addresses remembered, bound is %d", n, guessEntries)
+		t.Errorf("%d guessers remembered, bound is %d", n, guessEntries)
 	}
 }

@@ -243,7 +243,7 @@ func (b *broadcast) stop(reason Reason) {
 }
 
 // left is told when the publisher's goroutine is done with the intake.
-func (b *broadcast) left(f *feed, in *intake, err error) {
+func (b *broadcast) left(in *intake, err error) {
 	if b.reason == 0 && b.successor != nil {
 		b.succeed(in)
 		return

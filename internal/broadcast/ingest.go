@@ -8,7 +8,7 @@ import (
 // publisher's goroutine and returns what ended it.
 func (b *broadcast) ingest(f *feed, in *intake) error {
 	err := b.pump(f, in)
-	b.call(func() { b.left(f, in, err) })
+	b.call(func() { b.left(in, err) })
 	return err
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	History  *store.Log[resource.Session]   // the ended ones
 	Node     *cluster.Node
 
+	MaxStreams    int                         // at a time in one account and region on this node; 0: no limit
 	AllowInsecure bool                        // plain RTMP also for channels that ask for RTMPS
 	Viewers       func(streamID string) int64 // playback sessions now; nil: none are counted
 	Clock         func() time.Time            // nil means time.Now
@@ -161,6 +162,19 @@ func (m *Manager) running() []*broadcast {
 		}
 	}
 	return list
+}
+
+// count returns how many streams of a scope run or are about to begin.
+func (m *Manager) count(sc arn.Scope) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for key, s := range m.slots {
+		if key.Scope == sc && (s.broadcast == nil || !s.broadcast.ending.Load()) {
+			n++
+		}
+	}
+	return n
 }
 
 // own runs a broadcast to its end, frees its slot for the next one, and keeps its presentation for a while.

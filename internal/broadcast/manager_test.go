@@ -268,6 +268,27 @@ func TestKeysAreRefusedAlike(t *testing.T) {
 	}
 }
 
+func TestMaxStreams(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, t.TempDir(), func(o *Options) { o.MaxStreams = 1 })
+	_, one := n.channel(t, nil)
+	_, two := n.channel(t, nil)
+	first := n.publish(t, one, "")
+	first.send(t.Context(), headers()...)
+	var r *rtmp.Rejection
+	if err := <-n.publish(t, two, "").done; !errors.As(err, &r) || r.Code != rtmp.CodeDenied {
+		t.Errorf("one too many: %v", err)
+	}
+	close(first.messages)
+	<-first.done
+	second := n.publish(t, two, "")
+	if !second.send(t.Context(), headers()...) {
+		t.Fatalf("after the first has ended: %v", <-second.done)
+	}
+	close(second.messages)
+	<-second.done
+}
+
 func TestInsecureIngest(t *testing.T) {
 	t.Parallel()
 	for _, allow := range []bool{false, true} {

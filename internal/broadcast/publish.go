@@ -23,7 +23,7 @@ const endingPatience = 10 * time.Second
 
 // Publish serves one publisher from its request to its end (rtmp.Handler).
 func (m *Manager) Publish(ctx context.Context, p *rtmp.Publication) error {
-	p.SetIdle(silenceLimit)
+	p.SetIdle(2 * silenceLimit) // the broadcast's owner counts the silence; this is for what has no owner yet
 	return m.publish(ctx, newRequest(p), p)
 }
 
@@ -76,7 +76,7 @@ func (m *Manager) begin(ctx context.Context, s *slot, f *feed) (*broadcast, *int
 		b.post(func() { b.stop(Shutdown) })
 	}
 	if err := f.accept(); err != nil {
-		b.call(func() { b.left(f, in, err) })
+		b.call(func() { b.left(in, err) })
 		return nil, nil, err
 	}
 	return b, in, nil
@@ -89,9 +89,12 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 		ChannelARN: arn.Channel(s.key.Scope, s.key.ID), StreamID: arn.NewStreamID(), State: resource.Starting,
 		Health: resource.Unknown, CreatedAt: now, Priority: f.priority.value,
 	}
+	if n := m.opt.MaxStreams; n > 0 && m.count(s.key.Scope) > n {
+		return nil, nil, &rtmp.Rejection{Code: rtmp.CodeDenied, Description: "Too many streams are live in this account and region."}
+	}
 	hold, err := m.opt.Claims.Take(ctx, s.key, stream)
 	if fault.Is(err, fault.Conflict) {
-		return nil, nil, &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is in use."}
+		return nil, nil, errInUse
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim channel: %w", err)

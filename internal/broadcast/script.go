@@ -67,7 +67,7 @@ func scriptText(values []any) ([]byte, error) {
 	if s, ok := values[0].(string); ok && len(values) == 1 {
 		text = []byte(s)
 	} else {
-		var v any = plain(amf0.StrictArray(values))
+		v := plain(amf0.StrictArray(values))
 		if len(values) == 1 {
 			v = plain(values[0])
 		}

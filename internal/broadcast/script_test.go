@@ -42,14 +42,18 @@ func TestScriptText(t *testing.T) {
 func TestOnMetaData(t *testing.T) {
 	t.Parallel()
 	got := parseOnMetaData(amf0.ECMAArray{
-		{Name: "encoder", Value: "Lavf58.45.100"}, {Name: "framerate", Value: 60.0},
-		{Name: "videodatarate", Value: 8789.0625}, {Name: "audiodatarate", Value: 46.875},
+		{Name: "encoder", Value: "Lavf58.45.100"},
+		{Name: "framerate", Value: 60.0},
+		{Name: "videodatarate", Value: 8789.0625},
+		{Name: "audiodatarate", Value: 46.875},
 	})
 	if want := (onMetaData{encoder: "Lavf58.45.100", frameRate: 60, videoBitrate: 8789062, audioBitrate: 46875}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	bad := parseOnMetaData(amf0.Object{
-		{Name: "encoder", Value: 7.0}, {Name: "framerate", Value: math.Inf(1)}, {Name: "videodatarate", Value: math.NaN()},
+		{Name: "encoder", Value: 7.0},
+		{Name: "framerate", Value: math.Inf(1)},
+		{Name: "videodatarate", Value: math.NaN()},
 		{Name: "audiodatarate", Value: -1.0},
 	})
 	if bad != (onMetaData{}) {

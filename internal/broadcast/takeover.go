@@ -80,6 +80,9 @@ func (b *broadcast) takeOver(ctx context.Context, f *feed, d description) (*inta
 // errEnding tells a newcomer that the stream is about to end. One that was accepted already must connect again.
 var errEnding = &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Connect again."}
 
+// errInUse refuses a second publisher.
+var errInUse = &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is in use."}
+
 // noneLeft turns the answer of a stream that has ended into that of one which is ending.
 func noneLeft(err error) error {
 	if fault.Is(err, fault.NotLive) {
@@ -95,7 +98,7 @@ func (b *broadcast) refuse(p priority) error {
 	case b.reason != 0:
 		return errEnding
 	case !p.given:
-		return &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is in use."}
+		return errInUse
 	case b.successor != nil:
 		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream is being taken over by another encoder."}
 	case p.value <= b.stream.Priority:

@@ -22,15 +22,15 @@ type encoder struct {
 	video  bool
 }
 
-// run adds the messages of [from, to) milliseconds, wanted moved by shift.
-func (e *encoder) run(from, to, shift int64) {
+// run adds the messages of [from, to) milliseconds, wanted where an encoder without a jump would have them.
+func (e *encoder) run(from, to int64) {
 	for ms := from; ms < to; ms++ {
 		if e.video && ms%40 == 0 {
-			e.stamps = append(e.stamps, stamp{ts: e.base + uint32(ms), want: ms + shift})
+			e.stamps = append(e.stamps, stamp{ts: e.base + uint32(ms), want: ms})
 		}
 		if e.audio && ms%64 == 0 { // three audio messages in 64 ms: 0, 21, 42
 			for _, d := range []int64{0, 21, 42} {
-				e.stamps = append(e.stamps, stamp{audio: true, ts: e.base + uint32(ms+d), want: ms + d + shift})
+				e.stamps = append(e.stamps, stamp{audio: true, ts: e.base + uint32(ms+d), want: ms + d})
 			}
 		}
 	}
@@ -46,77 +46,77 @@ func TestTimeline(t *testing.T) {
 		rebases int
 		slack   int64 // accepted difference in ms
 	}{
-		{name: "steady", slack: 1, make: func() []stamp { e := both(0); e.run(0, 60_000, 0); return e.stamps }},
+		{name: "steady", slack: 1, make: func() []stamp { e := both(0); e.run(0, 60_000); return e.stamps }},
 		{name: "crosses 0xFFFFFF", slack: 1, make: func() []stamp {
 			e := both(0xFFFFFF - 5000)
-			e.run(0, 10_000, 0)
+			e.run(0, 10_000)
 			return e.stamps
 		}},
 		{name: "wraps at 2^32", slack: 1, make: func() []stamp {
 			e := both(math.MaxUint32 - 5000)
-			e.run(0, 10_000, 0)
+			e.run(0, 10_000)
 			return e.stamps
 		}},
 		{name: "forward jump", rebases: 1, slack: 45, make: func() []stamp {
 			e := both(1000)
-			e.run(0, 6400, 0)
+			e.run(0, 6400)
 			e.base += 3_600_000
-			e.run(6400, 12_800, 0)
+			e.run(6400, 12_800)
 			return e.stamps
 		}},
 		{name: "backward jump", rebases: 1, slack: 45, make: func() []stamp {
 			e := both(7_200_000)
-			e.run(0, 6400, 0)
+			e.run(0, 6400)
 			e.base = 0
-			e.run(6400, 12_800, 0)
+			e.run(6400, 12_800)
 			return e.stamps
 		}},
 		{name: "two jumps of one track before the other meets the first", rebases: 2, slack: 90, make: twoJumps},
 		{name: "forward gap stays", slack: 1, make: func() []stamp {
 			e := both(0)
-			e.run(0, 6400, 0)
-			e.run(8320, 12_800, 0)
+			e.run(0, 6400)
+			e.run(8320, 12_800)
 			return e.stamps
 		}},
 		{name: "audio a second ahead", slack: 1, make: func() []stamp {
 			a, v := encoder{audio: true}, encoder{video: true}
-			a.run(1024, 60_416, 0)
-			v.run(0, 59_400, 0)
+			a.run(1024, 60_416)
+			v.run(0, 59_400)
 			return interleave(v.stamps, a.stamps)
 		}},
 		{name: "audio three seconds late", slack: 1, make: func() []stamp {
 			v, rest := encoder{video: true}, both(0)
-			v.run(0, 3200, 0)
-			rest.run(3200, 9600, 0)
+			v.run(0, 3200)
+			rest.run(3200, 9600)
 			return append(v.stamps, rest.stamps...)
 		}},
 		{name: "a minute of audio only", slack: 1, make: func() []stamp {
 			e := both(500)
-			e.run(0, 6400, 0)
+			e.run(0, 6400)
 			e.video = false
-			e.run(6400, 66_560, 0)
+			e.run(6400, 66_560)
 			e.video = true
-			e.run(66_560, 72_960, 0)
+			e.run(66_560, 72_960)
 			return e.stamps
 		}},
 		{name: "a minute of video only", slack: 1, make: func() []stamp {
 			e := both(500)
-			e.run(0, 6400, 0)
+			e.run(0, 6400)
 			e.audio = false
-			e.run(6400, 66_560, 0)
+			e.run(6400, 66_560)
 			e.audio = true
-			e.run(66_560, 72_960, 0)
+			e.run(66_560, 72_960)
 			return e.stamps
 		}},
 		{name: "jump within a minute of audio only", rebases: 1, slack: 45, make: func() []stamp {
 			e := both(500)
-			e.run(0, 6400, 0)
+			e.run(0, 6400)
 			e.video = false
-			e.run(6400, 32_000, 0)
+			e.run(6400, 32_000)
 			e.base += 600_000
-			e.run(32_000, 66_560, 0)
+			e.run(32_000, 66_560)
 			e.video = true
-			e.run(66_560, 72_960, 0)
+			e.run(66_560, 72_960)
 			return e.stamps
 		}},
 		{name: "audio starts before video", slack: 1, make: func() []stamp {
@@ -176,7 +176,7 @@ func interleave(a, b []stamp) []stamp {
 // twoJumps lets video jump twice while audio is still on the first clock.
 func twoJumps() []stamp {
 	e := both(0)
-	e.run(0, 6400, 0)
+	e.run(0, 6400)
 	for i, base := range []uint32{600_000, 5_000_000} {
 		for ms := range uint32(4) {
 			at := 6400 + uint32(i)*160 + ms*40
@@ -184,12 +184,12 @@ func twoJumps() []stamp {
 		}
 	}
 	old := encoder{audio: true}
-	old.run(6400, 6464, 0)
+	old.run(6400, 6464)
 	old.base = 600_000
-	old.run(6464, 6592, 0)
+	old.run(6464, 6592)
 	e.stamps = append(e.stamps, old.stamps...)
 	e.base = 5_000_000
-	e.run(6720, 12_800, 0)
+	e.run(6720, 12_800)
 	return e.stamps
 }
 
@@ -359,7 +359,7 @@ func TestRestartGoesOn(t *testing.T) {
 	for _, base := range []uint32{0, 6_390, 4_000_000_000} {
 		tl := timeline.New()
 		e := both(100_000)
-		e.run(0, 6400, 0)
+		e.run(0, 6400)
 		var dts, pts int64
 		for _, s := range e.stamps {
 			if s.audio {

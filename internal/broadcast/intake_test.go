@@ -1,0 +1,96 @@
+package broadcast
+
+import (
+	"encoding/binary"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/rtmp"
+)
+
+func quietIntake(o hls.Options) (*intake, *counters) {
+	c := new(counters)
+	return newIntake(hls.NewPackager(o), nil, c, slog.New(slog.DiscardHandler)), c
+}
+
+// Whatever an encoder sends: the intake survives, refuses with words, or counts every message as a frame, a drop or
+// neither; and what was playable stays playable.
+func FuzzIntake(f *testing.F) {
+	pack := func(messages []rtmp.Message) []byte {
+		var b []byte
+		for _, m := range messages {
+			b = append(b, m.Type)
+			b = binary.BigEndian.AppendUint32(b, m.Timestamp)
+			b = binary.BigEndian.AppendUint16(b, uint16(len(m.Payload)))
+			b = append(b, m.Payload...)
+		}
+		return b
+	}
+	f.Add(pack(append(headers(), av(0, 3000, 25)...)))
+	f.Add(pack(join(headers(), av(0, 1000, 25), []rtmp.Message{videoHeader(1000, 640, 352)}, av(1000, 3000, 25))))
+	f.Add(pack([]rtmp.Message{script(0, "onMetaData"), script(0, "onTextData", "x"), audioHeader(0), sound(0)}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, c := quietIntake(hls.Options{LowLatency: true})
+		taken := int64(0)
+		for len(data) >= 7 {
+			n := min(int(binary.BigEndian.Uint16(data[5:])), len(data)-7)
+			m := rtmp.Message{Type: data[0], Timestamp: binary.BigEndian.Uint32(data[1:]), Payload: data[7 : 7+n : 7+n], Arrived: time.Unix(0, taken)}
+			data = data[7+n:]
+			taken++
+			before := in.packager.Snapshot().Ready()
+			if err := in.message(m); err != nil {
+				if rejection := rejection(err); rejection == nil && err.Error() == "" {
+					t.Fatalf("refused without words: %v", err)
+				}
+				break
+			}
+			if in.playable(time.Now, m.Arrived); before && !in.packager.Snapshot().Ready() {
+				t.Fatal("not playable any more")
+			}
+		}
+		in.packager.End()
+		if f, d := c.frames.Load(), c.drops.Load(); f+d > taken {
+			t.Fatalf("%d messages became %d frames and %d drops", taken, f, d)
+		}
+	})
+}
+
+// One message of a 1080p30 stream at 4 Mbit/s from socket to part, 30 pictures and 47 audio frames a second.
+func BenchmarkMessage(b *testing.B) {
+	for name, o := range map[string]hls.Options{
+		"fmp4": {Container: "FRAGMENTED_MP4", LowLatency: true}, "ts": {Container: "TS", LowLatency: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			in, _ := quietIntake(o)
+			body := make([]byte, 16_000)
+			for _, m := range headers() {
+				if err := in.message(m); err != nil {
+					b.Fatal(err)
+				}
+			}
+			media := av(0, 2000, 50)
+			for i, m := range media {
+				if m.Type == rtmp.TypeVideo {
+					m.Payload = append(m.Payload[:10:10], body...)
+					binary.BigEndian.PutUint32(m.Payload[5:], uint32(len(body)+1))
+					media[i] = m
+				}
+			}
+			now := time.Now()
+			b.ReportAllocs()
+			i := uint32(0)
+			for b.Loop() {
+				m := media[int(i)%len(media)]
+				m.Timestamp += i / uint32(len(media)) * 2000
+				m.Arrived = now.Add(time.Duration(m.Timestamp) * time.Millisecond)
+				if err := in.message(m); err != nil {
+					b.Fatal(err)
+				}
+				in.playable(time.Now, m.Arrived)
+				i++
+			}
+		})
+	}
+}
