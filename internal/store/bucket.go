@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rivus-live/rivus/internal/fault"
@@ -159,21 +161,21 @@ func (b *bucket) openLedger(ctx context.Context) error {
 }
 
 // loaded is called when everything has been read: for the first time, the bucket is judged and then open.
-func (b *bucket) loaded(load *loading) error {
+func (b *bucket) loaded(ctx context.Context, load *loading) error {
 	b.mu.Lock()
 	b.complete(load.seen)
 	b.mu.Unlock()
 	if !b.opening {
 		return b.flushLedger()
 	}
-	err := b.settle()
+	err := b.settle(ctx)
 	b.opening = false
 	b.finishOpen(err)
 	return err
 }
 
 // settle compares the first full image with the ledger.
-func (b *bucket) settle() error {
+func (b *bucket) settle(ctx context.Context) error {
 	lost := append(b.damaged, b.account.missing(b.subjects)...)
 	slices.Sort(lost)
 	if err := judge(b.conn, b.log, lost); err != nil {
@@ -181,6 +183,11 @@ func (b *bucket) settle() error {
 	}
 	acc := b.account
 	b.damaged, b.account = nil, account{}
+	if len(lost) > 0 {
+		if err := b.bury(ctx, acc); err != nil {
+			return err
+		}
+	}
 	if b.ledgerPath == "" {
 		return nil
 	}
@@ -193,6 +200,40 @@ func (b *bucket) settle() error {
 		}
 	}
 	return b.flushLedger()
+}
+
+// bury makes an accepted loss final, so that the next start is an ordinary one: over every record that cannot be read
+// goes its last readable state, or a deletion where there is none.
+func (b *bucket) bury(ctx context.Context, acc account) error {
+	over := map[string]*nats.Msg{}
+	for subject, want := range acc.subjects {
+		if b.subjects[subject].revision >= want.revision {
+			continue
+		}
+		table, _, _ := strings.Cut(strings.TrimPrefix(subject, b.prefix), ".")
+		m := b.raw[table][subject]
+		over[subject] = &nats.Msg{Subject: subject, Data: m.data, Header: nats.Header{}}
+		if want.gone || m.gone || len(m.data) == 0 {
+			over[subject] = deletion(subject)
+		}
+	}
+	for _, records := range b.raw {
+		for subject, m := range records {
+			if m.gone && m.data == nil && over[subject] == nil {
+				over[subject] = deletion(subject)
+			}
+		}
+	}
+	for subject, m := range over {
+		if _, err := b.engine().publish(ctx, m); err != nil {
+			return fmt.Errorf("bury %s: %w", subject, err)
+		}
+	}
+	return nil
+}
+
+func deletion(subject string) *nats.Msg {
+	return &nats.Msg{Subject: subject, Header: nats.Header{headerOperation: {operationDelete}}}
 }
 
 func (b *bucket) flushLedger() error {
@@ -310,8 +351,9 @@ func (b *bucket) report(m message, err error) {
 	b.log.Error("unreadable record", "error", text)
 }
 
+// rawEvents returns the waiting events of a record of unknown type. Most records have none, and then nothing is decoded.
 func rawEvents(m message) ([]Event, error) {
-	if len(m.data) == 0 {
+	if !bytes.Contains(m.data, []byte(`"events":[`)) {
 		return nil, nil
 	}
 	e, err := open[json.RawMessage](m.subject, m.data)

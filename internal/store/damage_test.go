@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
 )
 
@@ -150,4 +151,81 @@ func TestDamageIsFound(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestDataLossCanBeAccepted(t *testing.T) {
+	t.Parallel()
+	facts := "engine/jetstream/$G/streams/KV_rivus-facts/msgs/"
+	for _, files := range [][]string{
+		{facts + "1.blk"},
+		{facts + "1.blk", facts + "index.db"},
+		{"engine/jetstream/$G/streams/KV_rivus-facts/meta.inf"},
+		{"ledger", "RIVUS"},
+		{"engine/jetstream/$G/streams/RIVUS_ended/msgs/1.blk"},
+		{"engine/jetstream/$G/streams/RIVUS_ended/meta.inf", "log-ended"},
+	} {
+		t.Run(strings.Join(files, "+"), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			fillForDamage(t, dir)
+			for _, file := range files {
+				path := filepath.Join(dir, file)
+				content, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				content[min(len(content)/2, 20_000)] ^= 0x41
+				content[5] ^= 0x41
+				if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if refusal := refusalOf(t, dir, false); refusal == nil {
+				t.Fatal("not refused")
+			}
+			for _, accept := range []bool{true, false} { // once accepted, the next start is an ordinary one
+				if err := refusalOf(t, dir, accept); err != nil {
+					t.Fatalf("accept %v: %v", accept, err)
+				}
+			}
+		})
+	}
+}
+
+// refusalOf opens a directory, checks that it can be worked with, and returns why it was refused.
+func refusalOf(t *testing.T, dir string, accept bool) error {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir, AcceptDataLoss: accept})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s, err := Open(ctx, conn, Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	table := things(t, s, Facts)
+	log, err := OpenLog[thing](ctx, s, "ended")
+	if err != nil {
+		return err
+	}
+	if accept {
+		t.Logf("%d of %d records left", table.Count(scope), damageRecords)
+	}
+	for i := range damageRecords { // every key can be used again
+		key := keyOf(fmt.Sprint(i))
+		_, err := table.Update(ctx, key, func(o thing) (thing, error) { o.Count++; return o, nil })
+		if fault.Is(err, fault.NotFound) {
+			_, err = table.Create(ctx, key, thing{})
+		}
+		if err == nil {
+			err = log.Append(ctx, key, fmt.Sprint(i), thing{})
+		}
+		if err != nil {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+	return nil
 }

@@ -69,7 +69,7 @@ func (b *bucket) followOnce(ctx context.Context) error {
 	defer f.close()
 	load := &loading{seen: map[string]struct{}{}, left: pending}
 	if pending == 0 {
-		if err := b.loaded(load); err != nil {
+		if err := b.loaded(ctx, load); err != nil {
 			return err
 		}
 		load = nil
@@ -81,7 +81,7 @@ func (b *bucket) followOnce(ctx context.Context) error {
 		}
 		if m == nil {
 			if err := load.idle(); err != nil {
-				return b.stalled(err, load)
+				return b.stalled(ctx, err, load)
 			}
 			continue
 		}
@@ -89,7 +89,7 @@ func (b *bucket) followOnce(ctx context.Context) error {
 		if load == nil || !load.saw(m.Subject, meta.NumPending) {
 			continue
 		}
-		if err := b.loaded(load); err != nil {
+		if err := b.loaded(ctx, load); err != nil {
 			return err
 		}
 		load = nil
@@ -124,10 +124,10 @@ func (l *loading) idle() error {
 }
 
 // stalled ends the opening of a bucket that cannot be read to its end; with the operator's leave, with what was read.
-func (b *bucket) stalled(err error, load *loading) error {
+func (b *bucket) stalled(ctx context.Context, err error, load *loading) error {
 	if b.opening {
 		b.damaged = append(b.damaged, err.Error())
-		return errors.Join(err, b.loaded(load))
+		return errors.Join(err, b.loaded(ctx, load))
 	}
 	return err
 }
@@ -139,6 +139,8 @@ type feed struct {
 	consumer string
 	stream   string
 	expected uint64 // number of the next delivery
+
+	reconnects uint64 // of the connection when the feed was opened
 }
 
 // begin says where a feed starts.
@@ -161,7 +163,7 @@ func openFeed(ctx context.Context, g engine, stream jetstream.StreamConfig, from
 	if err != nil {
 		return nil, 0, fmt.Errorf("subscribe: %w", err)
 	}
-	f = &feed{engine: g, sub: sub, stream: stream.Name, expected: 1}
+	f = &feed{engine: g, sub: sub, stream: stream.Name, expected: 1, reconnects: g.nc.Stats().Reconnects}
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
 		f.close()
 		return nil, 0, fmt.Errorf("subscribe: %w", err)
@@ -217,14 +219,9 @@ func (f *feed) next(ctx context.Context) (*nats.Msg, *nats.MsgMetadata, error) {
 }
 
 func (f *feed) receive(ctx context.Context) (*nats.Msg, error) {
-	waiting, cancel := context.WithTimeout(ctx, feedSilence)
-	defer cancel()
-	m, err := f.sub.NextMsgWithContext(waiting)
+	m, err := f.wait(ctx)
 	if err != nil {
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return nil, errors.New("the engine fell silent")
-		}
-		return nil, fmt.Errorf("wait for the next change: %w", err)
+		return nil, err
 	}
 	if len(m.Data) > 0 || m.Header.Get("Status") != "100" {
 		return m, nil
@@ -239,6 +236,25 @@ func (f *feed) receive(ctx context.Context) (*nats.Msg, error) {
 		}
 	}
 	return nil, nil //nolint:nilnil // a sign of life, see next
+}
+
+// wait waits for anything from the engine. Behind a reconnection our subscription is back but the consumer that feeds
+// it may not be, so that ends the feed too.
+func (f *feed) wait(ctx context.Context) (*nats.Msg, error) {
+	for silent := time.Duration(0); silent < feedSilence; silent += heartbeat {
+		waiting, cancel := context.WithTimeout(ctx, heartbeat)
+		m, err := f.sub.NextMsgWithContext(waiting)
+		cancel()
+		switch {
+		case err == nil:
+			return m, nil
+		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
+			return nil, fmt.Errorf("wait for the next change: %w", err)
+		case f.engine.nc.Stats().Reconnects != f.reconnects:
+			return nil, errors.New("the connection was made anew")
+		}
+	}
+	return nil, errors.New("the engine fell silent")
 }
 
 func messageOf(m *nats.Msg, revision uint64) message {

@@ -109,7 +109,7 @@ func (x *index[T]) page(which int, q Query, limit int) Page[T] {
 	if q.After != "" {
 		from += q.After + "\x00" // the first key behind it
 	}
-	var p Page[T]
+	p := Page[T]{Records: make([]Record[T], 0, min(limit, defaultLimit))}
 	list.walk(from, func(key string, e *entry[T]) bool {
 		if len(key) < len(prefix) || key[:len(prefix)] != prefix {
 			return false

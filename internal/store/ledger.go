@@ -62,41 +62,47 @@ func readLedger(path string) (*ledger, account, error) {
 	if err != nil {
 		return nil, account{}, fmt.Errorf("open the ledger: %w", err)
 	}
-	l := &ledger{path: path, file: f}
-	acc, err := l.read()
+	read, err := decodeLedger(bufio.NewReaderSize(f, 1<<18))
 	if err != nil {
 		_ = f.Close()
-		return nil, account{}, err
+		return nil, account{}, fmt.Errorf("%s is damaged at byte %d", path, read.size)
 	}
-	return l, acc, nil
+	return &ledger{path: path, file: f, size: read.size, base: read.base}, read.account, nil
 }
 
-func (l *ledger) read() (account, error) {
-	r := bufio.NewReaderSize(l.file, 1<<18)
-	acc := account{subjects: map[string]known{}}
+// ledgerReader is the progress of reading a ledger.
+type ledgerReader struct {
+	account
+	size int64 // bytes read and good
+	base int64
+}
+
+// decodeLedger reads all frames. Only a base that is not whole is an error.
+func decodeLedger(r io.Reader) (ledgerReader, error) {
+	l := ledgerReader{account: account{subjects: map[string]known{}}}
 	op, count, through, err := l.next(r)
 	if err != nil || op != ledgerHead || len(through) != 8 {
-		return acc, fmt.Errorf("%s is damaged at its beginning", l.path)
+		return l, errDamaged
 	}
-	acc.through = binary.BigEndian.Uint64([]byte(through))
+	l.through = binary.BigEndian.Uint64([]byte(through))
 	for n := uint64(0); ; n++ {
 		if n == count {
 			l.base = l.size
 		}
 		op, revision, subject, err := l.next(r)
 		if err != nil && n < count {
-			return acc, fmt.Errorf("%s is damaged at byte %d", l.path, l.size)
+			return l, errDamaged
 		}
 		if err != nil { // the end, or frames that never reached the disk
-			return acc, nil
+			return l, nil
 		}
-		acc.subjects[subject] = known{revision: revision, gone: op == ledgerGone}
-		acc.through = max(acc.through, revision)
+		l.subjects[subject] = known{revision: revision, gone: op == ledgerGone}
+		l.through = max(l.through, revision)
 	}
 }
 
-// next reads one frame and moves l.size behind it.
-func (l *ledger) next(r *bufio.Reader) (op byte, revision uint64, subject string, err error) {
+// next reads one frame and moves size behind it.
+func (l *ledgerReader) next(r io.Reader) (op byte, revision uint64, subject string, err error) {
 	var head [ledgerFrameHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, 0, "", fmt.Errorf("frame: %w", err)

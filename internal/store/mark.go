@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,26 @@ type markState struct {
 	First     uint64    `json:"first"`     // oldest entry
 	FirstTime time.Time `json:"firstTime"` // when it was appended: a log drops entries only by age
 	Last      uint64    `json:"last"`
+	Lost      []span    `json:"lost,omitempty"` // between them; the operator has accepted it
+}
+
+// span is a range of sequences, both ends included.
+type span struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+func (k markState) accepted(s span) bool {
+	return slices.ContainsFunc(k.Lost, func(a span) bool { return a.From <= s.From && s.To <= a.To })
+}
+
+// acceptedCount is how many entries the engine may count and never deliver.
+func (k markState) acceptedCount() uint64 {
+	n := uint64(0)
+	for _, s := range k.Lost {
+		n += s.To - s.From + 1
+	}
+	return n
 }
 
 // advance notes a new entry, and writes the mark from time to time. A nil mark does nothing.
@@ -70,7 +91,7 @@ func (k *mark) vouch(last uint64) {
 	k.mu.Lock()
 	next := k.state
 	next.Last = max(next.Last, last)
-	changed := next != k.state
+	changed := next.Last != k.state.Last
 	k.state = next
 	k.mu.Unlock()
 	if !changed {
@@ -164,53 +185,62 @@ func (k *mark) compare(ctx context.Context, s *Store, cfg jetstream.StreamConfig
 	if _, err := ensureStream(ctx, s.conn.JetStream(), cfg); err != nil {
 		return err
 	}
-	found, lost, err := scanLog(ctx, s, cfg)
+	found, lost, err := scanLog(ctx, s, cfg, state)
 	if err != nil {
 		return err
 	}
 	if found.First > state.First && state.First > 0 && time.Since(state.FirstTime) < cfg.MaxAge {
-		lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", state.First, found.First-1, cfg.Name))
+		lost = append(lost, missingEntries(cfg.Name, span{state.First, found.First - 1}))
 	}
 	if found.Last < state.Last {
-		lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", found.Last+1, state.Last, cfg.Name))
+		lost = append(lost, missingEntries(cfg.Name, span{found.Last + 1, state.Last}))
 	}
 	if err := judge(s.conn, s.log, lost); err != nil {
 		return err
 	}
-	k.last = found.Last
-	k.state = found
-	if found == state {
+	k.last, k.state = found.Last, found
+	if found.First == state.First && found.Last == state.Last && len(found.Lost) == len(state.Lost) {
 		return nil
 	}
 	return writeMark(k.path, found)
 }
 
-// scanLog reads a log from its first to its last entry and tells what cannot be read.
-func scanLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig) (found markState, lost []string, err error) {
+func missingEntries(stream string, s span) string {
+	return fmt.Sprintf("entries %d to %d of %s are missing", s.From, s.To, stream)
+}
+
+// scanLog reads a log from its first to its last entry and tells what cannot be read and was not accepted before.
+func scanLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, state markState) (found markState, lost []string, err error) {
 	f, pending, err := openFeed(ctx, s.engine(), cfg, begin{policy: jetstream.DeliverAllPolicy})
 	if err != nil {
 		return found, nil, err
 	}
 	defer f.close()
 	load := &loading{left: pending, seen: map[string]struct{}{}}
-	for left := pending; left > 0; {
+	for load.left > 0 {
 		m, meta, err := f.next(ctx)
 		if err != nil {
 			return found, nil, err
 		}
 		if m == nil {
+			if load.left <= state.acceptedCount() {
+				break
+			}
 			if err := load.idle(); err != nil {
-				return found, append(lost, err.Error()), nil
+				lost = append(lost, err.Error())
+				break
 			}
 			continue
 		}
-		load.silent = 0
-		left = meta.NumPending
+		load.silent, load.left = 0, meta.NumPending
 		sequence := meta.Sequence.Stream
 		if found.First == 0 {
 			found.First, found.FirstTime = sequence, meta.Timestamp.UTC()
-		} else if sequence != found.Last+1 {
-			lost = append(lost, fmt.Sprintf("entries %d to %d of %s are missing", found.Last+1, sequence-1, cfg.Name))
+		} else if gap := (span{found.Last + 1, sequence - 1}); gap.From <= gap.To {
+			found.Lost = append(found.Lost, gap)
+			if !state.accepted(gap) {
+				lost = append(lost, missingEntries(cfg.Name, gap))
+			}
 		}
 		found.Last = sequence
 		if err := verify(m.Subject, m.Data); err != nil {

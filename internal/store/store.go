@@ -130,14 +130,16 @@ func bucketConfig(name string, replicas int) jetstream.StreamConfig {
 // ensureStream opens a stream as cfg says: it is made when it does not exist and changed when it differs.
 func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
 	stream, err := js.Stream(ctx, cfg.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	made := errors.Is(err, jetstream.ErrStreamNotFound)
+	if made {
 		stream, err = js.CreateStream(ctx, cfg)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", cfg.Name, err)
 	}
+	// A new stream is written once more: in the remains of a damaged one the engine leaves the old description.
 	info := stream.CachedInfo()
-	if sameConfig(info.Config, cfg) {
+	if !made && sameConfig(info.Config, cfg) {
 		return info, nil
 	}
 	if stream, err = js.UpdateStream(ctx, cfg); err != nil {

@@ -1,0 +1,147 @@
+package natsd
+
+import (
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func start(t *testing.T, opt Options) (*Conn, error) {
+	t.Helper()
+	opt.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	c, err := Start(t.Context(), opt)
+	if err == nil {
+		t.Cleanup(c.Close)
+	}
+	return c, err
+}
+
+// tree lists a directory with the size and time of every file.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err == nil {
+			b.WriteString(path + info.Mode().String() + info.ModTime().Format(time.RFC3339Nano) + "\n")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestForeignDirectoryIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string][]string{
+		"a file":          {"photo.jpg"},
+		"another NATS":    {"jetstream/$G/streams/X/meta.inf"},
+		"our engine only": {"engine/jetstream/x", "ledger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for _, f := range files {
+				path := filepath.Join(dir, f)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := tree(t, dir)
+			for _, accept := range []bool{false, true} {
+				if _, err := start(t, Options{Dir: dir, AcceptDataLoss: accept}); err == nil || !strings.Contains(err.Error(), "not ours") {
+					t.Fatalf("got %v", err)
+				}
+			}
+			if after := tree(t, dir); after != before {
+				t.Fatalf("the directory changed:\n%s\nbefore:\n%s", after, before)
+			}
+		})
+	}
+}
+
+func TestOurDirectory(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "made", "for", "us")
+	for range 2 {
+		c, err := start(t, Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := start(t, Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "another process") {
+			t.Fatalf("a second start in the same directory: %v", err)
+		}
+		if addr := c.srv.Addr(); addr != nil {
+			t.Fatalf("the embedded server listens on %v", addr)
+		}
+		c.Close()
+	}
+}
+
+func TestAlmostEmptyDirectories(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"lost+found", markerTemp} {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if name == markerTemp {
+			if err := os.WriteFile(filepath.Join(dir, markerTemp), []byte("half"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := start(t, Options{Dir: dir}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDamagedMarker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c, err := start(t, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	path := filepath.Join(dir, markerName)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		bad := append([]byte(nil), good...)
+		bad[i] ^= 1
+		if validMarker(string(bad)) || validMarker(string(good[:i])) {
+			t.Fatalf("a marker damaged at byte %d passes", i)
+		}
+	}
+	if err := os.WriteFile(path, good[:10], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(t, Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := start(t, Options{Dir: dir, AcceptDataLoss: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	if got := redact("nats://u:secret@a:1, nats://token@b:2"); got != "nats://a:1,nats://b:2" {
+		t.Error(got)
+	}
+}
