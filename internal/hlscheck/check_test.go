@@ -1,8 +1,11 @@
 package hlscheck
 
 import (
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -53,45 +56,41 @@ func segmentBend(msn int64, change func(g *segment)) func(*mediaPlaylist) {
 	}
 }
 
-// badServers are servers that break one rule each, with the clause that must be reported.
-func badServers(t *testing.T) map[string]struct {
+// bad is a server that breaks one rule, and the clause that must be reported.
+type bad struct {
 	clause string
 	change func(s *fake)
-} {
-	good, goodTS := newMedia(t, false, shape{}), newMedia(t, true, shape{})
-	type bad = struct {
-		clause string
-		change func(s *fake)
-	}
-	bend := func(clause string, f func(p *mediaPlaylist)) bad {
-		return bad{clause, func(s *fake) { s.bend = f }}
-	}
-	files := func(clause string, m fakeMedia) bad {
-		return bad{clause, func(s *fake) { s.files = m }}
-	}
-	status := func(clause, path string, code int) bad {
-		return bad{clause, func(s *fake) {
-			s.answer = func(w http.ResponseWriter, r *http.Request) bool {
-				if !strings.Contains(r.URL.String(), path) {
-					return false
-				}
-				w.WriteHeader(code)
-				return true
+}
+
+func bend(clause string, f func(p *mediaPlaylist)) bad {
+	return bad{clause, func(s *fake) { s.bend = f }}
+}
+
+func files(clause string, m fakeMedia) bad {
+	return bad{clause, func(s *fake) { s.files = m }}
+}
+
+func tsFiles(clause string, m fakeMedia) bad {
+	return bad{clause, func(s *fake) { s.ts, s.files = true, m }}
+}
+
+func header(clause, name, key, value string) bad {
+	return bad{clause, func(s *fake) {
+		s.header = func(h http.Header, path, _ string) {
+			if strings.Contains(path, name) {
+				h.Set(key, value)
 			}
-		}}
-	}
-	header := func(clause, name, key, value string) bad {
-		return bad{clause, func(s *fake) {
-			s.header = func(h http.Header, path, _ string) {
-				if strings.Contains(path, name) {
-					h.Set(key, value)
-				}
-			}
-		}}
-	}
-	reloads := 0
+		}
+	}}
+}
+
+func multivariant(old, with string) bad {
+	return bad{"4.4.6.2", func(s *fake) { s.multivariant = replace(old, with)(fakeMultivariant) }}
+}
+
+// badPlaylists break rules that one playlist shows.
+func badPlaylists() map[string]bad {
 	return map[string]bad{
-		// what one playlist shows
 		"no target duration":       {"4.4.3.1", func(s *fake) { s.bendText = cut("#EXT-X-TARGETDURATION:1\n") }},
 		"segment too long":         bend("4.4.3.1", segmentBend(9, func(g *segment) { g.duration = 1.6 })),
 		"no version":               bend("8", func(p *mediaPlaylist) { p.version = 0 }),
@@ -107,8 +106,8 @@ func badServers(t *testing.T) map[string]struct {
 			s.noBlock, s.duration, s.bend = true, time.Second, func(p *mediaPlaylist) { p.control = nil }
 		}},
 		"no blocking reload":       {"B.1", func(s *fake) { s.noBlock, s.duration = true, time.Second }},
-		"part too long":            bend("4.4.4.9", partBend(9, 2, func(q *part) { q.duration = 0.12 })),
-		"part too short":           bend("4.4.4.9", partBend(9, 2, func(q *part) { q.duration = 0.06 })),
+		"part too long":            bend("4.4.4.9", partBend(2, func(q *part) { q.duration = 0.12 })),
+		"part too short":           bend("4.4.4.9", partBend(2, func(q *part) { q.duration = 0.06 })),
 		"parts do not sum up":      bend("4.4.4.9", segmentBend(9, func(g *segment) { g.parts = g.parts[:min(8, len(g.parts))] })),
 		"no dates":                 bend("B.1", undated),
 		"date jumps":               bend("4.4.4.6", segmentBend(9, func(g *segment) { g.date = g.date.Add(400e6) })),
@@ -124,21 +123,33 @@ func badServers(t *testing.T) map[string]struct {
 			s.duration, s.bendText = time.Second, replace("CAN-BLOCK-RELOAD=YES,", "CAN-BLOCK-RELOAD=YES, ")
 		}},
 		"byte order mark": {"4.1", func(s *fake) { s.bendText = func(text string) string { return "\ufeff" + text } }},
+	}
+}
 
-		// what the next version shows
+// badUpdates break rules that the next version of the playlist shows.
+func badUpdates() map[string]bad {
+	var reloads atomic.Int64 // the servers run side by side
+	next := func() string { return "?" + strconv.FormatInt(reloads.Add(1), 10) }
+	return map[string]bad{
 		"target duration changes":   bend("6.2.1", func(p *mediaPlaylist) { p.target = 1 + p.end()%2 }),
 		"media sequence goes back":  bend("6.2.2", back),
 		"discontinuity not counted": bend("6.2.2", func(p *mediaPlaylist) { p.discontinuity = p.sequence }),
-		"uri changes":               bend("6.2.1", segmentBend(6, func(g *segment) { reloads++; g.uri += "?" + decimal(float64(reloads)) })),
-		"part changes":              bend("6.2.1", partBend(9, 1, func(q *part) { reloads++; q.uri += "?" + decimal(float64(reloads)) })),
-		"date changes":              bend("6.2.1", segmentBend(6, func(g *segment) { reloads++; g.date = g.date.Add(10e6 * 1 << (reloads % 3)) })),
+		"uri changes":               bend("6.2.1", segmentBend(6, func(g *segment) { g.uri += next() })),
+		"part changes":              bend("6.2.1", partBend(1, func(q *part) { q.uri += next() })),
+		"date changes":              bend("6.2.1", segmentBend(6, func(g *segment) { g.date = g.date.Add(time.Duration(reloads.Add(1)) * time.Millisecond) })),
 		"hint is not kept":          bend("4.4.5.3", hintElsewhere),
 		"delta skips too much":      bend("6.2.5.1", func(p *mediaPlaylist) { skipMore(p, 3) }),
 		"delta differs":             bend("6.2.5.1", deltaDiffers),
 		"delta not asked for":       bend("6.2.5.1", func(p *mediaPlaylist) { skipMore(p, 1) }),
 		"blocking reload too early": {"6.2.5.2", func(s *fake) { s.early, s.duration = true, time.Second }},
+	}
+}
 
-		// what the media shows
+// badMedia break rules that the media shows.
+func badMedia(t *testing.T) map[string]bad {
+	t.Helper()
+	good, goodTS := newMedia(t, false, shape{}), newMedia(t, true, shape{})
+	return map[string]bad{
 		"part not there":           {"6.2.1", func(s *fake) { s.files = good.without(partName(10, 4)) }},
 		"segment not there":        {"6.2.1", func(s *fake) { s.files = good.without(segmentName(10)) }},
 		"segment gone too soon":    {"6.2.2", goneSoon},
@@ -149,37 +160,53 @@ func badServers(t *testing.T) map[string]struct {
 		"part is empty":            files("4.4.4.3", newMedia(t, false, shape{lostPart: true})),
 		"no independent frame":     files("4.4.4.9", newMedia(t, false, shape{noKey: true})),
 		"segments not independent": files("4.4.2.1", newMedia(t, false, shape{noKey: true})),
-		"unmarked key frame":       bend("4.4.4.9", partBend(9, 0, func(q *part) { q.independent = false })),
+		"unmarked key frame":       bend("4.4.4.9", partBend(0, func(q *part) { q.independent = false })),
 		"no moof":                  files("3.1.2", good.with(partName(10, 1), []byte("\x00\x00\x00\x08free"))),
 		"box cut short":            files("3.1.2", good.with(partName(10, 1), good[partName(10, 1)][:100])),
 		"init is no init":          files("3.1.2", good.with("init.mp4", []byte("\x00\x00\x00\x08ftyp"))),
-		"codecs differ":            {"4.4.6.2", func(s *fake) { s.multivariant = replace("avc1.42C00D", "avc1.64002A")(fakeMultivariant) }},
-		"resolution differs":       {"4.4.6.2", func(s *fake) { s.multivariant = replace("320x180", "640x360")(fakeMultivariant) }},
-		"TS: no tables":            {"3.1.1", tsFiles(goodTS.with(partName(10, 1), goodTS[partName(10, 1)][2*tsPacket:]))},
-		"TS: packet lost":          {"3.1.1", tsFiles(goodTS.with(partName(10, 1), goodTS[partName(10, 1)][:4*tsPacket]))},
-		"TS: timestamps jump":      {"4.4.4.3", tsFiles(newMedia(t, true, shape{jump: 90000}))},
-		"TS: no independent frame": {"4.4.4.9", tsFiles(newMedia(t, true, shape{noKey: true}))},
+		"codecs differ":            multivariant("avc1.42C00D", "avc1.64002A"),
+		"resolution differs":       multivariant("320x180", "640x360"),
+		"TS: no tables":            tsFiles("3.1.1", goodTS.with(partName(10, 1), goodTS[partName(10, 1)][2*tsPacket:])),
+		"TS: packet lost":          tsFiles("3.1.1", goodTS.with(partName(10, 1), goodTS[partName(10, 1)][:4*tsPacket])),
+		"TS: timestamps jump":      tsFiles("4.4.4.3", newMedia(t, true, shape{jump: 90000})),
+		"TS: no independent frame": tsFiles("4.4.4.9", newMedia(t, true, shape{noKey: true})),
 		"TS: codecs differ": {"4.4.6.2", func(s *fake) {
 			s.ts, s.files, s.multivariant = true, goodTS, replace("avc1.42C00D", "avc1.64002A")(fakeMultivariant)
 		}},
 		"TS: resolution differs": {"4.4.6.2", func(s *fake) {
 			s.ts, s.files, s.multivariant = true, goodTS, replace("320x180", "640x360")(fakeMultivariant)
 		}},
+	}
+}
 
-		// what HTTP shows
+// badHTTP break rules that HTTP shows.
+func badHTTP() map[string]bad {
+	return map[string]bad{
 		"playlist type":            header("4", ".m3u8", "Content-Type", "application/octet-stream"),
 		"media type":               header("3.1.2", ".m4s", "Content-Type", "application/octet-stream"),
 		"no CORS":                  header("HTTP", ".m4s", "Access-Control-Allow-Origin", "https://other.invalid"),
 		"playlist kept too long":   header("B.1", ".m3u8", "Cache-Control", "public, max-age=60"),
 		"media not kept":           header("B.1", ".m4s", "Cache-Control", "no-store"),
 		"far ahead is not refused": {"6.2.5.2", func(s *fake) { s.duration, s.lenient, s.bendText = time.Second, true, cut("#EXT-X-ENDLIST\n") }},
-		"reload fails":             status("6.2.1", "_HLS_msn=10", http.StatusInternalServerError),
+		"reload fails": {"6.2.1", func(s *fake) {
+			s.answer = func(w http.ResponseWriter, r *http.Request) bool {
+				failed := strings.Contains(r.URL.RawQuery, "_HLS_msn=10")
+				if failed {
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+				return failed
+			}
+		}},
+	}
+}
 
-		// what the multivariant playlist shows
-		"no bandwidth":  {"4.4.6.2", func(s *fake) { s.multivariant = replace("BANDWIDTH=500000,", "")(fakeMultivariant) }},
-		"no codecs":     {"4.4.6.2", func(s *fake) { s.multivariant = replace(`,CODECS="avc1.42C00D,mp4a.40.2"`, "")(fakeMultivariant) }},
-		"no such group": {"4.4.6.2", func(s *fake) { s.multivariant = replace("FRAME-RATE", `VIDEO="x",FRAME-RATE`)(fakeMultivariant) }},
-		"no uri":        {"4.4.6.2", func(s *fake) { s.multivariant = replace("\nindex", "\n#index")(fakeMultivariant) }},
+// badMultivariants break rules that the Multivariant Playlist shows.
+func badMultivariants() map[string]bad {
+	return map[string]bad{
+		"no bandwidth":  multivariant("BANDWIDTH=500000,", ""),
+		"no codecs":     multivariant(`,CODECS="avc1.42C00D,mp4a.40.2"`, ""),
+		"no such group": multivariant("FRAME-RATE", `VIDEO="x",FRAME-RATE`),
+		"no uri":        multivariant("\nindex", "\n#index"),
 		"media tags in it": {"4.4.6", func(s *fake) {
 			s.duration, s.multivariant = time.Second, fakeMultivariant+"#EXT-X-TARGETDURATION:1\n"
 		}},
@@ -189,7 +216,11 @@ func badServers(t *testing.T) map[string]struct {
 // TestBad: each way of breaking a rule is reported with its clause.
 func TestBad(t *testing.T) {
 	t.Parallel()
-	for name, bad := range badServers(t) {
+	all := badPlaylists()
+	for _, more := range []map[string]bad{badUpdates(), badMedia(t), badHTTP(), badMultivariants()} {
+		maps.Copy(all, more)
+	}
+	for name, bad := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFake()
@@ -218,9 +249,10 @@ func appendLine(line string) func(string) string {
 	return func(text string) string { return text + line }
 }
 
-func partBend(msn int64, index int, change func(q *part)) func(*mediaPlaylist) {
+// partBend returns a bend that changes one part of segment 9 wherever it is listed.
+func partBend(index int, change func(q *part)) func(*mediaPlaylist) {
 	return func(p *mediaPlaylist) {
-		if g := p.segment(msn); g != nil && len(g.parts) > index {
+		if g := p.segment(9); g != nil && len(g.parts) > index {
 			change(&g.parts[index])
 		}
 	}
@@ -286,8 +318,4 @@ func goneSoon(s *fake) {
 		}
 		return false
 	}
-}
-
-func tsFiles(m fakeMedia) func(*fake) {
-	return func(s *fake) { s.ts, s.files = true, m }
 }

@@ -20,7 +20,7 @@ const (
 	trunComposition   = 0x800
 	sampleNonSync     = 0x10000
 	maxFragmentTracks = 16
-	maxRunSamples     = 1 << 16
+	maxSamples        = 1 << 16 // in one resource: minutes of media
 )
 
 // parseFragments reads a part or segment of fragmented MP4: moof and mdat pairs, each track fragment with a tfdt and
@@ -67,7 +67,6 @@ func (f *format) parseFragments(b []byte) (*unit, error) {
 type traf struct {
 	span
 	duration, size, flags uint32
-	hasSize               bool
 	bytes                 int64
 	samples               int
 }
@@ -91,7 +90,7 @@ func (f *format) readTraf(u *unit, body []byte) (int64, error) {
 		case kind == "trun" && !hasTime:
 			err = errors.New("a traf without tfdt")
 		case kind == "trun":
-			err = t.readRun(r)
+			err = t.readRun(u, r)
 		}
 		if err == nil && r.bad {
 			err = fmt.Errorf("%s: %w", kind, errShort)
@@ -136,11 +135,11 @@ func (f *format) readTfhd(r *reader) (*traf, error) {
 	return t, nil
 }
 
-func (t *traf) readRun(r *reader) error {
+func (t *traf) readRun(u *unit, r *reader) error {
 	flags := r.u32() & 0xffffff
 	count := r.u32()
-	if count > maxRunSamples {
-		return fmt.Errorf("a run of %d samples", count)
+	if u.samples += int(count); u.samples > maxSamples {
+		return fmt.Errorf("more than %d samples", maxSamples)
 	}
 	if flags&trunOffset != 0 {
 		r.u32()

@@ -11,6 +11,7 @@ import (
 type unit struct {
 	tracks   []span
 	counters []counter // MPEG-TS only
+	samples  int       // of all tracks; fragmented MP4 only
 }
 
 // span is one track's share of a unit, in ticks of the track.

@@ -29,20 +29,20 @@ const (
 	fakeWindow      = 7
 )
 
-// broadcast is the media of the fake server, by file name, and how many bytes of what is in each part.
+// fakeMedia is the media of the fake server, by file name.
 type fakeMedia map[string][]byte
 
-// tracks returns a 320x180 baseline video track and a stereo audio track.
-func fakeTracks(t testing.TB) (video, audio *media.Track) {
-	t.Helper()
+// fakeTracks returns a 320x180 baseline video track and a stereo audio track.
+func fakeTracks(tb testing.TB) (video, audio *media.Track) {
+	tb.Helper()
 	avcc := "\x01\x42\xc0\x0d\xff\xe1\x00\x17\x67\x42\xc0\x0d\xda\x05\x06\x7e\x7c\x04\x40\x00\x00\x03\x00\x40\x00\x00\x0f\x03" +
 		"\xc5\x0a\xa8\x01\x00\x04\x68\xce\x0f\xc8"
 	video, err := h264.ParseConfig([]byte(avcc))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if audio, err = aac.ParseConfig([]byte{0x11, 0x90}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return video, audio
 }
@@ -54,25 +54,17 @@ type shape struct {
 	lostPart bool  // the third part of segment 9 carries nothing of what it should
 }
 
-func newMedia(t testing.TB, ts bool, s shape) fakeMedia {
-	t.Helper()
-	video, audio := fakeTracks(t)
+func newMedia(tb testing.TB, ts bool, s shape) fakeMedia {
+	tb.Helper()
+	video, audio := fakeTracks(tb)
 	files := fakeMedia{"init.mp4": mp4.AppendInit(nil, []*media.Track{video, audio})}
 	mux := mpegts.NewMuxer(video, audio)
 	var heard int64 // audio frames so far
 	for n := range fakeSegments {
 		var whole []byte
 		for p := range partsPerSegment {
-			var pictures, sounds []media.Frame
-			for i := range framesPerPart {
-				index := int64((n*partsPerSegment+p)*framesPerPart + i)
-				key := p == 0 && i == 0 && !s.noKey
-				dts := index * 3000
-				if n >= 9 {
-					dts += s.jump
-				}
-				pictures = append(pictures, media.Frame{Track: video, DTS: dts, Key: key, Data: picture(key, byte(index))})
-			}
+			pictures := s.pictures(video, n, p)
+			var sounds []media.Frame
 			for end := int64(n*partsPerSegment+p+1) * 4800; heard*1024 < end; heard++ {
 				sounds = append(sounds, media.Frame{Track: audio, DTS: heard * 1024, Key: true, Data: []byte{0x21, 0x10, 5, byte(heard)}})
 			}
@@ -91,6 +83,20 @@ func newMedia(t testing.TB, ts bool, s shape) fakeMedia {
 		files[segmentName(int64(n))] = whole
 	}
 	return files
+}
+
+// pictures returns the video frames of a part.
+func (s shape) pictures(video *media.Track, n, p int) (frames []media.Frame) {
+	for i := range framesPerPart {
+		index := int64((n*partsPerSegment+p)*framesPerPart + i)
+		key := p == 0 && i == 0 && !s.noKey
+		dts := index * 3000
+		if n >= 9 {
+			dts += s.jump
+		}
+		frames = append(frames, media.Frame{Track: video, DTS: dts, Key: key, Data: picture(key, byte(index))})
+	}
+	return frames
 }
 
 // picture makes an access unit of one slice.

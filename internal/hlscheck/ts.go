@@ -224,18 +224,21 @@ func (r *tsReader) readNALUs(b []byte) (idr bool) {
 		if len(n) == 0 {
 			continue
 		}
-		switch h264.NALUType(n[0] & 0x1f) {
-		case h264.NALUTypeIDR:
-			idr = true
-		case h264.NALUTypeSPS:
-			var sps h264.SPS
-			if len(n) >= 4 && sps.Unmarshal(n) == nil {
-				r.format.width, r.format.height = sps.Width(), sps.Height()
-				r.format.addCodec(fmt.Sprintf("avc1.%02X%02X%02X", n[1], n[2], n[3]))
-			}
+		kind := h264.NALUType(n[0] & 0x1f)
+		idr = idr || kind == h264.NALUTypeIDR
+		if kind == h264.NALUTypeSPS {
+			r.readSPS(n)
 		}
 	}
 	return idr
+}
+
+func (r *tsReader) readSPS(n []byte) {
+	var sps h264.SPS
+	if len(n) >= 4 && sps.Unmarshal(n) == nil {
+		r.format.width, r.format.height = sps.Width(), sps.Height()
+		r.format.addCodec(fmt.Sprintf("avc1.%02X%02X%02X", n[1], n[2], n[3]))
+	}
 }
 
 // readADTS sums up the duration of the ADTS frames in b, in ticks of the clock.

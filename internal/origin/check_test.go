@@ -15,6 +15,7 @@ import (
 // drive feeds the encoder whenever a viewer waits, and a whole segment whenever one has asked again for a playlist that
 // nobody waits for, until the broadcast is as long as wanted; then it ends. So the check takes as long as its requests.
 func drive(ctx context.Context, t *testing.T, h *Handler, e *encoder, low bool, length time.Duration) {
+	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	playlists := func() (n int64) {

@@ -22,9 +22,9 @@ import (
 )
 
 // ask sends a GET request to the handler.
-func ask(t testing.TB, h http.Handler, u *url.URL) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+func ask(tb testing.TB, h http.Handler, u *url.URL) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/", nil)
 	r.URL = u
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -32,14 +32,14 @@ func ask(t testing.TB, h http.Handler, u *url.URL) *httptest.ResponseRecorder {
 }
 
 // get asks for a path and query. Headers come in pairs.
-func get(t testing.TB, h http.Handler, target string, header ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	return do(t, h, http.MethodGet, target, header...)
+func get(tb testing.TB, h http.Handler, target string, header ...string) *httptest.ResponseRecorder {
+	tb.Helper()
+	return do(tb, h, http.MethodGet, target, header...)
 }
 
-func do(t testing.TB, h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+func do(tb testing.TB, h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
