@@ -170,10 +170,26 @@ func TestResourceNotFound(t *testing.T) {
 		p    *Packager
 		name string
 	}{
-		{low, "init2.mp4"}, {low, "init0.mp4"}, {low, "seg4.m4s"}, {low, "seg1.ts"}, {low, "seg1.10.m4s"}, {low, "seg5.0.m4s"},
-		{low, "seg4.6.m4s"}, {low, ""}, {low, "seg.m4s"}, {low, "seg-1.m4s"}, {low, "seg+1.m4s"}, {low, "seg01.m4s"},
-		{low, "../seg1.m4s"}, {low, "index.m3u8"}, {low, "seg99999999999999999999.m4s"},
-		{plain, "seg1.0.ts"}, {plain, "init1.mp4"}, {plain, "seg4.0.ts"}, {NewPackager(Options{}), "seg0.ts"}, {NewPackager(Options{}), "seg0.0.ts"},
+		{low, "init2.mp4"},
+		{low, "init0.mp4"},
+		{low, "seg4.m4s"},
+		{low, "seg1.ts"},
+		{low, "seg1.10.m4s"},
+		{low, "seg5.0.m4s"},
+		{low, "seg4.6.m4s"},
+		{low, ""},
+		{low, "seg.m4s"},
+		{low, "seg-1.m4s"},
+		{low, "seg+1.m4s"},
+		{low, "seg01.m4s"},
+		{low, "../seg1.m4s"},
+		{low, "index.m3u8"},
+		{low, "seg99999999999999999999.m4s"},
+		{plain, "seg1.0.ts"},
+		{plain, "init1.mp4"},
+		{plain, "seg4.0.ts"},
+		{NewPackager(Options{}), "seg0.ts"},
+		{NewPackager(Options{}), "seg0.0.ts"},
 	} {
 		if _, err := test.p.Resource(ctx, test.name); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%q: %v", test.name, err)
@@ -232,6 +248,7 @@ func TestReaders(t *testing.T) {
 
 // view follows a stream to its end, as fast as it can.
 func view(t *testing.T, p *Packager) {
+	t.Helper()
 	msn, part := int64(0), 0
 	for {
 		s, err := p.Await(t.Context(), msn, part)

@@ -71,63 +71,121 @@ func TestCutting(t *testing.T) {
 		part   time.Duration
 		want   []string
 	}{
-		{name: "two second GOPs", stream: pattern{length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: second0(4)},
-		{name: "one second GOPs are joined", stream: pattern{length: 8 * time.Second, fps: 30, gop: time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: second0(4)},
-		{name: "60 frames a second", stream: pattern{length: 8 * time.Second, fps: 60, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: second0(4)},
-		{name: "29.97 frames a second", stream: pattern{length: 8 * time.Second, fps: 29.97, gop: 2002 * time.Millisecond, audio: aac},
-			target: 2, part: 202 * time.Millisecond, want: second0(4)},
-		{name: "24 frames a second", stream: pattern{length: 6 * time.Second, fps: 24, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 210 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 10 k"}},
-		{name: "ten second GOPs", stream: pattern{length: 20 * time.Second, fps: 30, gop: 10 * time.Second, audio: aac},
-			target: 6, part: 201 * time.Millisecond, want: []string{"6.40 32 k", "3.60 18 ", "6.00 30 k", "4.00 20 "}},
-		{name: "a given target duration", opts: Options{TargetDuration: 4 * time.Second},
+		{
+			name: "two second GOPs", stream: pattern{length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
+			target: 2, part: 201 * time.Millisecond, want: second0(4),
+		},
+		{
+			name: "one second GOPs are joined", stream: pattern{length: 8 * time.Second, fps: 30, gop: time.Second, audio: aac},
+			target: 2, part: 201 * time.Millisecond, want: second0(4),
+		},
+		{
+			name: "60 frames a second", stream: pattern{length: 8 * time.Second, fps: 60, gop: 2 * time.Second, audio: aac},
+			target: 2, part: 201 * time.Millisecond, want: second0(4),
+		},
+		{
+			name: "29.97 frames a second", stream: pattern{length: 8 * time.Second, fps: 29.97, gop: 2002 * time.Millisecond, audio: aac},
+			target: 2, part: 202 * time.Millisecond, want: second0(4),
+		},
+		{
+			name: "24 frames a second", stream: pattern{length: 6 * time.Second, fps: 24, gop: 2 * time.Second, audio: aac},
+			target: 2, part: 210 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 10 k"},
+		},
+		{
+			name: "ten second GOPs", stream: pattern{length: 20 * time.Second, fps: 30, gop: 10 * time.Second, audio: aac},
+			target: 6, part: 201 * time.Millisecond, want: []string{"6.40 32 k", "3.60 18 ", "6.00 30 k", "4.00 20 "},
+		},
+		{
+			name: "a given target duration", opts: Options{TargetDuration: 4 * time.Second},
 			stream: pattern{length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
-			target: 4, part: 201 * time.Millisecond, want: second0(4)},
-		{name: "later GOPs are longer", stream: pattern{length: 12 * time.Second, fps: 30, keys: []time.Duration{0, 2 * time.Second, 4 * time.Second}, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.40 12 k", "2.40 12 ", "2.40 12 ", "0.80 4 "}},
-		{name: "no sound", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second},
-			target: 2, part: 201 * time.Millisecond, want: second0(3)},
-		{name: "B-frames", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, reorder: 2, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: second0(3)},
-		{name: "sound a second ahead", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, late: -time.Second},
-			target: 2, part: 201 * time.Millisecond, want: second0(3)},
-		{name: "sound a second late", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, late: time.Second},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.40 12 k", "0.60 3 "}},
-		{name: "sound three seconds after the start",
+			target: 4, part: 201 * time.Millisecond, want: second0(4),
+		},
+		{
+			name: "later GOPs are longer", stream: pattern{length: 12 * time.Second, fps: 30, keys: []time.Duration{0, 2 * time.Second, 4 * time.Second}, audio: aac},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.40 12 k", "2.40 12 ", "2.40 12 ", "0.80 4 "},
+		},
+		{
+			name: "no sound", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second},
+			target: 2, part: 201 * time.Millisecond, want: second0(3),
+		},
+		{
+			name: "B-frames", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, reorder: 2, audio: aac},
+			target: 2, part: 201 * time.Millisecond, want: second0(3),
+		},
+		{
+			name: "sound a second ahead", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, late: -time.Second},
+			target: 2, part: 201 * time.Millisecond, want: second0(3),
+		},
+		{
+			name: "sound a second late", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, late: time.Second},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.40 12 k", "0.60 3 "},
+		},
+		{
+			name:   "sound three seconds after the start",
 			stream: pattern{length: 10 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, from: 3 * time.Second},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 10 kd2", "2.00 10 k2", "2.00 10 k2"}},
-		{name: "one frame a second", stream: pattern{length: 9 * time.Second, fps: 1, gop: 3 * time.Second, audio: aac},
-			target: 3, part: 1001 * time.Millisecond, want: []string{"3.00 3 k", "3.00 3 k", "3.00 3 k"}},
-		{name: "one frame a second without sound", stream: pattern{length: 9 * time.Second, fps: 1, gop: 3 * time.Second},
-			target: 3, part: 1001 * time.Millisecond, want: []string{"3.00 3 k", "3.00 3 k", "3.00 3 k"}},
-		{name: "a minute without pictures", stream: pattern{length: 70 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
-			blind: func(at time.Duration) bool { return at >= 4*time.Second && at < 64*time.Second }},
-			target: 2, part: 201 * time.Millisecond},
-		{name: "a short pause", stream: pattern{length: 6 * time.Second, fps: 30, gop: 2 * time.Second,
-			blind: func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 3300*time.Millisecond }},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 kg", "2.00 10 k"}},
-		{name: "a long hole", stream: pattern{length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
-			mute:  func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 4500*time.Millisecond },
-			blind: func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 4500*time.Millisecond }},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "0.53 3 k", "1.50 8 d", "2.00 10 k"}},
-		{name: "pictures stall for a second and catch up", stream: pattern{length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
-			stall: func(at time.Duration) time.Duration {
-				return max(0, min(time.Second, 4500*time.Millisecond-at)*b2d(at > 3300*time.Millisecond))
-			}},
-			target: 2, part: 201 * time.Millisecond},
-		{name: "a variable frame rate", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond},
-		{name: "a variable frame rate without sound", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second},
-			target: 2, part: 201 * time.Millisecond},
-		{name: "30 frames a second, then 24", stream: pattern{frames: append(even(0, 4*time.Second, 30), even(4*time.Second, 8*time.Second, 24)...),
-			length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 11 k", "2.00 11 k"}},
-		{name: "30 frames a second, then one", stream: pattern{frames: append(even(0, 4*time.Second, 30), even(4*time.Second, 10*time.Second, 1)...),
-			length: 10 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
-			target: 2, part: 201 * time.Millisecond},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 10 kd2", "2.00 10 k2", "2.00 10 k2"},
+		},
+		{
+			name: "one frame a second", stream: pattern{length: 9 * time.Second, fps: 1, gop: 3 * time.Second, audio: aac},
+			target: 3, part: 1001 * time.Millisecond, want: []string{"3.00 3 k", "3.00 3 k", "3.00 3 k"},
+		},
+		{
+			name: "one frame a second without sound", stream: pattern{length: 9 * time.Second, fps: 1, gop: 3 * time.Second},
+			target: 3, part: 1001 * time.Millisecond, want: []string{"3.00 3 k", "3.00 3 k", "3.00 3 k"},
+		},
+		{
+			name: "a minute without pictures", stream: pattern{
+				length: 70 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
+				blind: func(at time.Duration) bool { return at >= 4*time.Second && at < 64*time.Second },
+			},
+			target: 2, part: 201 * time.Millisecond,
+		},
+		{
+			name: "a short pause", stream: pattern{
+				length: 6 * time.Second, fps: 30, gop: 2 * time.Second,
+				blind: func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 3300*time.Millisecond },
+			},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 kg", "2.00 10 k"},
+		},
+		{
+			name: "a long hole", stream: pattern{
+				length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
+				mute:  func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 4500*time.Millisecond },
+				blind: func(at time.Duration) bool { return at > 2500*time.Millisecond && at < 4500*time.Millisecond },
+			},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "0.53 3 k", "1.50 8 d", "2.00 10 k"},
+		},
+		{
+			name: "pictures stall for a second and catch up", stream: pattern{
+				length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
+				stall: func(at time.Duration) time.Duration {
+					return max(0, min(time.Second, 4500*time.Millisecond-at)*b2d(at > 3300*time.Millisecond))
+				},
+			},
+			target: 2, part: 201 * time.Millisecond,
+		},
+		{
+			name: "a variable frame rate", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac},
+			target: 2, part: 201 * time.Millisecond,
+		},
+		{
+			name: "a variable frame rate without sound", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second},
+			target: 2, part: 201 * time.Millisecond,
+		},
+		{
+			name: "30 frames a second, then 24", stream: pattern{
+				frames: append(even(0, 4*time.Second, 30), even(4*time.Second, 8*time.Second, 24)...),
+				length: 8 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
+			},
+			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 11 k", "2.00 11 k"},
+		},
+		{
+			name: "30 frames a second, then one", stream: pattern{
+				frames: append(even(0, 4*time.Second, 30), even(4*time.Second, 10*time.Second, 1)...),
+				length: 10 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
+			},
+			target: 2, part: 201 * time.Millisecond,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

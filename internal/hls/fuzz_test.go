@@ -152,8 +152,10 @@ func FuzzStream(f *testing.F) {
 }
 
 func FuzzParseReload(f *testing.F) {
-	for _, s := range []string{"", "_HLS_msn=3", "_HLS_msn=3&_HLS_part=0", "_HLS_part=1", "_HLS_skip=YES", "_HLS_skip=v2&v=1",
-		"_HLS_msn=-1", "_HLS_msn=1&_HLS_msn=2", "_HLS_msn=99999999999999999999", "_HLS_msn=", "_HLS_skip=no", "_HLS_msn=0x1"} {
+	for _, s := range []string{
+		"", "_HLS_msn=3", "_HLS_msn=3&_HLS_part=0", "_HLS_part=1", "_HLS_skip=YES", "_HLS_skip=v2&v=1",
+		"_HLS_msn=-1", "_HLS_msn=1&_HLS_msn=2", "_HLS_msn=99999999999999999999", "_HLS_msn=", "_HLS_skip=no", "_HLS_msn=0x1",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, query string) {

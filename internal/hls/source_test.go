@@ -11,7 +11,7 @@ import (
 )
 
 // epoch is when the first frame of every test arrives.
-var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
 
 // videoTrack returns a 1920x1080 track.
 func videoTrack(tb testing.TB) *media.Track {
@@ -84,6 +84,7 @@ func (p pattern) build(tb testing.TB) []media.Frame {
 }
 
 func (p pattern) pictures(tb testing.TB) []media.Frame {
+	tb.Helper()
 	track := p.video
 	if track == nil {
 		track = videoTrack(tb)
