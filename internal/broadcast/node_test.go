@@ -1,0 +1,184 @@
+package broadcast
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/cluster"
+	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// node is a manager on a real state engine.
+type node struct {
+	*Manager
+	remote *Remote
+	store  *store.Store
+	stop   func() // ends Run and everything below, once
+}
+
+func scope() arn.Scope { return arn.Scope{Region: "us-west-2", Account: "111122223333"} }
+
+// newNode starts a node on the data in dir; the test's end stops it.
+func newNode(t *testing.T, dir string, change func(*Options)) *node {
+	t.Helper()
+	ctx, log := t.Context(), slog.New(slog.NewTextHandler(t.Output(), nil))
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir, Logger: log})
+	check(err)
+	st, err := store.Open(ctx, conn, store.Options{Logger: log})
+	check(err)
+	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Logger: log})
+	check(err)
+	o := Options{Node: member, Logger: log}
+	o.Channels, err = store.OpenTable(ctx, st, store.ChannelDefinition())
+	check(err)
+	o.Sessions, err = store.OpenTable(ctx, st, store.SessionDefinition())
+	check(err)
+	o.Claims, err = cluster.OpenClaims(ctx, st, member, store.StreamDefinition())
+	check(err)
+	o.History, err = store.OpenLog[resource.Session](ctx, st, "session")
+	check(err)
+	if change != nil {
+		change(&o)
+	}
+	n := &node{Manager: NewManager(o), remote: &Remote{Node: member, Claims: o.Claims}, store: st}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := n.Run(running); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		run.Wait()
+		member.Close()
+		st.Close()
+		conn.Close()
+	})
+	t.Cleanup(n.stop)
+	return n
+}
+
+// channel makes a channel with a stream key and returns both.
+func (n *node) channel(t *testing.T, change func(*resource.Channel)) (store.Key, string) {
+	t.Helper()
+	key := store.Key{Scope: scope(), ID: arn.NewID()}
+	sk := resource.StreamKey{ID: arn.NewID(), Secret: arn.Random(30)}
+	ch := resource.Channel{
+		ARN: arn.Channel(key.Scope, key.ID), Name: "demo", LatencyMode: resource.LatencyLow, Type: resource.TypeBasic,
+		ContainerFormat: resource.ContainerFMP4, SRTPassphrase: "secret", InsecureIngest: true,
+		StreamKeys: []resource.StreamKey{sk},
+	}
+	if change != nil {
+		change(&ch)
+	}
+	if _, err := n.opt.Channels.Create(t.Context(), key, ch); err != nil {
+		t.Fatal(err)
+	}
+	return key, sk.Value(key.Region)
+}
+
+// publisher is a publish in progress.
+type publisher struct {
+	*fakeSource
+	done chan error
+}
+
+func (n *node) publish(t *testing.T, key, query string) *publisher {
+	t.Helper()
+	p := &publisher{fakeSource: newFakeSource(), done: make(chan error, 1)}
+	r := request{key: key, remote: "192.0.2.1", software: "test"}
+	if v, ok := strings.CutPrefix(query, "priority="); ok {
+		r.priority = parsePriority(map[string][]string{"priority": {v}})
+	}
+	go func() {
+		err := n.Manager.publish(t.Context(), r, p)
+		p.Close("", "")
+		p.done <- err
+	}()
+	return p
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func (n *node) waitLive(t *testing.T, key store.Key) resource.Stream {
+	t.Helper()
+	var s resource.Stream
+	eventually(t, "live", func() bool {
+		var ok bool
+		var err error
+		s, ok, err = n.opt.Claims.Get(t.Context(), key)
+		return err == nil && ok && s.State == resource.Live
+	})
+	return s
+}
+
+func (n *node) waitGone(t *testing.T, key store.Key) {
+	t.Helper()
+	eventually(t, "claim released", func() bool {
+		_, ok, err := n.opt.Claims.Get(t.Context(), key)
+		return err == nil && !ok
+	})
+}
+
+// events collects the names of the events of a channel, in order.
+func (n *node) events(t *testing.T, ch store.Key) func() []string {
+	t.Helper()
+	var mu sync.Mutex
+	var names []string
+	seen := map[string]bool{}
+	ctx, cancel := context.WithCancel(t.Context())
+	var relay sync.WaitGroup
+	relay.Go(func() {
+		_ = n.store.Relay(ctx, func(_ context.Context, events []store.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, e := range events {
+				var d detail
+				if err := json.Unmarshal(e.Detail, &d); err != nil {
+					return err
+				}
+				if !seen[e.ID] && e.Resources[0] == arn.Channel(ch.Scope, ch.ID).String() {
+					seen[e.ID] = true
+					names = append(names, d.EventName)
+				}
+			}
+			return nil
+		})
+	})
+	t.Cleanup(func() { cancel(); relay.Wait() })
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(names)
+	}
+}
