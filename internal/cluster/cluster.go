@@ -52,8 +52,10 @@ type Node struct {
 	stop        context.CancelFunc
 	running     sync.WaitGroup
 
-	mu       sync.Mutex
-	revision uint64 // of our lease
+	mu         sync.Mutex
+	revision   uint64         // of our lease
+	served     map[int]func() // stops what Serve started
+	nextServed int
 }
 
 // Join takes the node's lease. A lease of an earlier incarnation of the same NodeID is taken over at once.
@@ -71,7 +73,7 @@ func Join(ctx context.Context, opt Options) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases}
+	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases, served: map[int]func(){}}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.take(ctx); err != nil {
 		n.stop()
@@ -158,6 +160,7 @@ func (n *Node) renew(ctx context.Context) error {
 // Close gives up the lease and waits for the commands being served.
 func (n *Node) Close() {
 	n.stop()
+	n.stopServing()
 	n.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

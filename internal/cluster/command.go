@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -83,17 +85,35 @@ func (n *Node) Serve(subject string, h func(ctx context.Context, data []byte) (a
 	if err := n.opt.Conn.NATS().FlushTimeout(requestTimeout); err != nil && !errors.Is(err, nats.ErrConnectionReconnecting) {
 		n.opt.Logger.Warn("commands may be late", "subject", subject, "error", err)
 	}
-	var once sync.Once
+	stop = sync.OnceFunc(func() {
+		_ = sub.Unsubscribe()
+		gate.Lock()
+		closed = true
+		gate.Unlock()
+		cancel()
+		serving.Wait()
+	})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := n.nextServed
+	n.nextServed++
+	n.served[at] = stop
 	return func() {
-		once.Do(func() {
-			_ = sub.Unsubscribe()
-			gate.Lock()
-			closed = true
-			gate.Unlock()
-			cancel()
-			serving.Wait()
-		})
+		stop()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.served, at)
 	}, nil
+}
+
+// stopServing ends all commands when the node closes.
+func (n *Node) stopServing() {
+	n.mu.Lock()
+	all := slices.Collect(maps.Values(n.served))
+	n.mu.Unlock()
+	for _, stop := range all {
+		stop()
+	}
 }
 
 func (n *Node) answer(ctx context.Context, m *nats.Msg, h func(context.Context, []byte) (any, error)) {

@@ -27,6 +27,18 @@ type directory struct {
 	lock *os.File
 }
 
+// minFree is what must stay free on the disk, so that writes under way and the engine's own housekeeping still fit.
+const minFree = 16 << 20
+
+// free returns how many bytes this process may still write on the directory's disk.
+func (d *directory) free() (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(int(d.lock.Fd()), &s); err != nil {
+		return 0, fmt.Errorf("ask for free space: %w", err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}
+
 // openDirectory makes, checks and locks the data directory. Nothing is written before it is known to be empty or ours;
 // the lock is taken on the directory itself, so that asking leaves no trace in a foreign one.
 func openDirectory(path string, acceptLoss bool) (*directory, error) {

@@ -178,6 +178,22 @@ func (c *Conn) Dir() string { return c.opt.Dir }
 // AcceptDataLoss tells whether the operator asked to go past damage.
 func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
 
+// Room is a fault.Unavailable when the disk of the data directory is all but full. Ask before writing anything that the
+// engine stores on it: the engine itself answers to a full disk by never writing to that stream again.
+func (c *Conn) Room() error {
+	if c.dir == nil {
+		return nil
+	}
+	free, err := c.dir.free()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the disk of the data directory cannot be read")
+	}
+	if free < minFree {
+		return fault.New(fault.Unavailable, "the disk of the data directory is full: %d bytes are free, %d must be", free, uint64(minFree))
+	}
+	return nil
+}
+
 // Complaints returns what the embedded engine warned about since it started, oldest first. Most of it is harmless
 // after a crash; next to a lost record it says which file was hurt.
 func (c *Conn) Complaints() []string {

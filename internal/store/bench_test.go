@@ -17,15 +17,15 @@ func benchThing(i int) thing {
 }
 
 // fill makes n records with several writers; presence costs no fsync and has the same index.
-func fill(t testing.TB, table *Table[thing], n int) {
-	t.Helper()
+func fill(tb testing.TB, table *Table[thing], n int) {
+	tb.Helper()
 	var wg sync.WaitGroup
 	const writers = 8
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < n; i += writers {
-				if _, err := table.Create(t.Context(), keyOf(fmt.Sprintf("id%07d", i)), benchThing(i)); err != nil {
-					t.Error(err)
+				if _, err := table.Create(tb.Context(), keyOf(fmt.Sprintf("id%07d", i)), benchThing(i)); err != nil {
+					tb.Error(err)
 					return
 				}
 			}

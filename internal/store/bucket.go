@@ -81,7 +81,13 @@ func newBucket(conn *natsd.Conn, log *slog.Logger, cfg jetstream.StreamConfig) *
 	}
 }
 
-func (b *bucket) engine() engine { return engine{b.conn.NATS(), b.conn.JetStream()} }
+func (b *bucket) engine() engine {
+	g := engine{b.conn.NATS(), b.conn.JetStream(), nil}
+	if b.cfg.Storage == jetstream.FileStorage {
+		g.room = b.conn.Room
+	}
+	return g
+}
 
 // run follows the engine until ctx ends. It opens the ledger first: an account of records without the stream they were
 // in must be found before the stream is made anew.

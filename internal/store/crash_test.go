@@ -18,21 +18,21 @@ import (
 const stormDir = "RIVUS_TEST_STORM_DIR"
 
 func TestMain(m *testing.M) {
+	os.Exit(run(m)) //nolint:forbidigo // the main of a test binary
+}
+
+// run is the child of the storm, or all tests and then a look for goroutines they left.
+func run(m *testing.M) int {
 	if dir := os.Getenv(stormDir); dir != "" {
-		if err := storm(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+		fmt.Fprintln(os.Stderr, storm(dir))
+		return 1
 	}
 	code := m.Run()
-	if code == 0 {
-		if left := leftGoroutines(); left != "" {
-			fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
-			code = 1
-		}
+	if left := leftGoroutines(); code == 0 && left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
+		return 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // storm writes without end and says on standard output which writes were acknowledged.
@@ -54,7 +54,7 @@ func storm(dir string) error {
 	say := func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Printf(format+"\n", args...)
+		fmt.Fprintf(os.Stdout, format+"\n", args...)
 	}
 	say("open")
 	var wg sync.WaitGroup

@@ -15,14 +15,20 @@ import (
 
 // engine is the raw side of the connection: bounded questions with our kinds of errors.
 type engine struct {
-	nc *nats.Conn
-	js jetstream.JetStream
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	room func() error // asked before a write; nil for what is not stored on a disk of ours
 }
 
 // publish sends a message to its stream and returns its sequence. A failed expectation is errMismatch.
 func (g engine) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	if !g.nc.IsConnected() {
 		return 0, unavailable(nats.ErrConnectionReconnecting)
+	}
+	if g.room != nil {
+		if err := g.room(); err != nil {
+			return 0, err
+		}
 	}
 	asking, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()

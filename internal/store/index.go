@@ -16,8 +16,7 @@ type entry[T any] struct {
 
 // index is a table's image in memory: every record by key, in order, and under the values of its indexes.
 type index[T any] struct {
-	def    Definition[T]
-	prefix string
+	def Definition[T]
 
 	mu       sync.RWMutex
 	byKey    map[Key]*entry[T]

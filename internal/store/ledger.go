@@ -80,8 +80,8 @@ type ledgerReader struct {
 // decodeLedger reads all frames. Only a base that is not whole is an error.
 func decodeLedger(r io.Reader) (ledgerReader, error) {
 	l := ledgerReader{account: account{subjects: map[string]known{}}}
-	op, count, through, err := l.next(r)
-	if err != nil || op != ledgerHead || len(through) != 8 {
+	op, count, through, ok := l.next(r)
+	if !ok || op != ledgerHead || len(through) != 8 {
 		return l, errDamaged
 	}
 	l.through = binary.BigEndian.Uint64([]byte(through))
@@ -89,11 +89,11 @@ func decodeLedger(r io.Reader) (ledgerReader, error) {
 		if n == count {
 			l.base = l.size
 		}
-		op, revision, subject, err := l.next(r)
-		if err != nil && n < count {
+		op, revision, subject, ok := l.next(r)
+		if !ok && n < count {
 			return l, errDamaged
 		}
-		if err != nil { // the end, or frames that never reached the disk
+		if !ok { // the end, or frames that never reached the disk
 			return l, nil
 		}
 		l.subjects[subject] = known{revision: revision, gone: op == ledgerGone}
@@ -101,25 +101,25 @@ func decodeLedger(r io.Reader) (ledgerReader, error) {
 	}
 }
 
-// next reads one frame and moves size behind it.
-func (l *ledgerReader) next(r io.Reader) (op byte, revision uint64, subject string, err error) {
+// next reads one frame and moves size behind it. It is not ok where no whole frame stands.
+func (l *ledgerReader) next(r io.Reader) (op byte, revision uint64, subject string, ok bool) {
 	var head [ledgerFrameHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return 0, 0, "", fmt.Errorf("frame: %w", err)
+		return 0, 0, "", false
 	}
 	length := binary.BigEndian.Uint32(head[:4])
 	if length < 9 || length > ledgerMaxFrame {
-		return 0, 0, "", errDamaged
+		return 0, 0, "", false
 	}
 	payload := make([]byte, length)
 	if _, err := io.ReadFull(r, payload); err != nil {
-		return 0, 0, "", fmt.Errorf("frame: %w", err)
+		return 0, 0, "", false
 	}
 	if crc32.Checksum(payload, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(head[4:]) {
-		return 0, 0, "", errDamaged
+		return 0, 0, "", false
 	}
 	l.size += int64(ledgerFrameHead + len(payload))
-	return payload[0], binary.BigEndian.Uint64(payload[1:]), string(payload[9:]), nil
+	return payload[0], binary.BigEndian.Uint64(payload[1:]), string(payload[9:]), true
 }
 
 func appendFrame(dst []byte, op byte, revision uint64, subject string) []byte {

@@ -20,8 +20,15 @@ func TestLogNewestFirst(t *testing.T) {
 		id, session string
 		count       int
 	}{
-		{"a", "1", 10}, {"a", "1", 11}, {"b", "1", 90}, {"a", "2", 20}, {"a", "3", 30}, {"b", "2", 91}, {"a", "4", 40},
-		{"a", "3", 31}, {"a", "4", 41},
+		{"a", "1", 10},
+		{"a", "1", 11},
+		{"b", "1", 90},
+		{"a", "2", 20},
+		{"a", "3", 30},
+		{"b", "2", 91},
+		{"a", "4", 40},
+		{"a", "3", 31},
+		{"a", "4", 41},
 	} {
 		if err := log.Append(ctx, keyOf(step.id), step.session, thing{Count: step.count}); err != nil {
 			t.Fatal(err)

@@ -94,7 +94,8 @@ func (s *Store) Close() {
 	s.running.Wait()
 }
 
-func (s *Store) engine() engine { return engine{s.conn.NATS(), s.conn.JetStream()} }
+// engine is the engine for what is stored on disk.
+func (s *Store) engine() engine { return engine{s.conn.NATS(), s.conn.JetStream(), s.conn.Room} }
 
 func factsConfig(replicas int) jetstream.StreamConfig {
 	cfg := bucketConfig("rivus-facts", replicas)

@@ -34,50 +34,50 @@ var scope = arn.Scope{Region: "eu-west-1", Account: "000000000000"} //nolint:goc
 func keyOf(id string) Key { return Key{Scope: scope, ID: id} }
 
 // start opens an engine and a store in dir, closed with the test.
-func start(t testing.TB, dir string) (*natsd.Conn, *Store) {
-	t.Helper()
-	conn, err := natsd.Start(t.Context(), natsd.Options{Dir: dir, Logger: testLogger(t)})
+func start(tb testing.TB, dir string) (*natsd.Conn, *Store) {
+	tb.Helper()
+	conn, err := natsd.Start(tb.Context(), natsd.Options{Dir: dir, Logger: testLogger(tb)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(conn.Close)
-	s, err := Open(t.Context(), conn, Options{Logger: testLogger(t)})
+	tb.Cleanup(conn.Close)
+	s, err := Open(tb.Context(), conn, Options{Logger: testLogger(tb)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return conn, s
 }
 
-func testLogger(t testing.TB) *slog.Logger {
-	t.Helper()
-	return slog.New(slog.NewTextHandler(t.Output(), nil))
+func testLogger(tb testing.TB) *slog.Logger {
+	tb.Helper()
+	return slog.New(slog.NewTextHandler(tb.Output(), nil))
 }
 
-func things(t testing.TB, s *Store, class Class) *Table[thing] {
-	t.Helper()
-	table, err := OpenTable(t.Context(), s, thingDefinition(class))
+func things(tb testing.TB, s *Store, class Class) *Table[thing] {
+	tb.Helper()
+	table, err := OpenTable(tb.Context(), s, thingDefinition(class))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return table
 }
 
-func must[T any](t testing.TB) func(T, error) T {
-	t.Helper()
+func must[T any](tb testing.TB) func(T, error) T {
+	tb.Helper()
 	return func(v T, err error) T {
-		t.Helper()
+		tb.Helper()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return v
 	}
 }
 
-func wantKind(t testing.TB, err error, kind fault.Kind) {
-	t.Helper()
+func wantKind(tb testing.TB, err error, kind fault.Kind) {
+	tb.Helper()
 	if !fault.Is(err, kind) {
-		t.Fatalf("got error %v, want kind %v", err, kind)
+		tb.Fatalf("got error %v, want kind %v", err, kind)
 	}
 }
 
