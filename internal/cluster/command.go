@@ -85,7 +85,7 @@ func (n *Node) Serve(subject string, h func(ctx context.Context, data []byte) (a
 	if err := n.opt.Conn.NATS().FlushTimeout(requestTimeout); err != nil && !errors.Is(err, nats.ErrConnectionReconnecting) {
 		n.opt.Logger.Warn("commands may be late", "subject", subject, "error", err)
 	}
-	stop = sync.OnceFunc(func() {
+	end := sync.OnceFunc(func() {
 		_ = sub.Unsubscribe()
 		gate.Lock()
 		closed = true
@@ -97,9 +97,9 @@ func (n *Node) Serve(subject string, h func(ctx context.Context, data []byte) (a
 	defer n.mu.Unlock()
 	at := n.nextServed
 	n.nextServed++
-	n.served[at] = stop
+	n.served[at] = end
 	return func() {
-		stop()
+		end()
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		delete(n.served, at)
