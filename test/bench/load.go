@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// job tells a load process what to do. One of the fields is set.
+type job struct {
+	Publish *publishJob
+	View    *viewJob
+}
+
+// load is what a load process does. run lasts until ctx ends; mark returns what happened since the last mark.
+type load interface {
+	run(ctx context.Context) error
+	mark() any
+}
+
+// serveLoad is a load process. It reads its job from in, then answers every further JSON value with a mark, and ends
+// when in does: a load never outlives the process that started it.
+func serveLoad(ctx context.Context, in io.Reader, out io.Writer) error {
+	commands, answers := json.NewDecoder(in), json.NewEncoder(out)
+	var j job
+	if err := commands.Decode(&j); err != nil {
+		return fmt.Errorf("load: job: %w", err)
+	}
+	l, err := j.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return l.run(ctx) })
+	work.Go(func() error {
+		defer cancel()
+		for {
+			var command any
+			if err := commands.Decode(&command); err != nil {
+				return nil //nolint:nilerr // the other side has gone, which is how a load ends
+			}
+			if err := answers.Encode(l.mark()); err != nil {
+				return err
+			}
+		}
+	})
+	return work.Wait()
+}
+
+func (j job) load() (load, error) {
+	switch {
+	case j.Publish != nil:
+		return newPublishers(*j.Publish)
+	case j.View != nil:
+		return newViewers(*j.View)
+	}
+	return nil, errors.New("load: empty job")
+}
+
+// loader is a running load process.
+type loader struct {
+	in      io.WriteCloser
+	send    *json.Encoder
+	receive *json.Decoder
+	done    chan error
+}
+
+// startLoad starts a load process with a job. ctx ends it too.
+func (b *bench) startLoad(ctx context.Context, j job) (*loader, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, loadCommand)
+	cmd.Stderr = b.log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start load: %w", err)
+	}
+	l := &loader{in: in, send: json.NewEncoder(in), receive: json.NewDecoder(out), done: make(chan error, 1)}
+	if err := l.send.Encode(j); err != nil {
+		l.stop()
+		return nil, fmt.Errorf("start load: %w", err)
+	}
+	go func() { l.done <- cmd.Wait() }()
+	return l, nil
+}
+
+// mark asks for what happened since the last mark.
+func (l *loader) mark(out any) error {
+	err := l.send.Encode("mark")
+	if err == nil {
+		err = l.receive.Decode(out)
+	}
+	if err != nil {
+		return fmt.Errorf("load process: %w", err)
+	}
+	return nil
+}
+
+// stop ends the load and waits for it. What it had to say was asked with marks.
+func (l *loader) stop() {
+	_ = l.in.Close()
+	<-l.done
+}
