@@ -19,11 +19,11 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// residentBytes returns the physical memory that a process holds.
-func residentBytes(pid int) (int64, error) {
+// residentBytes returns the physical memory that a process holds and the most that it has ever held.
+func residentBytes(pid int) (now, peak int64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return kilobytes(field(status, "VmRSS")) << 10, nil
+	return kilobytes(field(status, "VmRSS")) << 10, kilobytes(field(status, "VmHWM")) << 10, nil
 }

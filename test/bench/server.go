@@ -94,6 +94,7 @@ type usage struct {
 	at       time.Time
 	cpu      time.Duration
 	resident int64
+	peak     int64 // of resident, since the start
 }
 
 func (s *server) usage() (usage, error) {
@@ -101,8 +102,8 @@ func (s *server) usage() (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	resident, err := residentBytes(s.pid)
-	return usage{time.Now(), cpu, resident}, err
+	resident, peak, err := residentBytes(s.pid)
+	return usage{time.Now(), cpu, resident, peak}, err
 }
 
 // since returns the CPU time used since an earlier moment.
