@@ -274,8 +274,10 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	s.listeners.start(g, ingestCtx, s)
 
 	s.ready.set(true)
+	info := s.readyInfo()
+	s.log.Info("serving", "http", info.HTTP, "rtmp", info.RTMP, "rtmps", info.RTMPS, "admin", info.Admin, "public_url", info.PublicURL)
 	if ready != nil {
-		ready(s.readyInfo())
+		ready(info)
 	}
 	select {
 	case <-ctx.Done():

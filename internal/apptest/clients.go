@@ -11,8 +11,8 @@ import (
 
 // IVS returns an AWS SDK client of the channel service that signs with the root key. It does not retry: a test wants to
 // see the first answer.
-func (s *Server) IVS(t testing.TB) *ivs.Client {
-	t.Helper()
+func (s *Server) IVS(tb testing.TB) *ivs.Client {
+	tb.Helper()
 	return ivs.New(ivs.Options{
 		Region:           Region,
 		BaseEndpoint:     aws.String(s.PublicURL),
@@ -28,15 +28,15 @@ type Channel struct {
 }
 
 // CreateChannel makes a channel after the changes to its request.
-func (s *Server) CreateChannel(t testing.TB, changes ...func(*ivs.CreateChannelInput)) Channel {
-	t.Helper()
+func (s *Server) CreateChannel(tb testing.TB, changes ...func(*ivs.CreateChannelInput)) Channel {
+	tb.Helper()
 	in := &ivs.CreateChannelInput{Name: aws.String("test")}
 	for _, change := range changes {
 		change(in)
 	}
-	out, err := s.IVS(t).CreateChannel(t.Context(), in)
+	out, err := s.IVS(tb).CreateChannel(tb.Context(), in)
 	if err != nil {
-		t.Fatalf("CreateChannel: %v", err)
+		tb.Fatalf("CreateChannel: %v", err)
 	}
 	return Channel{Channel: *out.Channel, Key: aws.ToString(out.StreamKey.Value)}
 }

@@ -68,28 +68,28 @@ func (s *Server) RTMPURL(ch Channel) string { return "rtmp://" + s.RTMP + "/app/
 func (s *Server) RTMPSURL(ch Channel) string { return "rtmps://" + s.RTMPS + "/app/" + ch.Key }
 
 // Publish sends a picture to a channel over plain RTMP with ffmpeg, until it ends or the test does.
-func (s *Server) Publish(t testing.TB, ch Channel, p Picture) *Publisher {
-	t.Helper()
-	return PublishTo(t, s.RTMPURL(ch), p)
+func (s *Server) Publish(tb testing.TB, ch Channel, p Picture) *Publisher {
+	tb.Helper()
+	return PublishTo(tb, s.RTMPURL(ch), p)
 }
 
 // PublishTo sends a picture to an RTMP or RTMPS URL with ffmpeg, until it ends or the test does.
-func PublishTo(t testing.TB, url string, p Picture) *Publisher {
-	t.Helper()
-	Need(t, "ffmpeg")
+func PublishTo(tb testing.TB, url string, p Picture) *Publisher {
+	tb.Helper()
+	Need(tb, "ffmpeg")
 	ctx, cancel := context.WithCancel(context.Background())
 	pub := &Publisher{cancel: cancel, done: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, "ffmpeg", p.args(url)...)
 	cmd.Stderr = &pub.stderr
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	go func() {
 		defer close(pub.done)
 		pub.err = cmd.Wait()
 	}()
-	t.Cleanup(pub.Kill)
+	tb.Cleanup(pub.Kill)
 	return pub
 }
 
@@ -100,8 +100,8 @@ func (p *Publisher) Kill() {
 }
 
 // Wait waits until the encoder has ended by itself and returns its error with what it printed.
-func (p *Publisher) Wait(t testing.TB) error {
-	t.Helper()
+func (p *Publisher) Wait(tb testing.TB) error {
+	tb.Helper()
 	select {
 	case <-p.done:
 		if p.err != nil {
@@ -109,18 +109,18 @@ func (p *Publisher) Wait(t testing.TB) error {
 		}
 		return nil
 	case <-time.After(patience):
-		t.Fatal("the encoder does not end")
+		tb.Fatal("the encoder does not end")
 		return nil
 	}
 }
 
 // WaitLive waits until the API shows the channel live, and returns its stream id.
-func (s *Server) WaitLive(t testing.TB, ch Channel) string {
-	t.Helper()
-	client := s.IVS(t)
+func (s *Server) WaitLive(tb testing.TB, ch Channel) string {
+	tb.Helper()
+	client := s.IVS(tb)
 	var id string
-	Eventually(t, "channel goes live", func() error {
-		out, err := client.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: ch.Arn})
+	Eventually(tb, "channel goes live", func() error {
+		out, err := client.GetStream(tb.Context(), &ivs.GetStreamInput{ChannelArn: ch.Arn})
 		if err != nil {
 			return err
 		}
@@ -131,11 +131,11 @@ func (s *Server) WaitLive(t testing.TB, ch Channel) string {
 }
 
 // WaitOffline waits until the API shows no stream of the channel.
-func (s *Server) WaitOffline(t testing.TB, ch Channel) {
-	t.Helper()
-	client := s.IVS(t)
-	Eventually(t, "channel goes offline", func() error {
-		out, err := client.GetStream(t.Context(), &ivs.GetStreamInput{ChannelArn: ch.Arn})
+func (s *Server) WaitOffline(tb testing.TB, ch Channel) {
+	tb.Helper()
+	client := s.IVS(tb)
+	Eventually(tb, "channel goes offline", func() error {
+		out, err := client.GetStream(tb.Context(), &ivs.GetStreamInput{ChannelArn: ch.Arn})
 		if err == nil {
 			return fmt.Errorf("stream %s is %s", *out.Stream.StreamId, out.Stream.State)
 		}

@@ -78,19 +78,22 @@ func present(ctx context.Context, o Options, r app.Ready, ffmpeg string) error {
 	}
 	printTour(o, r, shown, yours)
 	for ctx.Err() == nil {
-		err := publishBars(ctx, ffmpeg, "rtmp://"+local(r.RTMP)+"/app/"+shown.key)
-		if ctx.Err() != nil {
-			return nil
+		if err := publishBars(ctx, ffmpeg, "rtmp://"+local(r.RTMP)+"/app/"+shown.key); ctx.Err() == nil {
+			o.Logger.Warn("the test source stopped and is started again", "error", err)
+			pause(ctx)
 		}
-		o.Logger.Warn("the test source stopped and is started again", "error", err)
-		wait := time.NewTimer(restartDelay)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-		}
-		wait.Stop()
 	}
 	return nil
+}
+
+// pause waits restartDelay, or until ctx ends.
+func pause(ctx context.Context) {
+	wait := time.NewTimer(restartDelay)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
 }
 
 // publishBars runs ffmpeg with a moving test picture that counts seconds, and a tone that ticks with them.

@@ -34,20 +34,24 @@ func TestPlaybackKeepsTheRules(t *testing.T) {
 		{"ten second GOP", apptest.Picture{GOP: 300}, types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency},
 		{"one second GOP", apptest.Picture{GOP: 30}, types.ContainerFormatTs, types.ChannelLatencyModeLowLatency},
 		{
-			"B-frames", apptest.Picture{Extra: []string{"-preset", "veryfast", "-tune", "film", "-bf", "3", "-b_strategy", "0", "-rc-lookahead", "5"}},
+			"B-frames",
+			apptest.Picture{Extra: []string{"-preset", "veryfast", "-tune", "film", "-bf", "3", "-b_strategy", "0", "-rc-lookahead", "5"}},
 			types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency,
 		},
 		{
-			"B-frames in ts", apptest.Picture{Extra: []string{"-preset", "veryfast", "-tune", "film", "-bf", "3", "-b_strategy", "0", "-rc-lookahead", "5"}},
+			"B-frames in ts",
+			apptest.Picture{Extra: []string{"-preset", "veryfast", "-tune", "film", "-bf", "3", "-b_strategy", "0", "-rc-lookahead", "5"}},
 			types.ContainerFormatTs, types.ChannelLatencyModeLowLatency,
 		},
 		{"no audio", apptest.Picture{NoAudio: true}, types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency},
 		{
-			"29.97 fps, 44.1 kHz", apptest.Picture{Extra: []string{"-r", "30000/1001", "-ar", "44100"}},
+			"29.97 fps, 44.1 kHz",
+			apptest.Picture{Extra: []string{"-r", "30000/1001", "-ar", "44100"}},
 			types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency,
 		},
 		{
-			"variable frame rate", apptest.Picture{Extra: []string{"-vf", "select='not(mod(n,5))+lt(mod(t,4),2)'", "-fps_mode", "vfr"}},
+			"variable frame rate",
+			apptest.Picture{Extra: []string{"-vf", "select='not(mod(n,5))+lt(mod(t,4),2)'", "-fps_mode", "vfr"}},
 			types.ContainerFormatFragmentedMP4, types.ChannelLatencyModeLowLatency,
 		},
 	}
