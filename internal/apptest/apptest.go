@@ -117,6 +117,7 @@ func (s *Server) Restart(tb testing.TB) *Server {
 
 // logger writes to the test's log, at the level in RIVUS_TEST_LOG (warn when unset).
 func logger(tb testing.TB) *slog.Logger {
+	tb.Helper()
 	level := slog.LevelWarn
 	if text := os.Getenv("RIVUS_TEST_LOG"); text != "" {
 		if err := level.UnmarshalText([]byte(text)); err != nil {
