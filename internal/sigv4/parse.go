@@ -147,11 +147,16 @@ func (c *claim) finish(credential, signature, dateHeader string) error {
 		return refuse(Invalid, "Credential should be scoped to a valid service.")
 	}
 	signed := strings.Split(c.signedHeaders, ";")
+	names := len(signed)
 	if !slices.Contains(signed, "host") {
 		return refuse(Incomplete, "'host' must be among the SignedHeaders")
 	}
 	if dateHeader != "" && !slices.Contains(signed, dateHeader) {
 		return refuse(Incomplete, "'%s' must be among the SignedHeaders", dateHeader)
+	}
+	// A long header named a thousand times would be hashed a thousand times.
+	if slices.Sort(signed); len(slices.Compact(signed)) != names {
+		return refuse(Incomplete, "SignedHeaders must name each header once")
 	}
 	return nil
 }

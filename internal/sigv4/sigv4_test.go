@@ -117,6 +117,8 @@ func TestHeaderRefusals(t *testing.T) {
 		}, Invalid, "does not match"},
 		{"host not signed", edit("SignedHeaders=host;", "SignedHeaders="), Incomplete, "'host'"},
 		{"date not signed", edit(";x-amz-date", ""), Incomplete, "'x-amz-date'"},
+		{"a header signed twice", edit("SignedHeaders=host;", "SignedHeaders=host;host;"), Incomplete, "each header once"},
+		{"a header signed twice, apart", edit(";x-amz-date", ";x-amz-date;host"), Incomplete, "each header once"},
 		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, Incomplete, "X-Amz-Date"},
 		{"odd date", func(r *http.Request) { r.Header.Set("X-Amz-Date", "2015-08-30T12:36:00Z") }, Incomplete, "ISO-8601"},
 		{"fraction in date", func(r *http.Request) { r.Header.Set("X-Amz-Date", "20150830T123600.5Z") }, Incomplete, "ISO-8601"},
