@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -152,6 +153,7 @@ func New(opts Options) (*API, error) {
 	if opts.Observe == nil {
 		opts.Observe = func(string, int, time.Duration) {}
 	}
+	opts.PublicURL = strings.TrimRight(opts.PublicURL, "/")
 	a := &API{
 		opts: opts, headers: commonHeaders(), router: newRouter(),
 		spaces: sync.Pool{New: func() any { return new(space) }},

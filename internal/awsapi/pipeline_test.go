@@ -320,6 +320,7 @@ func TestBaseURL(t *testing.T) {
 		{"stranger's header", awsapi.Options{}, forwarded, "http://api.test:8080"},
 		{"proxy's header", awsapi.Options{TrustedProxies: proxies}, forwarded, "https://api.test:8080"},
 		{"public", awsapi.Options{PublicURL: "https://live.example"}, overTLS, "https://live.example"},
+		{"public with a slash", awsapi.Options{PublicURL: "https://live.example/"}, nil, "https://live.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

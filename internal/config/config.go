@@ -97,16 +97,26 @@ func (c *Config) Validate() error {
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
 		fail("--access-key-id and --secret-access-key go together")
 	}
-	if c.PublicURL != "" {
-		u, err := url.Parse(c.PublicURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-			fail("--public-url: %q is not an http or https origin", c.PublicURL)
-		}
+	if c.AccessKeyID != "" && !regexp.MustCompile(`^\w{1,128}$`).MatchString(c.AccessKeyID) {
+		fail("--access-key-id has to be of up to 128 letters, digits and underscores: it stands in signatures")
+	}
+	if c.PublicURL != "" && !isOrigin(c.PublicURL) {
+		fail("--public-url: not an http or https origin such as https://live.example.com")
+	}
+	if strings.Contains(c.IngestEndpoint, "/") {
+		fail("--ingest-endpoint: %q has to be a host, or host:port, without a scheme or path: encoders put those around it", c.IngestEndpoint)
 	}
 	if _, err := c.Proxies(); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// isOrigin reports whether s is an http or https URL of a scheme and a host only.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
+		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 // TLS reports whether --http-addr speaks TLS.
