@@ -15,6 +15,10 @@ import (
 // tlsHandshakeTimeout bounds the handshake and the wait for the first byte of a connection on a shared TLS listener.
 const tlsHandshakeTimeout = 10 * time.Second
 
+// maxHandshakes bounds the connections of a TLS listener whose protocol is not known yet. Further ones wait in the
+// kernel's queue.
+const maxHandshakes = 4096
+
 // sharedListener splits a TLS port between HTTP and RTMPS, so that one port (usually 443) serves both.
 //
 // A client that negotiated h2 or http/1.1 by ALPN speaks HTTP. Encoders offer no ALPN and start with the RTMP version
@@ -27,33 +31,56 @@ type sharedListener struct {
 	ctx    context.Context //nolint:containedctx // the listener's own life: net.Listener has no ctx in Accept
 	cancel context.CancelFunc
 	conns  chan net.Conn
+	slots  chan struct{} // holds one entry for each connection whose protocol is not known yet
 	done   sync.WaitGroup
 	errc   chan error
 }
 
-func newSharedListener(ctx context.Context, l net.Listener, config *tls.Config, serveRTMP func(context.Context, net.Conn)) *sharedListener {
+func newSharedListener(
+	ctx context.Context, l net.Listener, config *tls.Config, handshakes int, serveRTMP func(context.Context, net.Conn),
+) *sharedListener {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &sharedListener{
 		Listener: l, config: config, serveRTMP: serveRTMP,
-		ctx: ctx, cancel: cancel, conns: make(chan net.Conn), errc: make(chan error, 1),
+		ctx: ctx, cancel: cancel, conns: make(chan net.Conn), slots: make(chan struct{}, handshakes), errc: make(chan error, 1),
 	}
 	s.done.Go(s.acceptLoop)
 	return s
 }
 
+// acceptLoop accepts until the listener is closed. Any other error is a shortage, of file handles for instance, that
+// connections which end will ease.
 func (s *sharedListener) acceptLoop() {
-	for {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	for pause := shortest; ; {
+		select {
+		case s.slots <- struct{}{}:
+		case <-s.ctx.Done():
+			s.errc <- net.ErrClosed
+			return
+		}
 		c, err := s.Listener.Accept()
-		if err != nil {
+		if err == nil {
+			pause = shortest
+			s.done.Go(func() { s.sort(c, sync.OnceFunc(func() { <-s.slots })) })
+			continue
+		}
+		<-s.slots
+		if s.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			s.errc <- err
 			return
 		}
-		s.done.Go(func() { s.sort(c) })
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+		}
+		pause = min(2*pause, longest)
 	}
 }
 
-// sort finishes the handshake and hands the connection to its protocol.
-func (s *sharedListener) sort(raw net.Conn) {
+// sort finishes the handshake and hands the connection to its protocol. It calls known when that is settled.
+func (s *sharedListener) sort(raw net.Conn, known func()) {
+	defer known()
 	c := tls.Server(raw, s.config)
 	stop := context.AfterFunc(s.ctx, func() { _ = raw.Close() })
 	defer stop()
@@ -72,6 +99,8 @@ func (s *sharedListener) sort(raw net.Conn) {
 		conn = &peekedConn{Conn: c, Reader: io.MultiReader(bytes.NewReader(first[:]), c), state: c.ConnectionState()}
 		if first[0] == 0x03 {
 			_ = c.SetDeadline(time.Time{})
+			known()
+			stop() // the RTMP server says goodbye before it closes
 			s.serveRTMP(s.ctx, conn)
 			return
 		}
@@ -97,7 +126,7 @@ func (s *sharedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close stops accepting; Wait returns when the RTMP connections are done too.
+// Close stops accepting; wait returns when the RTMP connections are done too.
 func (s *sharedListener) Close() error {
 	s.cancel()
 	err := s.Listener.Close()
