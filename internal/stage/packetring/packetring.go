@@ -68,23 +68,107 @@ type slot struct {
 	data    [SlotSize]byte
 }
 
+// Bounds of a ring's size, and of what is still one publisher's numbering (RFC 3550, A.1).
+const (
+	minSize    = 16
+	maxSize    = 1 << 14
+	maxDropout = 3000
+	rtpHeader  = 12
+)
+
 // New returns a ring of size packets, rounded up to a power of two between 16 and 16,384. It takes 1.5 kB a packet.
-func New(size int) *Ring { return &Ring{} }
+func New(size int) *Ring {
+	n := minSize
+	for n < size && n < maxSize {
+		n *= 2
+	}
+	return &Ring{slots: make([]slot, n), mask: uint64(n - 1)}
+}
 
 // Size returns how many packets the ring holds.
 func (r *Ring) Size() int { return len(r.slots) }
 
 // Put copies an RTP packet into the ring and returns its extended sequence number. The caller keeps pkt. Only one
 // goroutine, the layer's reader, may put.
-func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcome) { return 0, Stale }
+func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcome) {
+	if len(pkt) < rtpHeader || len(pkt) > SlotSize {
+		return 0, Oversize
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seq, outcome := r.place(uint16(pkt[2])<<8 | uint16(pkt[3]))
+	if outcome == Duplicate || outcome == Stale {
+		return seq, outcome
+	}
+	s := &r.slots[seq&r.mask]
+	s.seq, s.arrived, s.size, s.note = seq, arrived, uint16(len(pkt)), note
+	copy(s.data[:], pkt)
+	if note&Keyframe != 0 && seq > r.keyframe {
+		r.keyframe = seq
+	}
+	return seq, outcome
+}
+
+// place extends a sequence number and moves high. The first number gets an epoch of 1, so that 0 means nothing and
+// packets that were overtaken at the start have a number too.
+func (r *Ring) place(seq uint16) (uint64, Outcome) {
+	if !r.started {
+		r.started = true
+		r.high = 1<<16 | uint64(seq)
+		return r.high, Stored
+	}
+	diff := int64(int16(seq - uint16(r.high)))
+	ext := r.high + uint64(diff)
+	switch {
+	case diff > maxDropout || diff <= -int64(len(r.slots)):
+		return r.doubt(seq, ext)
+	case r.slots[ext&r.mask].seq == ext:
+		return ext, Duplicate
+	case diff < 0:
+		return ext, Late
+	}
+	r.high, r.doubting = ext, false
+	return ext, Stored
+}
+
+// doubt handles a number that is out of all proportion: one such packet is dropped, two in a row are a publisher that
+// began anew. It gets numbers above all earlier ones, at least an epoch away so that nobody takes the step for a loss.
+func (r *Ring) doubt(seq uint16, ext uint64) (uint64, Outcome) {
+	if !r.doubting || seq != r.suspect {
+		r.doubting, r.suspect = true, seq+1
+		return ext, Stale
+	}
+	r.doubting = false
+	r.high = (r.high>>16+2)<<16 | uint64(seq)
+	r.keyframe = 0
+	return r.high, Restarted
+}
 
 // Get copies the packet into dst, which should have room for SlotSize bytes, and returns its size and notes. It returns
 // false when the packet never came, is gone, or does not fit.
-func (r *Ring) Get(seq uint64, dst []byte) (Packet, bool) { return Packet{}, false }
+func (r *Ring) Get(seq uint64, dst []byte) (Packet, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.slots[seq&r.mask]
+	if seq == 0 || s.seq != seq || int(s.size) > len(dst) {
+		return Packet{}, false
+	}
+	copy(dst, s.data[:s.size])
+	return Packet{Seq: seq, Arrived: s.arrived, Size: int(s.size), Note: s.note}, true
+}
 
 // Newest returns the highest extended number and whether there is one.
-func (r *Ring) Newest() (uint64, bool) { return 0, false }
+func (r *Ring) Newest() (uint64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.high, r.started
+}
 
 // LastKeyframe returns the number of the first packet of the newest keyframe, while the ring still holds it. Packets
 // from there to Newest are a picture to start with.
-func (r *Ring) LastKeyframe() (uint64, bool) { return 0, false }
+func (r *Ring) LastKeyframe() (uint64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.keyframe != 0 && r.slots[r.keyframe&r.mask].seq == r.keyframe
+	return r.keyframe, held
+}
