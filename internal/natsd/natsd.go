@@ -25,8 +25,8 @@ import (
 
 // Options say where the engine is.
 type Options struct {
-	Dir            string       // data directory of the embedded server; made when it does not exist
-	ExternalURL    string       // one or more comma-separated NATS URLs; when set, no server is started and Dir is not used
+	Dir            string       // data directory, made when it does not exist; may be empty when the engine is external
+	ExternalURL    string       // one or more comma-separated NATS URLs; when set, no server is started in Dir
 	AcceptDataLoss bool         // go past damage: serve what can still be read
 	Logger         *slog.Logger // nil discards
 }
@@ -36,7 +36,7 @@ type Conn struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	opt      Options
-	dir      *directory     // nil when external
+	dir      *directory     // nil when there is none
 	srv      *server.Server // nil when external
 	recovery *recorder      // nil when external
 	closed   chan struct{}  // closed when the client connection is
@@ -55,7 +55,8 @@ const (
 
 // Start starts the embedded server, or connects to the external one, and waits until JetStream answers.
 //
-// A directory that is not empty and has no marker of ours is refused and left untouched. The error is a
+// The directory is this process's own until Close, whether or not an engine runs in it: what else Rivus keeps there
+// belongs to one process too. A directory that is not empty and has no marker of ours is refused and left untouched. The error is a
 // fault.Unavailable when an external server does not answer.
 func Start(ctx context.Context, opt Options) (*Conn, error) {
 	if opt.Logger == nil {
@@ -64,7 +65,6 @@ func Start(ctx context.Context, opt Options) (*Conn, error) {
 	c := &Conn{opt: opt, closed: make(chan struct{})}
 	start := c.startEmbedded
 	if opt.ExternalURL != "" {
-		c.opt.Dir = ""
 		start = c.startExternal
 	}
 	if err := start(ctx); err != nil {
@@ -75,6 +75,11 @@ func Start(ctx context.Context, opt Options) (*Conn, error) {
 }
 
 func (c *Conn) startExternal(ctx context.Context) error {
+	if c.opt.Dir != "" {
+		if err := c.openDir(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, externalStart)
 	defer cancel()
 	err := c.connect(ctx, c.opt.ExternalURL)
@@ -82,19 +87,25 @@ func (c *Conn) startExternal(ctx context.Context) error {
 }
 
 func (c *Conn) startEmbedded(ctx context.Context) error {
-	dir, err := openDirectory(c.opt.Dir, c.opt.AcceptDataLoss)
+	err := c.openDir()
 	if err != nil {
-		return fmt.Errorf("natsd: %w", err)
+		return err
 	}
-	c.dir = dir
 	c.recovery = &recorder{log: c.opt.Logger}
-	if c.srv, err = startServer(dir.path, c.recovery); err != nil {
+	if c.srv, err = startServer(c.dir.path, c.recovery); err != nil {
 		return fmt.Errorf("natsd: start the embedded engine: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, embeddedStart)
 	defer cancel()
 	if err := c.connect(ctx, "", nats.InProcessServer(c.srv)); err != nil {
 		return fmt.Errorf("natsd: connect to the embedded engine: %w", err)
+	}
+	return nil
+}
+
+func (c *Conn) openDir() (err error) {
+	if c.dir, err = openDirectory(c.opt.Dir, c.opt.AcceptDataLoss); err != nil {
+		return fmt.Errorf("natsd: %w", err)
 	}
 	return nil
 }
@@ -172,8 +183,13 @@ func (c *Conn) NATS() *nats.Conn { return c.nc }
 // JetStream returns the JetStream interface of the connection.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
-// Dir returns the data directory, "" when the engine is external.
-func (c *Conn) Dir() string { return c.opt.Dir }
+// Dir returns the directory in which the engine keeps its files, "" when it is external.
+func (c *Conn) Dir() string {
+	if c.opt.ExternalURL != "" {
+		return ""
+	}
+	return c.opt.Dir
+}
 
 // AcceptDataLoss tells whether the operator asked to go past damage.
 func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
@@ -181,7 +197,7 @@ func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
 // Room is a fault.Unavailable when the disk of the data directory is all but full. Ask before writing anything that the
 // engine stores on it: the engine itself answers to a full disk by never writing to that stream again.
 func (c *Conn) Room() error {
-	if c.dir == nil {
+	if c.srv == nil {
 		return nil
 	}
 	free, err := c.dir.free()
