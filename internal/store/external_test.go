@@ -103,7 +103,11 @@ func TestExternalServerStopsAndStarts(t *testing.T) {
 		})
 	})
 
+	if err := here.Check(ctx); err != nil {
+		t.Errorf("with the server: %v", err)
+	}
 	out.stop()
+	wantKind(t, here.Check(ctx), fault.Unavailable)
 	if r := ok(facts.Get(ctx, keyOf("a"))); r.Value.Count != 1 {
 		t.Fatalf("without the server the record is %+v", r)
 	}
@@ -123,6 +127,9 @@ func TestExternalServerStopsAndStarts(t *testing.T) {
 		_, err := facts.Update(ctx, keyOf("a"), func(o thing) (thing, error) { o.Count = 2; return o, nil })
 		return err == nil
 	})
+	if err := here.Check(ctx); err != nil {
+		t.Errorf("with the server back: %v", err)
+	}
 	eventually(t, "the other process hears of it", func() bool {
 		mu.Lock()
 		defer mu.Unlock()

@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rivus-live/rivus/internal/fault"
@@ -96,6 +97,24 @@ func (s *Store) Close() {
 
 // engine is the engine for what is stored on disk.
 func (s *Store) engine() engine { return engine{s.conn.NATS(), s.conn.JetStream(), s.conn.Room} }
+
+// checkTimeout bounds Check: who asks for a server's health does not wait for long.
+const checkTimeout = 2 * time.Second
+
+// Check tells whether facts can be written now: the engine answers for them, and their disk has room. The error is
+// fault.Unavailable and says what is missing.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.conn.Room(); err != nil {
+		return err
+	}
+	if !s.conn.NATS().IsConnected() {
+		return unavailable(nats.ErrConnectionReconnecting)
+	}
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err := s.conn.JetStream().Stream(asking, s.facts.cfg.Name)
+	return unavailable(err)
+}
 
 func factsConfig(replicas int) jetstream.StreamConfig {
 	cfg := bucketConfig("rivus-facts", replicas)
