@@ -180,9 +180,9 @@ func (s *server) build(ctx context.Context) error {
 	}
 	s.broadcasts = broadcast.NewManager(broadcast.Options{
 		Channels: s.channels, Claims: s.claims, Sessions: sessions, History: history, Node: s.node,
-		AllowInsecure: s.cfg.InsecureIngestAllowed(),
-		Viewers:       func(streamID string) int64 { return s.origin.Viewers(streamID) },
-		Clock:         s.clock, Logger: s.log,
+		AllowInsecure: s.cfg.InsecureIngestAllowed(), MaxStreams: s.maxStreams(),
+		Viewers: func(streamID string) int64 { return s.origin.Viewers(streamID) },
+		Clock:   s.clock, Logger: s.log,
 	})
 	s.origin = origin.New(origin.Options{
 		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Clock: s.clock, Logger: s.log,
@@ -190,6 +190,14 @@ func (s *server) build(ctx context.Context) error {
 	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: s.broadcasts, Logger: s.log})
 	s.metrics = newMetrics(s)
 	return s.buildAPI(pageKey)
+}
+
+// maxStreams is the quota of concurrent streams, 0 when quotas are lifted.
+func (s *server) maxStreams() int {
+	if s.cfg.Quotas == "aws" {
+		return quota.ConcurrentStreams
+	}
+	return 0
 }
 
 func (s *server) buildAPI(pageKey []byte) error {
