@@ -36,6 +36,10 @@ import (
 // drainTimeout bounds the time from the signal to the end: what is not done by then is cut.
 const drainTimeout = 10 * time.Second
 
+// lastReload is how long a server that stops goes on answering players whose stream has ended: the longest target
+// duration, within which every one of them asks again.
+const lastReload = 6 * time.Second
+
 // Ready says where a started server listens. Its JSON is the line of --ready-json.
 type Ready struct {
 	HTTP        string `json:"http"`
@@ -305,10 +309,17 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 func (s *server) drain(stopIngest func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	watched := len(s.broadcasts.Stats().Streams) > 0 && s.origin.Stats().Viewers > 0
 	if err := s.broadcasts.Drain(ctx); err != nil {
 		s.log.Warn("streams did not end in time", "error", err)
 	}
-	stopIngest()
+	if watched {
+		select {
+		case <-time.After(lastReload):
+		case <-ctx.Done():
+		}
+	}
+	stopIngest() // this closes shared TLS ports too, and with them playback
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.Warn("requests did not finish in time", "error", err)
 		_ = s.http.Close()
