@@ -62,7 +62,25 @@ const (
 )
 
 // String returns a word for logs and metrics.
-func (v Verdict) String() string { return "" }
+func (v Verdict) String() string {
+	switch v {
+	case Send:
+		return "send"
+	case Inactive:
+		return "inactive"
+	case Paused:
+		return "paused"
+	case NoKeyframe:
+		return "no_keyframe"
+	case Late:
+		return "late"
+	case Repeated:
+		return "repeated"
+	case Empty:
+		return "empty"
+	}
+	return "unknown"
+}
 
 // Extensions are header extension ids, as negotiated with one peer; 0 means not negotiated. Ids above 14 cannot be
 // written and count as 0 there.
