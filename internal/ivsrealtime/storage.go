@@ -1,0 +1,98 @@
+package ivsrealtime
+
+import (
+	"context"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// CreateStorageConfiguration names a bucket. Whether it is there and can be written to shows when something is recorded.
+func (s *Service) CreateStorageConfiguration(
+	ctx context.Context, c awsapi.Caller, in *CreateStorageConfigurationRequest,
+) (*CreateStorageConfigurationResponse, error) {
+	tags, err := tagged(nil, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	sc := resource.StorageConfiguration{
+		ARN: resource.StorageConfigurationARN(c.Scope, arn.NewID()), Bucket: in.S3.BucketName, Tags: tags,
+		CreatedAt: s.opts.Clock().UTC(),
+	}
+	set(&sc.Name, in.Name)
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	have := s.opts.StorageConfigurations.Count(c.Scope)
+	if err := s.withinQuota(have, quotaStorageConfigurations, "storage configurations", c.Region); err != nil {
+		return nil, err
+	}
+	if _, err := s.opts.StorageConfigurations.Create(ctx, keyOf(sc.ARN), sc); err != nil {
+		return nil, err
+	}
+	return &CreateStorageConfigurationResponse{StorageConfiguration: wireStorage(sc)}, nil
+}
+
+// GetStorageConfiguration returns a storage configuration.
+func (s *Service) GetStorageConfiguration(
+	ctx context.Context, c awsapi.Caller, in *GetStorageConfigurationRequest,
+) (*GetStorageConfigurationResponse, error) {
+	sc, err := get(ctx, c, s.opts.StorageConfigurations, in.Arn)
+	if err != nil {
+		return nil, err
+	}
+	return &GetStorageConfigurationResponse{StorageConfiguration: wireStorage(sc)}, nil
+}
+
+// ListStorageConfigurations returns a page of storage configurations by id. As many as an account may have fit on one
+// (spec ivs-realtime.md 1.4).
+func (s *Service) ListStorageConfigurations(
+	ctx context.Context, c awsapi.Caller, in *ListStorageConfigurationsRequest,
+) (*ListStorageConfigurationsResponse, error) {
+	size := 100
+	if s.opts.Quotas {
+		size = quotaStorageConfigurations
+	}
+	found, next, err := listed(ctx, s.paging(c, "ListStorageConfigurations", ""), s.opts.StorageConfigurations,
+		in.NextToken, limit(in.MaxResults, size), func(sc resource.StorageConfiguration) (StorageConfigurationSummary, error) {
+			w := wireStorage(sc)
+			return StorageConfigurationSummary{Arn: w.Arn, Name: w.Name, S3: w.S3, Tags: w.Tags}, nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &ListStorageConfigurationsResponse{StorageConfigurations: found, NextToken: next}, nil
+}
+
+// DeleteStorageConfiguration deletes a storage configuration that no stage records to.
+func (s *Service) DeleteStorageConfiguration(
+	ctx context.Context, c awsapi.Caller, in *DeleteStorageConfigurationRequest,
+) (*DeleteStorageConfigurationResponse, error) {
+	a, err := own(c, in.Arn)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	_, err = s.opts.StorageConfigurations.Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
+		users, err := s.opts.Stages.List(ctx, store.Query{
+			Scope: a.Scope, Index: "storageConfiguration", Value: a.String(), Limit: 1,
+		})
+		if err == nil && len(users.Records) > 0 {
+			err = fault.New(fault.Conflict, "Storage configuration: %s is used by %s", a, users.Records[0].Value.ARN)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, naming(err, in.Arn)
+	}
+	return &DeleteStorageConfigurationResponse{}, nil
+}
