@@ -70,9 +70,10 @@ func (a *onAir) stop() {
 	a.server.stop()
 }
 
-// stretch is what the server used and the encoders sent over some time.
+// stretch is what the server used and the load did over some time.
 type stretch struct {
 	began, ended usage
+	client       time.Duration // CPU time of the viewers, where there are any
 	sent         published
 	allocations  float64 // objects
 	allocated    float64 // bytes

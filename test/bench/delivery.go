@@ -65,8 +65,9 @@ func (b *bench) measureAudience(ctx context.Context, n int) error {
 	bits := float64(v.MediaBytes) * 8
 	seconds := used.length().Seconds()
 	b.report.hold(what+": CPU seconds a Gbit", used.ended.since(used.began).Seconds()/(bits/1e9), 0.08, "%.3f")
-	b.report.hold(what+": late parts", 100*float64(v.missed())/float64(max(v.Parts, 1)), 0, "%.2f %%")
-	b.report.add(what+": delivered", "%.0f Mbit/s, %.0f requests a second, %.2f cores", bits/seconds/1e6, 2*float64(v.Parts)/seconds, used.ended.cores(used.began))
+	b.report.hold(what+fmt.Sprintf(": late ones of %d parts", v.Parts), float64(v.missed()), 0, "%.0f")
+	b.report.add(what+": delivered", "%.0f Mbit/s, %.0f requests a second; %.2f cores, %.2f of the viewers",
+		bits/seconds/1e6, 2*float64(v.Parts)/seconds, used.ended.cores(used.began), used.client.Seconds()/seconds)
 	b.report.add(what+": part latency p50 / p99 / max", "%.1f / %.1f / %.1f ms", v.P50.Seconds()*1000, v.P99.Seconds()*1000, v.Max.Seconds()*1000)
 	if v.missed() > 0 || v.Playing < int64(n) {
 		b.report.note("%s: %d of %d parts late, %d skips, %d failures (%s), %d viewers at the end",
@@ -75,7 +76,7 @@ func (b *bench) measureAudience(ctx context.Context, n int) error {
 	return nil
 }
 
-// watchViewers lets viewers join, and measures them and the server for d.
+// watchViewers lets viewers join, and measures them and the server for d; with a profile name it profiles meanwhile.
 func (b *bench) watchViewers(ctx context.Context, a *onAir, j viewJob, profile string, d time.Duration) (viewed, stretch, error) {
 	audience, err := b.startLoad(ctx, job{View: &j})
 	if err != nil {
@@ -86,12 +87,15 @@ func (b *bench) watchViewers(ctx context.Context, a *onAir, j viewJob, profile s
 		return viewed{}, stretch{}, err
 	}
 	var used stretch
-	var v viewed
-	if used.began, err = a.usage(); err != nil {
-		return v, used, err
+	began, err := audience.cpu()
+	if err != nil {
+		return viewed{}, used, err
 	}
-	if err := audience.mark(&v); err != nil {
-		return v, used, err
+	if used.began, err = a.usage(); err != nil {
+		return viewed{}, used, err
+	}
+	if err := audience.mark(new(viewed)); err != nil {
+		return viewed{}, used, err
 	}
 	if profile == "" {
 		err = wait(ctx, d)
@@ -99,19 +103,21 @@ func (b *bench) watchViewers(ctx context.Context, a *onAir, j viewJob, profile s
 		err = a.profileFor(ctx, b, profile, d)
 	}
 	if err != nil {
+		return viewed{}, used, err
+	}
+	var v viewed
+	if err := audience.mark(&v); err != nil {
 		return v, used, err
 	}
 	if used.ended, err = a.usage(); err != nil {
 		return v, used, err
 	}
-	v = viewed{}
-	if err := audience.mark(&v); err != nil {
-		return v, used, err
+	ended, err := audience.cpu()
+	used.client = ended - began
+	if err == nil && v.Parts == 0 {
+		err = fmt.Errorf("no viewer got a part: %s", v.Failure)
 	}
-	if v.Parts == 0 {
-		return v, used, fmt.Errorf("no viewer got a part: %s", v.Failure)
-	}
-	return v, used, nil
+	return v, used, err
 }
 
 // settle waits until all viewers play, and three seconds more.

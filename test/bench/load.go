@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -67,6 +68,7 @@ func (j job) load() (load, error) {
 
 // loader is a running load process.
 type loader struct {
+	pid     int
 	in      io.WriteCloser
 	send    *json.Encoder
 	receive *json.Decoder
@@ -92,12 +94,12 @@ func (b *bench) startLoad(ctx context.Context, j job) (*loader, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start load: %w", err)
 	}
-	l := &loader{in: in, send: json.NewEncoder(in), receive: json.NewDecoder(out), done: make(chan error, 1)}
+	l := &loader{pid: cmd.Process.Pid, in: in, send: json.NewEncoder(in), receive: json.NewDecoder(out), done: make(chan error, 1)}
+	go func() { l.done <- cmd.Wait() }()
 	if err := l.send.Encode(j); err != nil {
 		l.stop()
 		return nil, fmt.Errorf("start load: %w", err)
 	}
-	go func() { l.done <- cmd.Wait() }()
 	return l, nil
 }
 
@@ -112,6 +114,9 @@ func (l *loader) mark(out any) error {
 	}
 	return nil
 }
+
+// cpu returns the CPU time that the load process has used.
+func (l *loader) cpu() (time.Duration, error) { return cpuTime(l.pid) }
 
 // stop ends the load and waits for it. What it had to say was asked with marks.
 func (l *loader) stop() {
