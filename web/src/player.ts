@@ -40,6 +40,12 @@ export interface Listener {
 
 const retryMs = 2000;
 
+/**
+ * Steering: how far behind PART-HOLD-BACK playback may fall before it speeds up, how close it comes back, the least
+ * buffer it keeps while it does, all in seconds, and how much faster it plays then: too little to hear.
+ */
+const steer = { every: 200, start: 0.2, done: 0.08, buffer: 0.45, rate: 1.06 };
+
 /** How long a metadata cue stays active: long enough not to fall between two looks of the browser at its cues. */
 const cueSeconds = 0.5;
 
@@ -51,6 +57,7 @@ export class Player {
   private hls?: Hls;
   private retry?: number;
   private readonly ticker: number;
+  private readonly steering: number;
   /** Server clock minus local clock in ms, from SERVER-TIME of the multivariant playlist. */
   private clockOffset = 0;
   private streamId?: string;
@@ -68,6 +75,7 @@ export class Player {
     this.track = video.addTextTrack('metadata', 'timed metadata');
     this.track.mode = 'hidden';
     this.ticker = window.setInterval(() => this.tick(), 1000);
+    this.steering = window.setInterval(() => this.steer(), steer.every);
     this.video.addEventListener('playing', this.onPlaying);
     this.video.addEventListener('waiting', this.onWaiting);
     this.video.addEventListener('ended', this.onEnded);
@@ -77,6 +85,7 @@ export class Player {
   /** destroy releases everything; the player is of no use afterwards. */
   destroy(): void {
     window.clearInterval(this.ticker);
+    window.clearInterval(this.steering);
     window.clearTimeout(this.retry);
     this.video.removeEventListener('playing', this.onPlaying);
     this.video.removeEventListener('waiting', this.onWaiting);
@@ -113,8 +122,6 @@ export class Player {
     this.show('loading');
     const hls = new Hls({
       lowLatencyMode: true,
-      // Catch up gently instead of staying where the first segment happened to start.
-      maxLiveSyncPlaybackRate: 1.25,
       liveDurationInfinity: true,
       backBufferLength: 30,
       enableID3MetadataCues: false, // see plan
@@ -186,6 +193,43 @@ export class Player {
     for (const cue of [...(this.track.cues ?? [])]) this.track.removeCue(cue);
   }
 
+  private details(): LevelDetails | undefined {
+    const { hls } = this;
+    return (hls && hls.currentLevel >= 0 ? hls.levels[hls.currentLevel] : hls?.levels[0])?.details;
+  }
+
+  /** latency returns the seconds from the encoder's clock to the picture on screen, while it plays. */
+  private latency(): number | undefined {
+    const date = this.hls?.playingDate;
+    return date && !this.video.paused ? (Date.now() + this.clockOffset - date.getTime()) / 1000 : undefined;
+  }
+
+  /** buffered returns the seconds of media ahead of the playhead. */
+  private buffered(): number {
+    const { buffered, currentTime } = this.video;
+    return buffered.length ? Math.max(0, buffered.end(buffered.length - 1) - currentTime) : 0;
+  }
+
+  /**
+   * steer keeps low-latency playback close to PART-HOLD-BACK, the least distance that the server allows: after a stall or
+   * a late start it plays a little faster until it is there. (hls.js does so only with more than a second of buffer.)
+   */
+  private steer(): void {
+    const holdBack = this.details()?.partHoldBack;
+    const latency = this.latency();
+    if (!holdBack || latency === undefined) {
+      this.video.playbackRate = 1;
+      return;
+    }
+    const behind = latency - holdBack;
+    const buffer = this.buffered();
+    if (this.video.playbackRate === 1) {
+      if (behind > steer.start && buffer > steer.buffer + 0.1) this.video.playbackRate = steer.rate;
+    } else if (behind < steer.done || buffer < steer.buffer) {
+      this.video.playbackRate = 1;
+    }
+  }
+
   private tick(): void {
     const { video, hls } = this;
     const quality = video.getVideoPlaybackQuality();
@@ -193,14 +237,11 @@ export class Player {
     const elapsed = (now - this.lastFrames.at) / 1000;
     const fps = this.lastFrames.at ? Math.max(0, (quality.totalVideoFrames - this.lastFrames.count) / elapsed) : 0;
     this.lastFrames = { at: now, count: quality.totalVideoFrames };
-    const ranges = video.buffered;
-    const end = ranges.length ? ranges.end(ranges.length - 1) : video.currentTime;
     const level = hls && hls.currentLevel >= 0 ? hls.levels[hls.currentLevel] : hls?.levels[0];
-    const details: LevelDetails | undefined = level?.details;
-    const date = hls?.playingDate;
+    const latency = this.latency();
     this.listener.stats({
-      latencyMs: date && !video.paused ? Date.now() + this.clockOffset - date.getTime() : undefined,
-      bufferMs: Math.max(0, end - video.currentTime) * 1000,
+      latencyMs: latency === undefined ? undefined : latency * 1000,
+      bufferMs: this.buffered() * 1000,
       width: video.videoWidth,
       height: video.videoHeight,
       fps,
@@ -210,7 +251,7 @@ export class Player {
       streamId: this.streamId,
       parts: this.parts,
       segments: this.segments,
-      lowLatency: Boolean(details?.partTarget),
+      lowLatency: Boolean(level?.details?.partTarget),
     });
   }
 }
