@@ -20,7 +20,8 @@ const (
 //
 // Parts lie on the timeline without holes, [from, from+duration), and never last longer than the part target:
 //
-//   - While the frame rate is regular, a part ends where its last frame will end.
+//   - While the frame rate is regular, a part ends where its last frame will end. Where nobody can tell whether the next
+//     picture starts a segment, the part waits for it, so that the hint for the part behind it comes true.
 //   - When it is not, predictions are not trusted: a part ends on time, at from plus the part target, once a frame
 //     beyond that has come, so durations are exact, and frames belong to the part in which they begin.
 //   - When no picture comes while sound goes on, the sound is the clock.
@@ -46,6 +47,7 @@ type assembler struct {
 	video []media.Frame // its pictures
 	held  []media.Frame // sound that is not in a part yet
 	tags  []tag
+	full  bool // has all its pictures, and waits for the next one to tell where it belongs
 
 	shown   int64 // place of the newest picture
 	end     int64 // where the newest picture is predicted to end
@@ -113,6 +115,7 @@ func (a *assembler) picture(f *media.Frame) {
 		a.next = -1
 		a.skip(f)
 	} else {
+		a.release(f.DTS)
 		a.advance(f.DTS)
 		a.keyframe(f)
 	}
@@ -179,16 +182,28 @@ func (a *assembler) hasMedia() bool { return a.filled > 0 || len(a.video) > 0 }
 // one like it would and the part is long enough for one that need not be its segment's last (RFC 8216bis 4.4.4.9).
 func (a *assembler) fill(interval int64) {
 	room := a.from + a.part
-	switch {
-	case a.end > room:
-		a.close(room)
-	case a.end+interval > room && 100*(a.end-a.from) >= 85*a.part:
-		a.close(a.end)
-	default:
+	to := min(a.end, room)
+	if a.end <= room && (a.end+interval <= room || !a.longEnough(to)) {
 		return
 	}
+	if a.bounds.undecided(to) {
+		a.full = true
+		return
+	}
+	a.close(to)
 	a.split()
 }
+
+// release closes a part that has waited for the picture which comes now.
+func (a *assembler) release(at int64) {
+	if a.full && at-a.from <= a.part && a.longEnough(at) {
+		a.close(at)
+		a.split()
+	}
+}
+
+// longEnough reports whether the open part may end at a place without being its segment's last one.
+func (a *assembler) longEnough(to int64) bool { return 100*(to-a.from) >= 85*a.part }
 
 // advance closes the parts that end at or before a place on the timeline.
 func (a *assembler) advance(to int64) {
@@ -327,7 +342,8 @@ func (a *assembler) arrivals(due int) (first, last time.Time) {
 }
 
 // hint returns the part that will come next: the first of another segment when a keyframe is due right behind the last
-// part. A guess that proves wrong is answered with a wait or with "not found", as RFC 8216bis 6.2.6 has it.
+// part. It is wrong only when an encoder breaks its own rhythm; then requests for it are answered after a wait or with
+// "not found", as RFC 8216bis 6.2.6 has it.
 func (a *assembler) hint() (msn int64, index int) {
 	const ms = second / 1000
 	if len(a.parts) > 0 && len(a.video) == 0 && a.bounds.keyExpected(a.from, max(a.cadence.interval()/2, 2*ms)) {

@@ -10,6 +10,9 @@ const (
 	// gopSlack is how much a GOP may miss a whole number of seconds and still count as that many: encoders' times are
 	// rounded to milliseconds and frames do not divide every second.
 	gopSlack = second / 10
+
+	// gopJitter is by how much GOPs of one length differ, for the same reasons.
+	gopJitter = second / 100
 )
 
 // boundaries decides where segments end. It knows times and keyframes only, so that one decision can serve every
@@ -20,6 +23,7 @@ type boundaries struct {
 	hasKey bool
 	key    int64 // the newest keyframe
 	gop    int64 // length of the newest complete GOP, 0 before that
+	even   bool  // the one before it was as long, so the next keyframe can be told beforehand
 }
 
 // limit returns the longest segment whose duration still rounds to the target duration (RFC 8216bis 4.4.3.1).
@@ -32,7 +36,9 @@ func (b *boundaries) open(at int64) { b.start = at }
 // when another GOP like the last would not fit into it any more.
 func (b *boundaries) keyframe(dts int64) bool {
 	if b.hasKey {
-		b.gop = dts - b.key
+		gop := dts - b.key
+		b.even = abs(gop-b.gop) <= gopJitter
+		b.gop = gop
 	}
 	b.hasKey, b.key = true, dts
 	length := dts - b.start
@@ -40,7 +46,7 @@ func (b *boundaries) keyframe(dts int64) bool {
 }
 
 // skip starts over behind a hole.
-func (b *boundaries) skip(dts int64, key bool) { b.hasKey, b.key = key, dts }
+func (b *boundaries) skip(dts int64, key bool) { b.hasKey, b.key, b.even = key, dts, false }
 
 // starts reports whether a keyframe starts a new segment when the open one has a length.
 func (b *boundaries) starts(length int64) bool {
@@ -54,9 +60,16 @@ func (b *boundaries) full(end, part int64) bool {
 	return end+part > longest || end-b.start >= b.target && b.key+b.gop > longest
 }
 
-// keyExpected reports whether a keyframe that starts a segment is due at the given time, going by the last GOP.
+// undecided reports whether a picture at the given time may well be a keyframe that starts a segment, or not: GOPs are
+// not all of one length, and only that picture tells.
+func (b *boundaries) undecided(at int64) bool {
+	then := *b
+	return !b.even && then.keyframe(at)
+}
+
+// keyExpected reports whether a keyframe that starts a segment is due at the given time, going by the last two GOPs.
 func (b *boundaries) keyExpected(at, tolerance int64) bool {
-	if b.gop == 0 || abs(at-b.key-b.gop) > tolerance {
+	if !b.even || abs(at-b.key-b.gop) > tolerance {
 		return false
 	}
 	length := at - b.start

@@ -30,7 +30,7 @@ func (a *assembler) close(to int64) {
 	}
 	a.partTags = appendPart(a.partTags, a.open.msn, len(a.parts), a.container.extension(), &p)
 	a.parts = append(a.parts, p)
-	a.from = to
+	a.from, a.full = to, false
 	a.dirty |= dirtyPart
 }
 

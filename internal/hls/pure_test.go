@@ -41,7 +41,12 @@ func TestBoundaries(t *testing.T) {
 	}
 	b.open(2 * second)
 	b.keyframe(3500 * second / 1000) // GOPs of 1.5 s: two do not fit
-	if !b.keyExpected(5050*second/1000, second/50) || b.keyExpected(4*second, second/50) {
+	if next := int64(5050 * second / 1000); b.keyExpected(next, second/50) || !b.undecided(next) || b.undecided(2200*second/1000) {
+		t.Fatal("one GOP was as long as the next, which it was not")
+	}
+	even := b
+	even.keyframe(5050 * second / 1000)
+	if next := int64(6600 * second / 1000); !even.keyExpected(next, second/50) || even.keyExpected(6*second, second/50) || even.undecided(next) {
 		t.Fatal("the next keyframe is expected at the wrong time")
 	}
 	if b.full(3800*second/1000, second/5) || !b.full(4400*second/1000, second/5) {
