@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ type bucket struct {
 	failed error         // valid when opened is closed
 
 	mu       sync.RWMutex
-	subjects map[string]known              // everything the engine has
+	subjects map[string]known              // everything the engine has; after the opening without what is gone
 	raw      map[string]map[string]message // by table and subject: records of tables that nobody has opened
 	sinks    map[string]sink               // by table
 	outgoing map[string][]Event            // by subject: what waits for the outbox
@@ -176,6 +177,9 @@ func (b *bucket) loaded(ctx context.Context, load *loading) error {
 	}
 	err := b.settle(ctx)
 	b.opening = false
+	b.mu.Lock()
+	maps.DeleteFunc(b.subjects, func(_ string, k known) bool { return k.gone })
+	b.mu.Unlock()
 	b.finishOpen(err)
 	return err
 }
@@ -239,7 +243,9 @@ func (b *bucket) bury(ctx context.Context, acc account) error {
 }
 
 func deletion(subject string) *nats.Msg {
-	return &nats.Msg{Subject: subject, Header: nats.Header{headerOperation: {operationDelete}}}
+	m := &nats.Msg{Subject: subject, Header: nats.Header{}}
+	markGone(m, false)
+	return m
 }
 
 func (b *bucket) flushLedger() error {
@@ -329,7 +335,11 @@ func (b *bucket) apply(m message) {
 		b.report(m, err)
 		m.gone, m.data = true, nil
 	}
-	b.subjects[m.subject] = known{revision: m.revision, gone: m.gone}
+	if m.gone && !b.opening {
+		delete(b.subjects, m.subject)
+	} else {
+		b.subjects[m.subject] = known{revision: m.revision, gone: m.gone}
+	}
 	var events []Event
 	if to := b.sinks[table]; to != nil {
 		events, err = to.apply(key, m)

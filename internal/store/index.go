@@ -11,7 +11,7 @@ import (
 type entry[T any] struct {
 	Record[T]
 	history
-	gone bool // deleted; kept for its revision and history
+	gone bool // deleted; never in the index
 }
 
 // index is a table's image in memory: every record by key, in order, and under the values of its indexes.
@@ -36,16 +36,22 @@ func newIndex[T any](def Definition[T]) *index[T] {
 	}
 }
 
+// entryOf decodes a stored state whose checksum has been verified. One that cannot be read counts as deleted.
+func entryOf[T any](key Key, m message) (*entry[T], error) {
+	out := &entry[T]{Record: Record[T]{Key: key, Revision: m.revision}, gone: true}
+	if len(m.data) == 0 {
+		return out, nil
+	}
+	e, err := open[T](m.subject, m.data)
+	if err == nil {
+		out.Value, out.history, out.gone = e.Value, e.history, e.Gone
+	}
+	return out, err
+}
+
 // apply implements sink.
 func (x *index[T]) apply(key Key, m message) ([]Event, error) {
-	next := &entry[T]{Record: Record[T]{Key: key, Revision: m.revision}, gone: true}
-	var broken error
-	if len(m.data) > 0 {
-		e, err := open[T](m.subject, m.data)
-		if broken = err; err == nil {
-			next.Value, next.history, next.gone = e.Value, e.history, e.Gone
-		}
-	}
+	next, broken := entryOf[T](key, m)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	old := x.byKey[key]
@@ -57,10 +63,10 @@ func (x *index[T]) apply(key Key, m message) ([]Event, error) {
 	return next.Events, broken
 }
 
-// replace puts next in old's place. An engine's own removal (no history) leaves nothing behind.
+// replace puts next in old's place. A deleted record leaves nothing behind.
 func (x *index[T]) replace(old, next *entry[T]) {
 	key := next.Key
-	if old != nil && !old.gone {
+	if old != nil {
 		x.counts[key.Scope]--
 		if next.gone {
 			x.order.remove(orderKey(key))
@@ -71,13 +77,14 @@ func (x *index[T]) replace(old, next *entry[T]) {
 			}
 		}
 	}
-	x.byKey[key] = next
 	if next.gone {
+		delete(x.byKey, key)
 		if x.counts[key.Scope] == 0 {
 			delete(x.counts, key.Scope)
 		}
 		return
 	}
+	x.byKey[key] = next
 	x.counts[key.Scope]++
 	x.order.set(orderKey(key), next)
 	for i := range x.def.Indexes {
@@ -89,7 +96,7 @@ func (x *index[T]) replace(old, next *entry[T]) {
 
 func valueKey(value string, key Key) string { return value + "\x00" + orderKey(key) }
 
-// get returns the entry of a key, nil when there never was one.
+// get returns the entry of a key, nil when there is none.
 func (x *index[T]) get(key Key) *entry[T] {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

@@ -99,7 +99,7 @@ func (b *bucket) drop(ctx context.Context, subject string, events []Event) error
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, revision)
 	m.Header.Set(headerBase, revision)
 	if e.Gone {
-		m.Header.Set(headerOperation, operationDelete)
+		markGone(m, len(e.Events) > 0)
 	}
 	sequence, err := b.engine().publish(ctx, m)
 	if err != nil {

@@ -120,6 +120,7 @@ func factsConfig(replicas int) jetstream.StreamConfig {
 	cfg := bucketConfig("rivus-facts", replicas)
 	cfg.Storage = jetstream.FileStorage
 	cfg.AllowAtomicPublish = true
+	cfg.AllowMsgTTL = true // of deletions
 	return cfg
 }
 

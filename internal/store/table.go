@@ -78,13 +78,14 @@ func (t *Table[T]) Get(ctx context.Context, key Key) (Record[T], error) {
 
 // find returns the entry of a key, asking the engine when the index has none: another process may just have made it.
 func (t *Table[T]) find(ctx context.Context, key Key) (*entry[T], error) {
-	if e := t.index.get(key); e != nil && !e.gone {
+	if e := t.index.get(key); e != nil {
 		return e, nil
 	}
 	return t.newest(ctx, key)
 }
 
-// newest returns the entry of a key once it is as new as the engine's; nil when the engine has none.
+// newest returns the entry of a key as new as the engine's, which for a deleted record is not in the index; nil when the
+// engine has none.
 func (t *Table[T]) newest(ctx context.Context, key Key) (*entry[T], error) {
 	m, err := t.b.engine().ask(ctx, t.b.cfg.Name, lookup{LastFor: t.subject(key)})
 	if err != nil || m == nil {
@@ -93,7 +94,14 @@ func (t *Table[T]) newest(ctx context.Context, key Key) (*entry[T], error) {
 	if e := t.index.get(key); e == nil || e.Revision < m.Sequence {
 		t.b.await(ctx, m.Sequence)
 	}
-	return t.index.get(key), nil
+	if e := t.index.get(key); e != nil && e.Revision >= m.Sequence {
+		return e, nil
+	}
+	if verify(m.Subject, m.Data) != nil {
+		m.Data = nil // damaged is as good as gone
+	}
+	e, _ := entryOf[T](key, message{subject: m.Subject, revision: m.Sequence, data: m.Data})
+	return e, nil
 }
 
 func (t *Table[T]) subject(key Key) string { return subjectOf(t.b.prefix, t.def.Name, key) }

@@ -36,7 +36,7 @@ func (x *index[T]) tell(old, next *entry[T]) {
 		return
 	}
 	c := Change[T]{Key: next.Key}
-	if old != nil && !old.gone {
+	if old != nil {
 		c.Old = &old.Value
 	}
 	if !next.gone {

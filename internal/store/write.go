@@ -153,7 +153,7 @@ func (t *Table[T]) publish(ctx context.Context, subject string, key Key, e *entr
 	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
 	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected, 10))
 	if d.gone {
-		m.Header.Set(headerOperation, operationDelete)
+		markGone(m, len(past.Events) > 0 || len(d.events) > 0)
 	}
 	if d.ttl > 0 {
 		seconds := (d.ttl + time.Second - 1) / time.Second
@@ -165,6 +165,18 @@ func (t *Table[T]) publish(ctx context.Context, subject string, key Key, e *entr
 	}
 	t.b.await(ctx, revision)
 	return Record[T]{Key: key, Value: d.value, Revision: revision}, nil
+}
+
+// goneTTL is how long the engine keeps a deletion that has told everything. By then the ledger, which is not fsynced with
+// every write, has long been on the disk and knows of it.
+const goneTTL = 24 * time.Hour
+
+// markGone makes a message a deletion. While events wait in it, it must stay.
+func markGone(m *nats.Msg, waiting bool) {
+	m.Header.Set(headerOperation, operationDelete)
+	if !waiting {
+		m.Header.Set(jetstream.MsgTTLHeader, strconv.Itoa(int(goneTTL/time.Second)))
+	}
 }
 
 func clone[T any](v T) (T, error) {
