@@ -80,12 +80,11 @@ const (
 )
 
 // newAssembler starts at the first picture.
-func newAssembler(p plan, c container, deepest int64, video, audio *media.Track, first *media.Frame, log *slog.Logger) *assembler {
-	a := &assembler{plan: p, container: c, log: log, deepest: deepest, next: -1}
+func newAssembler(p plan, c container, clock wallclock, deepest int64, video, audio *media.Track, first *media.Frame, log *slog.Logger) *assembler {
+	a := &assembler{plan: p, container: c, clock: clock, log: log, deepest: deepest, next: -1}
 	a.grace = max(p.part, p.interval*3/2)
 	a.cadence = newCadence(p.interval, p.target/2, p.regular)
 	a.bounds.target, a.window.target = p.target, p.target
-	a.clock.arrived(first.Time(), first.Arrived)
 	a.end, a.pts, a.shown = first.DTS, first.PTS(), first.DTS
 	a.setTracks(video, audio)
 	a.open.msn = -1
@@ -160,7 +159,8 @@ func (a *assembler) keyframe(f *media.Frame) {
 		return
 	}
 	wanted := a.bounds.keyframe(f.DTS)
-	changed := f.Track != a.videoTrack || a.comingDue(f.DTS)
+	behind := wanted && a.clock.lost()
+	changed := f.Track != a.videoTrack || a.comingDue(f.DTS) || behind
 	if !changed && (!wanted || !a.hasMedia()) {
 		return
 	}
@@ -169,6 +169,10 @@ func (a *assembler) keyframe(f *media.Frame) {
 		at += min(a.cadence.interval(), a.part)
 	}
 	a.finish(at)
+	if behind {
+		a.log.Info("hls: the dates follow the encoder's pause", "segment", a.open.msn+1)
+		a.clock.step()
+	}
 	if changed {
 		a.changeTracks(f)
 	}

@@ -129,7 +129,7 @@ func (p *Packager) begin() {
 		p.stream.skipUntil = skipTargets * plan.target
 	}
 	deepest := int64(p.opts.Window) * plan.target
-	p.assembler = newAssembler(plan, c, deepest, q.video, q.audio, q.picture(), p.opts.Logger)
+	p.assembler = newAssembler(plan, c, q.clock(), deepest, q.video, q.audio, q.picture(), p.opts.Logger)
 	for i := range q.items {
 		switch f := &q.items[i].frame; {
 		case f.Track == nil:

@@ -113,6 +113,18 @@ func (q *preroll) picture() *media.Frame {
 	return nil
 }
 
+// clock returns what the arrival of the pictures tells about the time of day. A burst at the start tells more than its
+// first picture.
+func (q *preroll) clock() wallclock {
+	var w wallclock
+	for i := range q.items {
+		if f := &q.items[i].frame; f.Track != nil && f.Track.IsVideo() {
+			w.arrived(f.Time(), f.Arrived)
+		}
+	}
+	return w
+}
+
 // plan is what never changes once a stream is cut.
 type plan struct {
 	target   int64 // TARGETDURATION, ticks

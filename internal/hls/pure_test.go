@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/media"
+	"github.com/rivus-live/rivus/internal/resource"
 )
 
 func TestTargetFor(t *testing.T) {
@@ -109,6 +110,45 @@ func TestWallclock(t *testing.T) {
 		if off := date.Sub(epoch.Add(at + at/5000)); at > time.Minute*3 && off.Abs() > 20*time.Millisecond {
 			t.Fatalf("%v off at %v", off, at)
 		}
+	}
+}
+
+// TestDatesFollowAPause lets an encoder stop for 29 s, in different ways, and asks what the dates say 12 s after it.
+func TestDatesFollowAPause(t *testing.T) {
+	t.Parallel()
+	const pause, length = 29 * time.Second, 30 * time.Second
+	tests := []struct {
+		name  string
+		stall func(at time.Duration) time.Duration // how late a picture comes
+		steps int
+	}{
+		{"the timeline goes on without it", func(at time.Duration) time.Duration { return pause * b2d(at >= 10*time.Second) }, 1},
+		{"everything comes at once after it", func(at time.Duration) time.Duration {
+			return max(0, 10*time.Second+pause-at) * b2d(at >= 10*time.Second && at < 10*time.Second+pause) * 95 / 100
+		}, 0},
+		{"a burst at the start", func(at time.Duration) time.Duration { return max(0, 2*time.Second-at) }, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			stream := pattern{length: length, fps: 30, gop: 2 * time.Second, stall: test.stall}
+			p, _ := run(t, Options{LowLatency: true, Container: resource.ContainerFMP4}, stream.build(t))
+			s := p.Snapshot()
+			steps := 0
+			for _, g := range s.segments {
+				if g.discontinuity {
+					steps++
+				}
+			}
+			if steps != test.steps {
+				t.Errorf("%d steps, want %d", steps, test.steps)
+			}
+			last := s.segments[len(s.segments)-1]
+			at := time.Duration(nanos(last.start)) - base
+			if off := last.date.Sub(epoch.Add(at + test.stall(at)*time.Duration(test.steps))); off.Abs() > 200*time.Millisecond {
+				t.Errorf("the date of the segment at %v is %v off", at, off)
+			}
+		})
 	}
 }
 
