@@ -2,19 +2,27 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
-// watcher is the queue between the index and one Watch. The index never waits for it.
+// watcher is the queue between the index and one Watch. The index never waits for it: steps of one record that were not
+// taken yet become one, so the queue is never longer than there are records.
 type watcher[T any] struct {
 	mu      sync.Mutex
 	changes []Change[T]
+	at      map[Key]int   // where in changes a record has its step
 	ready   chan struct{} // holds a token when changes may be there
 }
 
 func (w *watcher[T]) add(c Change[T]) {
 	w.mu.Lock()
-	w.changes = append(w.changes, c)
+	if i, ok := w.at[c.Key]; ok {
+		w.changes[i].New = c.New
+	} else {
+		w.at[c.Key] = len(w.changes)
+		w.changes = append(w.changes, c)
+	}
 	w.mu.Unlock()
 	select {
 	case w.ready <- struct{}{}:
@@ -22,11 +30,13 @@ func (w *watcher[T]) add(c Change[T]) {
 	}
 }
 
+// drain takes what waits. A record that came and went meanwhile is not told of.
 func (w *watcher[T]) drain() []Change[T] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := w.changes
+	out := slices.DeleteFunc(w.changes, func(c Change[T]) bool { return c.Old == nil && c.New == nil })
 	w.changes = nil
+	clear(w.at)
 	return out
 }
 
@@ -52,7 +62,7 @@ func (x *index[T]) tell(old, next *entry[T]) {
 
 // watch calls fn for what is there and then for every change until ctx ends.
 func (x *index[T]) watch(ctx context.Context, fn func(Change[T])) {
-	w := &watcher[T]{ready: make(chan struct{}, 1)}
+	w := &watcher[T]{at: map[Key]int{}, ready: make(chan struct{}, 1)}
 	x.mu.Lock()
 	x.order.walk("", func(_ string, e *entry[T]) bool {
 		w.add(Change[T]{Key: e.Key, New: &e.Value})
