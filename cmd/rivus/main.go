@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -61,6 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
 	}
 	st, err := stdout.Stat()
 	terminal := err == nil && st.Mode()&os.ModeCharDevice != 0
+	var heap sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	defer heap.Wait()
+	defer stop()
+	heap.Go(func() { tuneHeap(ctx) })
 	cmd.BindTo(ctx, (*context.Context)(nil))
 	return cmd.Run(env{stdout: stdout, stderr: stderr, terminal: terminal})
 }
