@@ -1,0 +1,147 @@
+package rtc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// Kind is what a track carries.
+type Kind uint8
+
+// The kinds.
+const (
+	Audio Kind = iota
+	Video
+)
+
+// String returns the kind as SDP names it.
+func (k Kind) String() string {
+	if k == Audio {
+		return "audio"
+	}
+	return "video"
+}
+
+// Codec is one codec as a peer offered it.
+type Codec struct {
+	Name           string // "opus", "H264", "VP8", "VP9" or "AV1"
+	PayloadType    uint8
+	RTXPayloadType uint8 // 0: no retransmission
+	ClockRate      uint32
+	Channels       uint16
+	Fmtp           string
+	Feedback       []string // what the peer offered of feedbacks, as "nack pli"
+}
+
+// Codecs that Rivus carries, by kind.
+var known = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
+	Audio: {"opus"},
+	Video: {"H264", "VP8", "VP9", "AV1"},
+}
+
+// feedbacks are the RTCP messages that we send and understand (RFC 4585, RFC 5104, transport-wide congestion control).
+var feedbacks = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
+	Audio: {"transport-cc"},
+	Video: {"nack", "nack pli", "ccm fir", "transport-cc"},
+}
+
+// mime returns the codec's name in Pion.
+func (c *Codec) mime(k Kind) string { return k.String() + "/" + c.Name }
+
+// capability returns the codec as Pion wants it registered.
+func (c *Codec) capability(k Kind) webrtc.RTPCodecCapability {
+	capability := webrtc.RTPCodecCapability{
+		MimeType: c.mime(k), ClockRate: c.ClockRate, Channels: c.Channels, SDPFmtpLine: c.Fmtp,
+	}
+	for _, f := range feedbacks[k] {
+		if slices.Contains(c.Feedback, f) {
+			kind, parameter, _ := strings.Cut(f, " ")
+			capability.RTCPFeedback = append(capability.RTCPFeedback, webrtc.RTCPFeedback{Type: kind, Parameter: parameter})
+		}
+	}
+	return capability
+}
+
+// register makes the codec, and its retransmission, the only ones of its kind.
+func (c *Codec) register(m *webrtc.MediaEngine, k Kind) error {
+	kind := webrtc.RTPCodecTypeAudio
+	if k == Video {
+		kind = webrtc.RTPCodecTypeVideo
+	}
+	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: c.capability(k), PayloadType: webrtc.PayloadType(c.PayloadType),
+	}, kind); err != nil {
+		return fmt.Errorf("register %s: %w", c.Name, err)
+	}
+	if c.RTXPayloadType == 0 {
+		return nil
+	}
+	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeRTX, ClockRate: c.ClockRate, SDPFmtpLine: fmt.Sprintf("apt=%d", c.PayloadType),
+		},
+		PayloadType: webrtc.PayloadType(c.RTXPayloadType),
+	}, kind); err != nil {
+		return fmt.Errorf("register RTX: %w", err)
+	}
+	return nil
+}
+
+// parameter returns a value of the codec's fmtp line.
+func (c *Codec) parameter(name string) string {
+	for part := range strings.SplitSeq(c.Fmtp, ";") {
+		if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return ""
+}
+
+// usable tells whether we forward this flavour of the codec.
+func (c *Codec) usable() bool {
+	switch c.Name {
+	case "opus":
+		return c.ClockRate == 48000
+	case "H264":
+		return c.ClockRate == 90000 && c.parameter("packetization-mode") == "1"
+	case "VP9":
+		profile := c.parameter("profile-id")
+		return c.ClockRate == 90000 && (profile == "" || profile == "0")
+	default:
+		return c.ClockRate == 90000
+	}
+}
+
+// Match returns which of the offered codecs plays what a publisher sends as c: the same codec, and of H.264 the same
+// profile if there is one. False: the offer has no such codec.
+func (c *Codec) Match(offered []Codec) (Codec, bool) {
+	best := -1
+	for i := range offered {
+		o := &offered[i]
+		if o.Name != c.Name {
+			continue
+		}
+		if c.Name == "H264" && profile(o) == profile(c) {
+			return *o, true
+		}
+		if best < 0 {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Codec{}, false
+	}
+	return offered[best], true
+}
+
+// profile is profile_idc and the constraint flags of an H.264 codec, without the level (RFC 6184, section 8.1).
+func profile(c *Codec) string {
+	p := strings.ToLower(c.parameter("profile-level-id"))
+	if len(p) < 4 {
+		return "4200" // the default: Baseline
+	}
+	return p[:4]
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package rtc
+
+import "net"
+
+func canOffload(*net.UDPConn) bool { return false }
+
+func refusesOffload(error) bool { return false }
+
+func appendSegmentSize(b []byte, _ int) []byte { return b }
