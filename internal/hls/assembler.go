@@ -67,7 +67,7 @@ type assembler struct {
 	filling  contents // scratch of close
 
 	window  window
-	pending int64 // bytes of frames that are in no part yet
+	pending int64 // bytes of frames and tags that are in no part yet, with itemCost
 	dirty   dirtiness
 }
 
@@ -120,7 +120,7 @@ func (a *assembler) picture(f *media.Frame) {
 	}
 	a.next = -1
 	a.video = append(a.video, *f)
-	a.pending += int64(len(f.Data))
+	a.pending += cost(f)
 	a.cadence.frame(f.DTS)
 	interval := a.cadence.interval()
 	a.end = f.DTS + interval
@@ -228,7 +228,7 @@ func (a *assembler) split() {
 // sound takes the next audio frame. It may be far ahead of the pictures or behind them, so it says nothing about dates.
 func (a *assembler) sound(f *media.Frame) {
 	at := place(f)
-	a.pending += int64(len(f.Data))
+	a.pending += cost(f)
 	if f.Track == a.audioTrack {
 		a.held = append(a.held, *f)
 	} else {
@@ -299,15 +299,25 @@ func (a *assembler) changeTracks(f *media.Frame) {
 // forget removes the first n frames of a list.
 func (a *assembler) forget(list []media.Frame, n int) []media.Frame {
 	for i := range list[:n] {
-		a.pending -= int64(len(list[i].Data))
+		a.pending -= cost(&list[i])
 	}
 	rest := copy(list, list[n:])
 	clear(list[rest:])
 	return list[:rest]
 }
 
+// cost is what a frame costs as long as it waits.
+func cost(f *media.Frame) int64 { return int64(len(f.Data)) + itemCost }
+
+// maxTags bounds the tags that wait for a part; more of them are dropped.
+const maxTags = 256
+
 // tag puts an ID3 tag at the end of what has been shown.
 func (a *assembler) tag(data []byte) {
+	if len(a.tags) == maxTags {
+		return
+	}
+	a.pending += int64(len(data)) + itemCost
 	a.tags = append(a.tags, tag{pts: max(a.pts, a.from), data: data})
 }
 

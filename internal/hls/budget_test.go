@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -50,6 +51,57 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestNothingGrowsForEver lets encoders do what keeps a part from closing, or closes one with every frame. The packager
+// refuses them before it holds much more than it may.
+func TestNothingGrowsForEver(t *testing.T) {
+	t.Parallel()
+	const most = 8 << 20
+	video, audio := videoTrack(t), audioTrack(t)
+	picture := func(dts int64, key bool, size int) media.Frame {
+		return media.Frame{Track: video, DTS: video.Ticks(base) + dts, Key: key, Data: accessUnit(key, size), Arrived: epoch}
+	}
+	tests := map[string]func(p *Packager, i int64) error{
+		"time that stands still":    func(p *Packager, i int64) error { return p.Write(picture(4*second+i, false, 5000)) },
+		"a bit rate beyond reason":  func(p *Packager, i int64) error { return p.Write(picture(4*second+3000*i, i%30 == 0, 200_000)) },
+		"metadata without pictures": func(p *Packager, i int64) error { p.Metadata("x", make([]byte, 16<<10)); return nil },
+		"sound in leaps": func(p *Packager, i int64) error {
+			at := base + 4*time.Second + time.Duration(i)*2900*time.Millisecond
+			return p.Write(media.Frame{Track: audio, DTS: audio.Ticks(at), Key: true, Data: make([]byte, 4000), Arrived: epoch})
+		},
+		"new parameters with every picture": func(p *Packager, i int64) error {
+			f, other := picture(4*second+9*i, true, 40), *video
+			f.Track = &other
+			return p.Write(f)
+		},
+	}
+	for name, write := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := NewPackager(Options{LowLatency: true, Container: resource.ContainerFMP4, MaxBytes: most})
+			for _, f := range (pattern{length: 4 * time.Second, fps: 30, gop: 2 * time.Second, video: video, audio: audio}).build(t) {
+				if err := p.Write(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range int64(200_000) {
+				err := write(p, i)
+				if s := p.Stats(); s.Bytes+s.Pending > most*5/4 {
+					t.Fatalf("%+v is held", s)
+				}
+				if errors.Is(err, ErrTooMuch) {
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if name != "metadata without pictures" {
+				t.Fatal("taken for ever")
+			}
+		})
+	}
+}
+
 // TestPrerollIsBounded sends sound for ever and never a picture.
 func TestPrerollIsBounded(t *testing.T) {
 	t.Parallel()
@@ -60,7 +112,7 @@ func TestPrerollIsBounded(t *testing.T) {
 		if err := p.Write(f); err != nil {
 			t.Fatal(err)
 		}
-		if got := p.Stats().Pending; got > prerollAudio*100 {
+		if got := p.Stats().Pending; got > prerollAudio*(100+itemCost) {
 			t.Fatalf("%d bytes wait for a picture", got)
 		}
 	}

@@ -59,6 +59,9 @@ func (a *assembler) contents(to int64, due int) *contents {
 func (a *assembler) drop(due int) {
 	a.video = a.forget(a.video, len(a.video))
 	a.held = a.forget(a.held, due)
+	for i := range a.tags {
+		a.pending -= int64(len(a.tags[i].data)) + itemCost
+	}
 	clear(a.tags)
 	a.tags = a.tags[:0]
 }

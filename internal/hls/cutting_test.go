@@ -126,7 +126,12 @@ func TestCutting(t *testing.T) {
 		{
 			name:   "sound three seconds after the start",
 			stream: pattern{length: 10 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, from: 3 * time.Second},
-			target: 2, part: 201 * time.Millisecond, want: []string{"2.00 10 k", "2.00 10 k", "2.00 10 kd2", "2.00 10 k2", "2.00 10 k2"},
+			target: 2, part: 201 * time.Millisecond, want: second0(5),
+		},
+		{
+			name:   "sound seven seconds after the start",
+			stream: pattern{length: 12 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac, from: 7 * time.Second},
+			target: 2, part: 201 * time.Millisecond, want: append(second0(4), "2.00 10 kd2", "2.00 10 k2"),
 		},
 		{
 			name: "one frame a second", stream: pattern{length: 9 * time.Second, fps: 1, gop: 3 * time.Second, audio: aac},
@@ -173,7 +178,7 @@ func TestCutting(t *testing.T) {
 		},
 		{
 			name: "a variable frame rate without sound", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second},
-			target: 2, part: 201 * time.Millisecond,
+			target: 2, part: 202 * time.Millisecond,
 		},
 		{
 			name: "GOPs of many lengths", stream: pattern{

@@ -19,6 +19,7 @@ import (
 const (
 	DefaultPartTarget = 200 * time.Millisecond
 	DefaultWindow     = 10
+	DefaultMaxBytes   = 512 << 20
 )
 
 // Options configures a Packager. The zero value packages low-latency-less MPEG-TS: set what the channel says.
@@ -36,6 +37,9 @@ type Options struct {
 	// Window is the least length of the live playlist in target durations; zero means DefaultWindow, less than 3
 	// counts as 3.
 	Window int
+	// MaxBytes bounds what is held for one rendition: frames, parts and, roughly, what it costs to keep them. It is
+	// some 35 Mbit/s with the longest target duration. Zero means DefaultMaxBytes.
+	MaxBytes int64
 	// Reports tells how far the other renditions of the presentation are, for EXT-X-RENDITION-REPORT. It is called
 	// when a playlist is rendered, from a reader's goroutine; nil means that there are no others.
 	Reports func() []Report

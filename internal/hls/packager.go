@@ -15,6 +15,9 @@ import (
 // ErrEnded is returned by Write after End.
 var ErrEnded = errors.New("hls: the stream has ended")
 
+// ErrTooMuch is returned by Write when Options.MaxBytes is reached. The frame is not taken.
+var ErrTooMuch = errors.New("hls: the stream holds too much memory: its bit rate is too high or its time stands still")
+
 // Packager cuts the frames of one rendition. Write, Metadata and End belong to one goroutine at a time; everything
 // else may be called from any.
 type Packager struct {
@@ -36,6 +39,9 @@ type Packager struct {
 // short enough that frames do not pile up beside their copies.
 const plainPart = 500 * time.Millisecond
 
+// segmentCost is what a segment costs beside its media, roughly: its tags in every playlist, its parts, its names.
+const segmentCost = 4 << 10
+
 // NewPackager returns a packager that waits for frames.
 func NewPackager(opts Options) *Packager {
 	if opts.PartTarget <= 0 {
@@ -48,6 +54,9 @@ func NewPackager(opts Options) *Packager {
 		opts.Window = DefaultWindow
 	}
 	opts.Window = max(opts.Window, 3) // RFC 8216bis 6.2.2
+	if opts.MaxBytes <= 0 {
+		opts.MaxBytes = DefaultMaxBytes
+	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
@@ -70,6 +79,8 @@ func (p *Packager) Write(f media.Frame) error {
 		return errors.New("hls: a frame without a track")
 	case f.Track.Codec != media.H264 && f.Track.Codec != media.AAC:
 		return fmt.Errorf("hls: codec %v cannot be packaged", f.Track.Codec)
+	case p.bytes.Load()+p.pending.Load()+p.segments.Load()*segmentCost+cost(&f) > p.opts.MaxBytes:
+		return ErrTooMuch
 	case f.Track.IsVideo() && f.Track.TimeScale != media.VideoTimeScale:
 		return fmt.Errorf("hls: video at %d ticks a second", f.Track.TimeScale)
 	}
@@ -205,7 +216,7 @@ func (p *Packager) Snapshot() *Snapshot { return p.snap.Load() }
 type Stats struct {
 	Bytes    int64 // of parts and init segments, listed or kept after their removal
 	Segments int   // complete ones, listed or kept
-	Pending  int64 // bytes of frames that are not in a part yet
+	Pending  int64 // bytes of frames that are not in a part yet, and what it costs to keep them apart
 }
 
 // Stats returns the present counts.

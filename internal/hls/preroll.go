@@ -14,6 +14,7 @@ type preroll struct {
 	items  []item
 	bytes  int64
 	frames int // of video
+	tags   int
 	video  *media.Track
 	audio  *media.Track
 
@@ -32,10 +33,17 @@ const (
 	// prerollShort is what a stream with a given target duration shows before it is cut: enough to know its frame
 	// rate and whether it has sound.
 	prerollShort = 1 * second
+	// prerollSound is how long pictures wait for sound. Tracks that come later are a change of parameters, and players
+	// in browsers cannot add a track to a stream that they play already.
+	prerollSound = 4 * second
 	prerollLong  = maxTarget * second
-	prerollBytes = 64 << 20
-	prerollAudio = 4096 // frames kept while there is no picture; far more than 10 s
+	prerollBytes = 64 << 20 // with itemCost
+	prerollAudio = 4096     // frames kept while there is no picture; far more than 10 s
+	prerollTags  = 1024
 )
+
+// itemCost is what an item costs beside its bytes, roughly, so that empty frames are no way around a limit of bytes.
+const itemCost = 128
 
 // add takes the next frame and reports whether enough is known. given says that the target duration is.
 func (q *preroll) add(f media.Frame, given bool) bool {
@@ -53,6 +61,8 @@ func (q *preroll) add(f media.Frame, given bool) bool {
 	switch {
 	case q.bytes > prerollBytes:
 		return true
+	case q.audio == nil && seen < prerollSound:
+		return false
 	case given:
 		return seen >= prerollShort
 	}
@@ -91,7 +101,8 @@ func (q *preroll) addAudio(f media.Frame) {
 }
 
 func (q *preroll) addTag(data []byte) {
-	if q.frames > 0 {
+	if q.frames > 0 && q.tags < prerollTags {
+		q.tags++
 		q.push(item{tag: data})
 	}
 }
@@ -101,7 +112,7 @@ func (q *preroll) push(i item) {
 	q.bytes += i.size()
 }
 
-func (i *item) size() int64 { return int64(len(i.frame.Data) + len(i.tag)) }
+func (i *item) size() int64 { return cost(&i.frame) + int64(len(i.tag)) }
 
 // picture returns the first video frame. There is one.
 func (q *preroll) picture() *media.Frame {
