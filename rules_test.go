@@ -23,7 +23,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	},
 	"state":   {"natsd", "store", "cluster", "event"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck"},
 }
 

@@ -1,0 +1,5 @@
+//go:build !race
+
+package playhttp
+
+const raceEnabled = false
