@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,7 +105,7 @@ func (a *audiences) open(streamID string, generation time.Duration) *audience {
 			s.shards[i].age = generation
 		}
 		s.used.Store(now.Unix())
-		a.streams[streamID] = s
+		a.streams[strings.Clone(streamID)] = s // not the whole request that it is a part of
 	}
 	return s
 }

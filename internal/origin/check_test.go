@@ -64,13 +64,19 @@ func TestCheck(t *testing.T) {
 			e.feed(t, test.begun)
 			h := newHandler(onAir(e))
 			server := httptest.NewServer(h)
-			defer server.Close()
-			ctx, cancel := context.WithCancel(t.Context())
 			var driving sync.WaitGroup
+			back := h.TakeOver()
+			driving.Go(func() { _ = server.Config.Serve(back) })
+			defer driving.Wait()
+			defer server.Close()
+			defer func() {
+				_ = h.Shutdown(t.Context())
+				_ = back.Close()
+			}()
+			ctx, cancel := context.WithCancel(t.Context())
 			driving.Go(func() { drive(ctx, t, h, e, test.low, test.length) })
 			report, err := hlscheck.Check(ctx, hlscheck.Options{URL: server.URL + testMain, Duration: time.Minute, Client: server.Client()})
 			cancel()
-			driving.Wait()
 			if err != nil {
 				t.Fatal(err)
 			}

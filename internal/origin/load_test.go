@@ -81,9 +81,11 @@ func serveCrowd(b *testing.B, viewers int, duration time.Duration) {
 	server := &http.Server{Handler: h}
 	var all sync.WaitGroup
 	all.Go(func() { _ = server.Serve(l) })
+	all.Go(func() { _ = server.Serve(h.TakeOver()) })
 	ctx, stop := context.WithCancel(b.Context())
 	defer func() {
 		stop()
+		_ = h.Shutdown(ctx) // which has ended: the connections are cut
 		_ = server.Close()
 		all.Wait()
 	}()

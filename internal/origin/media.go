@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/origin/playhttp"
 )
 
 // media answers with an init segment, a segment or a part. The part that the playlist hints at is waited for (6.2.6).
@@ -33,45 +34,41 @@ func partDuration(file *hls.Resource) time.Duration {
 }
 
 // writeFile sends a file, or the range of it that the request asks for, without copying it.
-func (h *Handler) writeFile(out *reply, file *hls.Resource, cache []string) {
-	out.header(headerAcceptRanges, valueBytes)
+func (h *Handler) writeFile(out *reply, file *hls.Resource, cache playhttp.Field) {
+	out.Set(fieldAcceptRanges)
 	status, from, to := http.StatusOK, int64(0), file.Size
 	// None of these files has a validator, so If-Range never matches and the whole file is the answer (RFC 9110 13.1.5).
-	if value := out.r.Header.Get("Range"); value != "" && out.r.Method == http.MethodGet && out.r.Header.Get("If-Range") == "" {
+	if out.Range != "" && out.Method == http.MethodGet && out.IfRange == "" {
 		var found, ok bool
-		if from, to, found, ok = parseRange(value, file.Size); !ok {
-			out.header(headerContentRange, []string{"bytes */" + strconv.FormatInt(file.Size, 10)})
+		if from, to, found, ok = parseRange(out.Range, file.Size); !ok {
+			out.Set(playhttp.NewField("Content-Range", "bytes */"+strconv.FormatInt(file.Size, 10)))
 			out.fail(http.StatusRequestedRangeNotSatisfiable, "range_not_satisfiable", "the file is shorter than that")
 			return
 		}
 		if found {
 			status = http.StatusPartialContent
-			out.header(headerContentRange, []string{contentRange(from, to, file.Size)})
+			out.Set(playhttp.NewField("Content-Range", contentRange(from, to, file.Size)))
 		}
 	}
-	lift := out.limit()
-	defer lift()
-	out.start(status, contentType(file.ContentType), cache, to-from)
 	for _, data := range file.Data {
 		n := int64(len(data))
 		if lo, hi := max(from, 0), min(to, n); lo < hi {
-			if out.body(data[lo:hi]) != nil {
-				return // the viewer is gone
-			}
+			out.Write(data[lo:hi])
 		}
 		from, to = from-n, to-n
 	}
+	out.send(status, contentType(file.ContentType), cache)
 }
 
-// contentType returns the shared header value of a media type.
-func contentType(name string) []string {
+// contentType returns the shared header field of a media type.
+func contentType(name string) playhttp.Field {
 	switch name {
-	case valueMP4[0]:
-		return valueMP4
-	case valueTransport[0]:
-		return valueTransport
+	case typeMP4:
+		return fieldMP4
+	case typeTransport:
+		return fieldTransport
 	}
-	return []string{name}
+	return playhttp.NewField("Content-Type", name)
 }
 
 func contentRange(from, to, size int64) string {

@@ -1,10 +1,12 @@
 // Package origin delivers channels to viewers over HTTP: multivariant and media playlists, segments, parts.
 //
 // It is one http.Handler below Prefix. It makes no media: it looks a channel's presentation up in a Source, waits on its
-// snapshots where RFC 8216bis lets a viewer wait (6.2.5.2 and 6.2.6), and writes bytes that all viewers share. It starts
-// no goroutine; a wait lasts as long as its request and ends when the viewer hangs up. Whatever a stranger can grow is
-// bounded: the length of a URL, the number of waiting requests, the number of viewers remembered, the time a viewer may
-// take to read an answer.
+// snapshots where RFC 8216bis lets a viewer wait (6.2.5.2 and 6.2.6), and writes bytes that all viewers share. A wait
+// lasts as long as its request and ends when the viewer hangs up. Whatever a stranger can grow is bounded: the length of
+// a URL, the number of waiting requests, the number of viewers remembered, the time a viewer may take to read an answer.
+//
+// What is answered is decided here, once; how request and answer travel is playhttp's business. Viewers on plain
+// HTTP/1.1 connections are served without net/http once TakeOver has been called; Shutdown ends their goroutines.
 //
 // Multivariant playlists are made per viewer and never cached. Everything else has the same bytes for everyone: media
 // playlists hold relative URIs without a query, so caches can share all media of a channel.
@@ -12,21 +14,27 @@
 // Channels with authorized set answer 403: a playback token cannot be valid as long as no playback key pair can be
 // imported, so there is nothing to verify yet.
 //
-// Imports: arn, fault, hls, resource, store.
+// Imports: origin/playhttp, arn, fault, hls, resource, store.
 package origin
 
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/origin/playhttp"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
+
+// writeLimit is how long a viewer may take to read one answer. A segment of 6 s has to come much faster than that for
+// playback to go on, and until it is read the viewer holds its bytes in memory.
+const writeLimit = 30 * time.Second
 
 // Prefix is where the handler's URLs begin (spec ivs.md 1.4).
 const Prefix = "/api/video/v1/"
@@ -80,6 +88,7 @@ type Handler struct {
 	clock         func() time.Time
 	log           *slog.Logger
 	stats         counters
+	server        *playhttp.Server
 }
 
 // New returns a Handler.
@@ -98,7 +107,7 @@ func New(o Options) *Handler {
 	}
 	noWait, cancel := context.WithCancel(context.Background())
 	cancel()
-	return &Handler{
+	h := &Handler{
 		presentations: o.Presentations,
 		channels:      o.Channels,
 		mint:          mint{o.ViewerKey},
@@ -110,6 +119,8 @@ func New(o Options) *Handler {
 		clock:         o.Clock,
 		log:           o.Logger,
 	}
+	h.server = playhttp.New(playhttp.Options{Prefix: Prefix, Handle: h.answer, WriteLimit: writeLimit, Logger: o.Logger})
+	return h
 }
 
 // Viewers returns how many playback sessions watch a stream now: the viewer ids minted here whose media playlist was
@@ -117,27 +128,39 @@ func New(o Options) *Handler {
 func (h *Handler) Viewers(streamID string) int64 { return h.audiences.count(streamID) }
 
 // ServeHTTP answers a playback request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	out := &reply{w: w, r: r, h: h}
-	switch r.Method {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.server.ServeHTTP(w, r) }
+
+// TakeOver makes the handler serve viewers on plain HTTP/1.1 connections by itself, for a part of what that costs
+// otherwise. The http.Server whose connections they are must serve the listener that is returned beside its own, for
+// the requests on them that are not for playback; and Shutdown must be called before its Shutdown.
+func (h *Handler) TakeOver() net.Listener { return h.server.TakeOver() }
+
+// Shutdown closes the connections that were taken over, those with a request under way after its answer. When ctx ends
+// it cuts them and returns ctx's error. It returns when all of them are done.
+func (h *Handler) Shutdown(ctx context.Context) error { return h.server.Shutdown(ctx) }
+
+// answer answers a request, whichever way it came.
+func (h *Handler) answer(x *playhttp.Exchange) {
+	out := &reply{Exchange: x, h: h}
+	switch out.Method {
 	case http.MethodGet, http.MethodHead:
 		h.serve(out)
 	case http.MethodOptions:
 		out.preflight()
 	default:
-		out.header(headerAllow, valueAllow)
+		out.Set(fieldAllow)
 		out.fail(http.StatusMethodNotAllowed, "method_not_allowed", "playback URLs are read with GET")
 	}
 }
 
 // serve routes a GET or HEAD request.
 func (h *Handler) serve(out *reply) {
-	if len(out.r.URL.RawQuery) > maxQuery {
+	if len(out.Query) > maxQuery {
 		out.fail(http.StatusRequestURITooLong, "uri_too_long", "the query is too long")
 		return
 	}
-	t, ok := parsePath(out.r.URL)
-	if !ok {
+	t, ok := parsePath(out.Path)
+	if !ok || out.Escaped { // no path needs an escape
 		out.fail(http.StatusNotFound, codeNotFound, "there is nothing at this path")
 		return
 	}
@@ -160,7 +183,7 @@ func (h *Handler) serve(out *reply) {
 // offline answers for a channel without a presentation: a private channel asks for a token before it tells whether it
 // is live, as it would if it were.
 func (h *Handler) offline(out *reply, t target) {
-	record, err := h.channels.Get(out.r.Context(), store.Key{Scope: t.scope, ID: t.channelID})
+	record, err := h.channels.Get(out.Context(), store.Key{Scope: t.scope, ID: t.channelID})
 	switch {
 	case err == nil && record.Value.Authorized:
 		out.forbidden()

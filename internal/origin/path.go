@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/arn"
@@ -46,11 +45,10 @@ func (t *target) kind() Kind {
 //	/api/video/v1/<region>.<account>.channel.<id>.m3u8
 //	/api/video/v1/<region>.<account>.channel.<id>/<streamId>/<rendition>/<file>
 //
-// It is strict: nothing in these paths ever needs an escape, a dot segment or a double slash, so a path with one names
-// nothing.
-func parsePath(u *url.URL) (target, bool) {
-	rest, ok := strings.CutPrefix(u.Path, Prefix)
-	if !ok || u.RawPath != "" || len(u.Path) > maxPath {
+// It is strict: nothing in these paths ever needs a dot segment or a double slash, so a path with one names nothing.
+func parsePath(path string) (target, bool) {
+	rest, ok := strings.CutPrefix(path, Prefix)
+	if !ok || len(path) > maxPath {
 		return target{}, false
 	}
 	name, below, deep := strings.Cut(rest, "/")

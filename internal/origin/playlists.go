@@ -11,6 +11,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/origin/playhttp"
 )
 
 // multivariant answers with the multivariant playlist, made for this viewer alone. Until something can be played the
@@ -34,13 +35,13 @@ func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
 		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
 		return
 	}
-	out.start(http.StatusOK, valuePlaylist, valueNoStore, int64(len(body)))
-	_ = out.body(body) // the viewer is gone
+	out.Write(body)
+	out.send(http.StatusOK, fieldPlaylist, fieldNoStore)
 }
 
 // playlist answers with a media playlist, after waiting for the segment or part that the request names (6.2.5.2).
 func (h *Handler) playlist(out *reply, t target, q *hls.Rendition) {
-	query, _ := url.ParseQuery(out.r.URL.RawQuery) // a pair that cannot be read is as good as none
+	query, _ := url.ParseQuery(out.Query) // a pair that cannot be read is as good as none
 	directives, err := hls.ParseReload(query)
 	if err != nil {
 		out.fail(http.StatusBadRequest, codeInvalid, fault.Message(err))
@@ -66,26 +67,25 @@ func (h *Handler) playlist(out *reply, t target, q *hls.Rendition) {
 }
 
 // writePlaylist sends one of the renderings that all viewers share.
-func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache []string, blocking bool) {
-	out.header(headerVary, valueEncoding)
+func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache playhttp.Field, blocking bool) {
+	out.Set(fieldVary)
 	if !blocking { // the answer to a blocking reload is new by its nature
 		tag := "W/" + body.ETag()
-		out.header(headerETag, []string{tag})
-		if matches(out.r.Header.Get("If-None-Match"), tag) {
-			out.header(headerCacheControl, cache)
-			out.header(headerAllowOrigin, valueAny)
-			h.stats.answered(out.kind, http.StatusNotModified)
-			out.w.WriteHeader(http.StatusNotModified)
+		out.Set(playhttp.NewField("Etag", tag))
+		if matches(out.IfNoneMatch, tag) {
+			out.Set(cache)
+			out.Set(fieldAllowOrigin)
+			out.out(http.StatusNotModified)
 			return
 		}
 	}
-	data := body.Plain()
-	if acceptsGzip(out.r.Header["Accept-Encoding"]) {
-		data = body.Gzip()
-		out.header(headerContentCoding, valueGzip)
+	if acceptsGzip(out.AcceptEncoding) {
+		out.Set(fieldGzip)
+		out.Write(body.Gzip())
+	} else {
+		out.Write(body.Plain())
 	}
-	out.start(http.StatusOK, valuePlaylist, cache, int64(len(data)))
-	_ = out.body(data) // the viewer is gone
+	out.send(http.StatusOK, fieldPlaylist, cache)
 }
 
 // count notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing.
@@ -119,7 +119,7 @@ func waitFor[T any](h *Handler, out *reply, target time.Duration, get func(conte
 		out.fail(http.StatusNotFound, codeNotFound, "it is not there any more, or never was")
 	case errors.Is(err, context.DeadlineExceeded):
 		out.fail(http.StatusServiceUnavailable, codeBusy, "nothing new has come for three target durations")
-	case out.r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled):
 		out.gone()
 	default:
 		h.log.Error("playback: reading a stream failed", "error", err)
@@ -135,8 +135,8 @@ func waitLong[T any](h *Handler, out *reply, target time.Duration, get func(cont
 		var none T
 		return none, errAnswered
 	}
-	ctx, cancel := context.WithTimeout(out.r.Context(), 3*target)
-	defer cancel()
+	ctx, done := out.Wait(3 * target)
+	defer done()
 	return get(ctx)
 }
 
@@ -154,18 +154,16 @@ func matches(list, tag string) bool {
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 12.5.3): gzip is welcome when it is named, or "*" is, with a weight that is
 // not zero.
-func acceptsGzip(values []string) bool {
+func acceptsGzip(list string) bool {
 	welcome := false
-	for _, value := range values {
-		for coding := range strings.SplitSeq(value, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			name = strings.TrimSpace(name)
-			switch {
-			case strings.EqualFold(name, "gzip"):
-				return !isZero(weight)
-			case name == "*":
-				welcome = !isZero(weight)
-			}
+	for coding := range strings.SplitSeq(list, ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		name = strings.TrimSpace(name)
+		switch {
+		case strings.EqualFold(name, "gzip"):
+			return !isZero(weight)
+		case name == "*":
+			welcome = !isZero(weight)
 		}
 	}
 	return welcome
