@@ -1,0 +1,362 @@
+package bwe
+
+import (
+	"slices"
+	"time"
+)
+
+// How the allocator moves. Downwards at once, upwards one proven step after the other, each failure doubling the wait.
+const (
+	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
+	headroom    = 1.05 // what must have been proved, over what is to be sent
+	probeMargin = 1.15 // what a probe asks for, over what is to be sent
+	probeStep   = 1.5  // how far a probe may go beyond what is sent, when earlier ones passed
+	probeLength = 300 * time.Millisecond
+	proofLife   = 2 * time.Second // a passed probe proves nothing after that
+	settle      = time.Second     // after an upgrade, for its layer to arrive
+	trial       = 6 * time.Second // a downgrade within this time means that the last upgrade was wrong
+	firstWait   = time.Second
+	probeWait   = 8 * time.Second  // at most, after failed probes
+	longestWait = 30 * time.Second // at most, after upgrades that had to be taken back
+	answer      = 5 * time.Second  // for a probe to end, or it was never sent
+	trust       = 30 * time.Second // without trouble, after which failures are forgotten
+	quietAudio  = 16_000           // kept free for audio that is silent now
+)
+
+// Allocator divides an estimate. It remembers its choices, and what its upgrades led to.
+type Allocator struct {
+	videos  map[uint64]*video
+	order   []*video // of the present call, in order of priority
+	choices []Choice
+	round   uint64
+
+	probes   uint64 // asked for so far
+	asked    bool   // the last one has not ended
+	askedAt  time.Duration
+	proved   int // bits a second that the last probe passed with
+	provedAt time.Duration
+	wait     time.Duration // after the next failure
+	failed   bool          // the last attempt was one
+	next     time.Duration // earliest time of the next upgrade or probe
+	upgraded time.Duration
+	trouble  time.Duration // the last failed probe or downgrade
+	started  bool
+}
+
+// video is one video demand and the layer chosen for it.
+type video struct {
+	demand Demand
+	layer  int
+	plan   int // layer while upgrades are being thought through
+	round  uint64
+}
+
+// NewAllocator returns an empty allocator.
+func NewAllocator() *Allocator {
+	return &Allocator{videos: map[uint64]*video{}, wait: firstWait}
+}
+
+// Allocate decides the layers of all videos for the given state.
+func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan {
+	if !a.started {
+		a.started, a.upgraded, a.trouble = true, now-trial, now
+	}
+	audio := a.gather(demands)
+	a.listen(now, s)
+	budget := s.Estimate - audio
+	a.admit(budget)
+	a.reduce(now, s, budget)
+	probe := a.raise(now, s, audio)
+	a.choices = a.choices[:0]
+	for i := range demands {
+		if d := &demands[i]; !d.Audio {
+			a.choices = append(a.choices, Choice{ID: d.ID, Layer: max(None, a.videos[d.ID].layer)})
+		}
+	}
+	return Plan{Choices: a.choices, Probe: probe}
+}
+
+// fresh is the layer of a video that has not been decided about yet.
+const fresh = None - 1
+
+// gather takes the demands over, forgets videos that are gone, and returns what audio takes.
+func (a *Allocator) gather(demands []Demand) (audio int) {
+	a.round++
+	a.order = a.order[:0]
+	for i := range demands {
+		d := &demands[i]
+		if d.Audio {
+			audio += max(d.Rates[0], quietAudio)
+			continue
+		}
+		v := a.videos[d.ID]
+		if v == nil {
+			v = &video{layer: fresh}
+			a.videos[d.ID] = v
+		}
+		v.demand, v.round = *d, a.round
+		if v.layer != fresh {
+			v.layer = v.fit()
+		}
+		a.order = append(a.order, v)
+	}
+	if len(a.order) != len(a.videos) {
+		for id, v := range a.videos {
+			if v.round != a.round {
+				delete(a.videos, id)
+			}
+		}
+	}
+	slices.SortStableFunc(a.order, func(x, y *video) int { return y.demand.Priority - x.demand.Priority })
+	return audio
+}
+
+// allowed reports whether a layer may be sent: not above what is wanted, and not off.
+func (v *video) allowed(layer int) bool {
+	return layer >= 0 && layer < MaxLayers && layer <= v.demand.Limit && v.demand.Rates[layer] > 0
+}
+
+// up returns the layer that an upgrade from one leads to, or None.
+func (v *video) up(layer int) int {
+	to := None
+	for next := layer + 1; next < MaxLayers && (to == None || v.demand.Pinned); next++ {
+		if v.allowed(next) {
+			to = next
+		}
+	}
+	return to
+}
+
+// down returns the next allowed layer below one, or None.
+func (v *video) down(layer int) int {
+	for next := layer - 1; next >= 0; next-- {
+		if v.allowed(next) {
+			return next
+		}
+	}
+	return None
+}
+
+// fit returns the present layer, or the nearest one that is allowed: below if there is any. A video that wants nothing
+// or sends nothing starts afresh later.
+func (v *video) fit() int {
+	switch {
+	case v.lowest() == None:
+		return fresh
+	case v.layer == None || v.allowed(v.layer):
+		return v.layer
+	case v.down(v.layer) != None:
+		return v.down(v.layer)
+	}
+	return v.lowest()
+}
+
+// lowest returns the lowest allowed layer, or None.
+func (v *video) lowest() int {
+	for layer := range MaxLayers {
+		if v.allowed(layer) {
+			return layer
+		}
+	}
+	return None
+}
+
+func (v *video) rate() int { return v.cost(v.layer) }
+
+func (v *video) cost(layer int) int {
+	if layer < 0 {
+		return 0
+	}
+	return v.demand.Rates[layer]
+}
+
+func (a *Allocator) used() (sum int) {
+	for _, v := range a.order {
+		sum += v.rate()
+	}
+	return sum
+}
+
+// listen takes note of how the last probe ended.
+func (a *Allocator) listen(now time.Duration, s State) {
+	switch {
+	case !a.asked:
+	case s.Probe.ID == a.probes:
+		a.asked = false
+		if !s.Probe.Passed {
+			a.fail(now, probeWait)
+			return
+		}
+		a.proved, a.provedAt, a.failed = s.Probe.Rate, now, false
+	case now-a.askedAt > answer:
+		a.asked = false
+		a.fail(now, probeWait)
+	}
+}
+
+// fail makes the next attempt wait, and the one after it twice as long up to a limit.
+func (a *Allocator) fail(now, limit time.Duration) {
+	a.trouble, a.proved, a.failed = now, 0, true
+	a.next = max(a.next, now+a.wait)
+	a.wait = max(a.wait, min(2*a.wait, limit))
+}
+
+// admit gives videos seen for the first time their lowest layer, as far as the estimate goes: pictures at once, probes
+// for more.
+func (a *Allocator) admit(budget int) {
+	used := a.used()
+	for _, v := range a.order {
+		if v.layer != fresh {
+			continue
+		}
+		lowest := v.lowest()
+		if lowest == None {
+			continue // nothing wanted, or nothing arrives yet: decide when it does
+		}
+		v.layer = None
+		if cost := v.cost(lowest); used+cost <= budget {
+			v.layer = lowest
+			used += cost
+		}
+	}
+}
+
+// reduce takes layers away until the rest fits: highest first, then from the end of the order.
+func (a *Allocator) reduce(now time.Duration, s State, budget int) {
+	limit := budget
+	if !s.Congested {
+		limit = int(float64(budget) * tolerance)
+	}
+	used := a.used()
+	if used <= limit {
+		return
+	}
+	reduced := false
+	for used > limit {
+		v := a.richest()
+		if v == nil {
+			break
+		}
+		used -= v.rate()
+		v.layer = v.down(v.layer)
+		used += v.rate()
+		reduced = true
+	}
+	if !reduced {
+		return
+	}
+	if now-a.upgraded < trial {
+		a.upgraded = now - trial // one failure an upgrade
+		a.fail(now, longestWait)
+	}
+	a.trouble = now
+	a.next = max(a.next, now+firstWait)
+}
+
+// richest returns the video to take a layer from.
+func (a *Allocator) richest() *video {
+	var worst *video
+	for _, v := range a.order {
+		if v.layer > None && (worst == nil || v.layer > worst.layer ||
+			v.layer == worst.layer && v.demand.Priority <= worst.demand.Priority) {
+			worst = v
+		}
+	}
+	return worst
+}
+
+// poorest returns the planned video to give its next layer to, and that layer: lowest first, in order.
+func (a *Allocator) poorest() (*video, int) {
+	var best *video
+	to := None
+	for _, v := range a.order {
+		if v.plan == fresh || best != nil && v.plan >= best.plan {
+			continue
+		}
+		if next := v.up(v.plan); next != None {
+			best, to = v, next
+		}
+	}
+	return best, to
+}
+
+// plan starts thinking from what is.
+func (a *Allocator) plan() {
+	for _, v := range a.order {
+		v.plan = v.layer
+	}
+}
+
+// raise takes upgrades that were proved, or asks for a probe that could prove the next one.
+func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
+	if now-a.trouble > trust {
+		a.wait, a.trouble = firstWait, now
+	}
+	if s.Congested || s.Probing || a.asked || now < a.next || s.Throughput == 0 && !s.Blind {
+		return Probe{}
+	}
+	proved := a.proved
+	if now-a.provedAt > proofLife {
+		proved = 0
+	}
+	if s.Blind {
+		proved = s.Estimate
+	}
+	a.proved = 0
+	switch {
+	case proved > 0 && a.upgrade(proved, audio):
+		a.upgraded, a.next = now, now+settle
+		return Probe{}
+	case s.Blind:
+		return Probe{}
+	case proved > 0: // passed, but with less than was asked for
+		a.fail(now, probeWait)
+		return Probe{}
+	}
+	rate := a.wish(audio, s.Throughput)
+	if rate == 0 {
+		return Probe{}
+	}
+	a.probes++
+	a.asked, a.askedAt, a.next = true, now, now
+	return Probe{ID: a.probes, Rate: rate, Length: probeLength}
+}
+
+// upgrade takes all upgrades that fit into what was proved.
+func (a *Allocator) upgrade(proved, audio int) (some bool) {
+	a.plan()
+	for total := audio + a.used(); ; some = true {
+		v, to := a.poorest()
+		if v == nil {
+			return some
+		}
+		total += v.cost(to) - v.rate()
+		if float64(total)*headroom > float64(proved) {
+			return some
+		}
+		v.layer, v.plan = to, to
+	}
+}
+
+// wish returns the rate that would prove the next upgrade, and those after it up to probeStep unless the last one
+// failed; 0 when nothing is left to upgrade.
+func (a *Allocator) wish(audio, throughput int) int {
+	a.plan()
+	base := audio + a.used()
+	total, most := base, int(float64(base)*probeStep)
+	for n := 0; n == 0 || !a.failed; n++ {
+		v, to := a.poorest()
+		if v == nil {
+			break
+		}
+		more := total + v.cost(to) - v.cost(v.plan)
+		if n > 0 && more > most {
+			break
+		}
+		total, v.plan = more, to
+	}
+	if total == base {
+		return 0
+	}
+	return int(float64(total-base+max(base, throughput)) * probeMargin)
+}

@@ -1,0 +1,220 @@
+package bwe
+
+import (
+	"math"
+	"time"
+)
+
+// How the estimate moves.
+const (
+	rateSpan   = 500 * time.Millisecond
+	shortSpan  = 250 * time.Millisecond // for a link that has just become narrower
+	calm       = time.Second            // after a decrease, before anything may go up
+	pause      = 300 * time.Millisecond // between two decreases
+	silence    = time.Second            // without feedback, though packets were sent
+	backoff    = 0.85                   // of what arrives, when a queue builds up
+	drainBelow = 0.70                   // the same for a long queue, so that it drains
+	longQueue  = 0.200                  // seconds
+	grace      = 400 * time.Millisecond // for the queue that a probe made
+	deaf       = 3 * time.Second        // without any feedback, before a receiver is taken not to know it
+	highLoss   = 0.10
+	heavyLoss  = 0.25
+	lowLoss    = 0.02
+	growth     = 0.08 // a second, when the link is being used
+	usedShare  = 0.80 // what counts as being used
+	growthCap  = 1.30 // of what arrives
+)
+
+// Options are an estimator's limits in bits a second; zero values take the defaults.
+type Options struct {
+	Start int // 3,000,000: audio and lowest layers of a full stage
+	Min   int // 30,000
+	Max   int // 50,000,000
+}
+
+// Estimator estimates the capacity of one participant's link, downstream.
+type Estimator struct {
+	opts      Options
+	estimate  float64
+	window    window
+	delay     delay
+	paths     map[*Path]*view
+	heard     time.Duration // newest feedback
+	decreased time.Duration
+	increased time.Duration
+	lag       time.Duration // from sending to feedback
+	blind     bool          // no feedback has ever come
+	begun     bool
+	begin     time.Duration // of the first call of State
+	graceEnds time.Duration
+	busy      busy
+	calmUntil time.Duration
+	probe     probe
+}
+
+// view is what the estimator keeps of a path.
+type view struct {
+	base  minimum // of the one-way delay, with the clocks' difference
+	heard time.Duration
+}
+
+// NewEstimator returns an estimator that begins with Options.Start.
+func NewEstimator(o Options) *Estimator {
+	if o.Start == 0 {
+		o.Start = 3_000_000
+	}
+	if o.Min == 0 {
+		o.Min = 30_000
+	}
+	if o.Max == 0 {
+		o.Max = 50_000_000
+	}
+	return &Estimator{opts: o, estimate: float64(o.Start), paths: map[*Path]*view{}, blind: true, lag: 200 * time.Millisecond}
+}
+
+// Feedback takes the results of one feedback message of one path.
+func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
+	if len(results) == 0 {
+		return
+	}
+	v := e.paths[p]
+	if v == nil {
+		v = &view{}
+		e.paths[p] = v
+	}
+	v.heard, e.heard = now, now
+	if e.blind {
+		e.blind, e.increased, e.decreased = false, now, now-pause
+	}
+	for i := range results {
+		if r := &results[i]; !r.Lost {
+			v.base.add(now, r.Received-r.Sent)
+		}
+	}
+	base := v.base.value()
+	var bytes, arrived, missing int
+	first, last := time.Duration(math.MaxInt64), time.Duration(math.MinInt64)
+	var queue, newest time.Duration
+	for i := range results {
+		r := &results[i]
+		e.probe.result(r, base)
+		if r.Lost {
+			missing++
+			continue
+		}
+		bytes += r.Size
+		arrived++
+		at := r.Received - base
+		queue += at - r.Sent
+		first, last = min(first, at), max(last, at)
+		newest = max(newest, r.Sent)
+	}
+	e.window.add(now, bytes, arrived, missing)
+	if arrived > 0 {
+		queue /= time.Duration(arrived)
+		e.delay.sample(now, queue.Seconds())
+		e.busy.add(queue.Seconds()-e.delay.slow, first, last, bytes)
+		e.lag += (now - newest - e.lag) / 8
+	}
+	e.react(now)
+}
+
+// react moves the estimate after new feedback.
+func (e *Estimator) react(now time.Duration) {
+	loss := e.window.loss(now, rateSpan)
+	switch {
+	case e.delay.overuse(now) && e.probe.running():
+		e.probe.fail()
+		e.graceEnds = now + grace
+	case e.delay.overuse(now) && now < e.graceEnds:
+	case e.delay.overuse(now):
+		factor := backoff
+		if e.delay.excess() > longQueue {
+			factor = drainBelow
+		}
+		e.decrease(now, factor*float64(e.arriving(now)))
+	case loss > highLoss:
+		e.probe.fail()
+		limit := e.estimate * (1 - loss/2)
+		if loss > heavyLoss {
+			limit = min(limit, 1.05*float64(e.window.rate(now, rateSpan)))
+		}
+		e.decrease(now, limit)
+	default:
+		e.increase(now, loss)
+	}
+}
+
+// arriving is the throughput that a decrease starts from: of a link that became narrower just now, the newer part; of one
+// that is mostly idle, what it carried while it had a queue.
+func (e *Estimator) arriving(now time.Duration) int {
+	return max(e.busy.rate(), min(e.window.rate(now, rateSpan), e.window.rate(now, shortSpan)))
+}
+
+func (e *Estimator) decrease(now time.Duration, to float64) {
+	e.calmUntil, e.increased = now+calm, now
+	if now-e.decreased < pause {
+		return
+	}
+	e.decreased = now
+	e.estimate = max(min(e.estimate, to), float64(e.opts.Min))
+}
+
+// increase lets the estimate grow only on what arrives: an application-limited sender proves nothing.
+func (e *Estimator) increase(now time.Duration, loss float64) {
+	dt := min(now-e.increased, time.Second)
+	e.increased = now
+	throughput := float64(e.window.rate(now, rateSpan))
+	if loss > lowLoss || e.congested(now) || e.probe.running() || throughput < usedShare*e.estimate {
+		return
+	}
+	grown := e.estimate * (1 + growth*dt.Seconds())
+	e.raise(max(e.estimate, min(grown, growthCap*throughput)))
+}
+
+func (e *Estimator) raise(to float64) { e.estimate = min(max(e.estimate, to), float64(e.opts.Max)) }
+
+func (e *Estimator) congested(now time.Duration) bool {
+	return now < e.calmUntil || e.delay.high() || e.window.loss(now, rateSpan) > highLoss
+}
+
+// State returns the estimate as of now. It also ends probes and reacts to missing feedback, so call it regularly.
+func (e *Estimator) State(now time.Duration) State {
+	if !e.begun {
+		e.begun, e.begin = true, now
+	}
+	e.unheard(now)
+	if e.probe.end(now, e.lag) && e.probe.last.Passed && !e.congested(now) {
+		e.raise(float64(e.probe.last.Rate))
+	}
+	return State{
+		Estimate:   int(e.estimate),
+		Throughput: e.window.rate(now, rateSpan),
+		Loss:       e.window.loss(now, rateSpan),
+		Queue:      time.Duration(e.delay.excess() * float64(time.Second)),
+		Congested:  e.congested(now),
+		Blind:      e.blind && now-e.begin >= deaf,
+		Probing:    e.probe.sending(now),
+		Probe:      e.probe.last,
+	}
+}
+
+// unheard halves the estimate when packets go out and no path answers.
+func (e *Estimator) unheard(now time.Duration) {
+	if e.blind || now-e.heard < silence || now-e.decreased < silence {
+		return
+	}
+	for p, v := range e.paths {
+		if sent := time.Duration(p.last.Load()); sent-v.heard > silence/2 && now-sent < silence {
+			e.probe.fail()
+			e.decrease(now, e.estimate/2)
+			return
+		}
+	}
+}
+
+// Probe says that a probe starts now.
+func (e *Estimator) Probe(now time.Duration, p Probe) { e.probe.start(now, p) }
+
+// Remove forgets a path that was closed.
+func (e *Estimator) Remove(p *Path) { delete(e.paths, p) }

@@ -1,0 +1,77 @@
+package bwe
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// history is the number of packets a path remembers: more than a second at 8.5 Mbit/s.
+const history = 1024
+
+// Result is the fate of one packet we sent.
+type Result struct {
+	Seq      uint16
+	Size     int           // bytes on the wire
+	Sent     time.Duration // our clock
+	Received time.Duration // the receiver's clock, any origin; meaningless when Lost
+	Lost     bool
+}
+
+// Arrival is one packet status of a transport-wide feedback message.
+type Arrival struct {
+	Received bool
+	At       time.Duration // the receiver's clock
+}
+
+// Path is one transport of the participant.
+type Path struct {
+	next uint16
+	sent [history]record
+	last atomic.Int64 // when the newest packet left, for the estimator
+}
+
+type record struct {
+	at   time.Duration
+	size int32
+	seq  uint16
+	fate fate
+}
+
+type fate uint8
+
+const (
+	unknown fate = iota // no such packet
+	outstanding
+	lost
+	received
+)
+
+// NewPath returns a path whose first packet has number 0.
+func NewPath() *Path { return &Path{} }
+
+// Sent notes that a packet of size bytes leaves now and returns its transport-wide sequence number.
+func (p *Path) Sent(now time.Duration, size int) uint16 {
+	seq := p.next
+	p.next++
+	p.sent[seq%history] = record{at: now, size: int32(size), seq: seq, fate: outstanding}
+	p.last.Store(int64(now))
+	return seq
+}
+
+// Match turns one feedback message, whose first status is for sequence number base, into results appended to dst.
+// Packets unknown, too old or already known to have arrived are left out; a loss is told once, and may be taken back.
+func (p *Path) Match(dst []Result, base uint16, arrivals []Arrival) []Result {
+	for i, a := range arrivals {
+		seq := base + uint16(i)
+		r := &p.sent[seq%history]
+		if r.seq != seq || r.fate == unknown || r.fate == received || r.fate == lost && !a.Received {
+			continue
+		}
+		r.fate = lost
+		if a.Received {
+			r.fate = received
+		}
+		dst = append(dst, Result{Seq: seq, Size: int(r.size), Sent: r.at, Received: a.At, Lost: !a.Received})
+	}
+	return dst
+}
