@@ -73,8 +73,16 @@ func (r *recorder) Noticef(format string, v ...any) {
 	r.log.Debug("state engine", "text", strings.TrimSpace(fmt.Sprintf(format, v...)))
 }
 
+// afterKill is in what the engine says whenever it was killed, and which hurts nothing: it finds out once more when
+// deletions may be forgotten.
+const afterKill = "TTL state is outdated"
+
 // Warnf keeps and logs a warning.
 func (r *recorder) Warnf(format string, v ...any) {
+	if strings.Contains(format, afterKill) {
+		r.Noticef(format, v...)
+		return
+	}
 	r.log.Warn("state engine", "text", r.keep(format, v))
 }
 
