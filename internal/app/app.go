@@ -320,6 +320,9 @@ func (s *server) drain(stopIngest func()) {
 		}
 	}
 	stopIngest() // this closes shared TLS ports too, and with them playback
+	if err := s.origin.Shutdown(ctx); err != nil {
+		s.log.Warn("viewers did not read their answers in time", "error", err)
+	}
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.Warn("requests did not finish in time", "error", err)
 		_ = s.http.Close()

@@ -76,6 +76,7 @@ func (l *listeners) start(g *errgroup.Group, ctx context.Context, s *server) {
 	} else {
 		serveHTTP("http", s.http, l.http)
 	}
+	serveHTTP("http", s.http, s.origin.TakeOver()) // connections on which viewers ask for something else
 	if l.rtmps != nil {
 		serveHTTP("rtmps", s.http, encrypted(l.rtmps))
 	}
