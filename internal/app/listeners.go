@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rivus-live/rivus/internal/config"
 )
 
 // listeners are the open ports of a server. A nil one is turned off.
@@ -135,7 +137,7 @@ func (s *server) readyInfo() Ready {
 	}
 	public := strings.TrimSuffix(s.cfg.PublicURL, "/")
 	if public == "" {
-		public = scheme + addrOf(s.listeners.http)
+		public = scheme + config.Reachable(addrOf(s.listeners.http))
 	}
 	return Ready{
 		HTTP: addrOf(s.listeners.http), RTMP: addrOf(s.listeners.rtmp), RTMPS: addrOf(s.listeners.rtmps), Admin: addrOf(s.listeners.admin),

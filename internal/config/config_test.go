@@ -69,3 +69,15 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestReachable(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		":80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "127.0.0.1:80",
+		"[::1]:80": "[::1]:80", "192.0.2.1:80": "192.0.2.1:80", "live.example:80": "live.example:80", "": "",
+	} {
+		if got := Reachable(addr); got != want {
+			t.Errorf("Reachable(%q) = %q, want %q", addr, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/app"
+	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
@@ -20,12 +22,20 @@ type client struct {
 	http   *http.Client
 }
 
-func newClient(r app.Ready) *client {
-	return &client{
-		base:   r.PublicURL,
+// newClient returns a client of the server in this process. It goes to the listening address: the public URL may lead
+// through a proxy that is not there yet.
+func newClient(r app.Ready, secure bool) *client {
+	c := &client{
+		base:   "http://" + config.Reachable(r.HTTP),
 		signer: sigv4.Signer{AccessKeyID: r.AccessKeyID, Secret: r.SecretAccessKey, Region: region, Service: "ivs"},
 		http:   &http.Client{Timeout: 10 * time.Second},
 	}
+	if secure {
+		c.base = "https://" + config.Reachable(r.HTTP)
+		//nolint:gosec // the server is this very process; its certificate is made for other names
+		c.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	}
+	return c
 }
 
 // channel is what the tour says of one.
@@ -42,8 +52,9 @@ func (c *client) channel(ctx context.Context, name string) (channel, error) {
 			Channel   struct{ Arn string }
 			StreamKey struct{ Value string }
 		}
-		// The source is passed through: a type without a ladder, in the container that needs the least work to play.
-		in := map[string]any{"name": name, "type": "BASIC", "containerFormat": "FRAGMENTED_MP4"}
+		// The source is passed through: a type without a ladder, in the container that needs the least work to play. It
+		// comes over plain RTMP, which a server that listens in public takes for such channels only.
+		in := map[string]any{"name": name, "type": "BASIC", "containerFormat": "FRAGMENTED_MP4", "insecureIngest": true}
 		err := c.call(ctx, "CreateChannel", in, &made)
 		return channel{made.Channel.Arn, made.StreamKey.Value}, err
 	}

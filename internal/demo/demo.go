@@ -3,16 +3,16 @@
 //
 // It is a client of the public API like any other; only the server's start is in the same process.
 //
-// Imports: app, config, arn, sigv4.
+// Imports: app, config, sigv4.
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"time"
@@ -54,7 +54,10 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 	g.Go(func() error {
 		select {
 		case r := <-ready:
-			return present(ctx, o, r, ffmpeg)
+			if err := present(ctx, o, r, newClient(r, cfg.TLS()), ffmpeg); ctx.Err() == nil {
+				return err
+			}
+			return nil
 		case <-ctx.Done():
 			return nil
 		}
@@ -63,11 +66,10 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 }
 
 // present makes the channels, prints the tour and keeps the demo channel on air.
-func present(ctx context.Context, o Options, r app.Ready, ffmpeg string) error {
+func present(ctx context.Context, o Options, r app.Ready, api *client, ffmpeg string) error {
 	if r.RTMP == "" {
 		return errors.New("the demo publishes over plain RTMP: give it an --rtmp-addr")
 	}
-	api := newClient(r)
 	shown, err := api.channel(ctx, demoName)
 	if err != nil {
 		return fmt.Errorf("demo channel: %w", err)
@@ -78,7 +80,7 @@ func present(ctx context.Context, o Options, r app.Ready, ffmpeg string) error {
 	}
 	printTour(o, r, shown, yours)
 	for ctx.Err() == nil {
-		if err := publishBars(ctx, ffmpeg, "rtmp://"+local(r.RTMP)+"/app/"+shown.key); ctx.Err() == nil {
+		if err := publishBars(ctx, ffmpeg, "rtmp://"+config.Reachable(r.RTMP)+"/app/", shown.key); ctx.Err() == nil {
 			o.Logger.Warn("the test source stopped and is started again", "error", err)
 			pause(ctx)
 		}
@@ -97,26 +99,18 @@ func pause(ctx context.Context) {
 }
 
 // publishBars runs ffmpeg with a moving test picture that counts seconds, and a tone that ticks with them.
-func publishBars(ctx context.Context, ffmpeg, url string) error {
+func publishBars(ctx context.Context, ffmpeg, server, key string) error {
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-nostats", "-loglevel", "error", "-re",
 		"-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
 		"-f", "lavfi", "-i", "sine=frequency=330:beep_factor=3:sample_rate=48000",
 		"-filter:a", "volume=0.2",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-b:v", "2500k", "-g", "60",
-		"-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv", url)
+		"-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv", server+key)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 3 * time.Second
-	return cmd.Run()
-}
-
-// local replaces an unspecified host, which one can listen on but not connect to.
-func local(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
+	_, err := cmd.Output() // it writes none, but this keeps what it says on stderr
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w: %s", err, bytes.ReplaceAll(bytes.TrimSpace(exit.Stderr), []byte(key), []byte("(stream key)")))
 	}
-	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return addr
+	return err
 }

@@ -5,12 +5,13 @@ import (
 	"net/url"
 
 	"github.com/rivus-live/rivus/internal/app"
+	"github.com/rivus-live/rivus/internal/config"
 )
 
 // printTour tells a new user what is there and what to try next.
 func printTour(o Options, r app.Ready, shown, yours channel) {
 	watch := func(c channel) string { return r.PublicURL + "/watch?channel=" + url.QueryEscape(c.arn) }
-	rtmp := "rtmp://" + local(r.RTMP) + "/app"
+	rtmp := "rtmp://" + config.Reachable(r.RTMP) + "/app"
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Stdout, format+"\n", args...) }
 	p("")
 	p("Rivus is running. Stop it with Ctrl-C.")
