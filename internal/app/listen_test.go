@@ -117,7 +117,7 @@ func TestSharedListenerBoundsHandshakes(t *testing.T) {
 		if n := l.accepts.Load(); n != 2*limit-1 {
 			t.Errorf("%d calls of Accept, want %d", n, 2*limit-1)
 		}
-		time.Sleep(tlsHandshakeTimeout + time.Second)
+		<-time.After(tlsHandshakeTimeout + time.Second) // of the bubble's clock
 		synctest.Wait()
 		if n := l.accepts.Load(); n != 2*limit {
 			t.Errorf("%d calls of Accept when the silent ones are gone, want %d", n, 2*limit)

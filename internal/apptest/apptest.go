@@ -1,7 +1,7 @@
 // Package apptest starts whole servers inside tests and speaks to them through real clients.
 //
 // Every server has its own data directory and ports that the system chose, so tests run in parallel. It is stopped when
-// the test ends, and the test fails when it does not stop or left goroutines behind.
+// the test ends, and the test fails when it does not stop or stops with an error.
 //
 // Imports: app, config, resource.
 package apptest
