@@ -24,7 +24,7 @@ const (
 //     picture starts a segment, the part waits for it, so that the hint for the part behind it comes true.
 //   - When it is not, predictions are not trusted: a part ends on time, at from plus the part target, once a frame
 //     beyond that has come, so durations are exact, and frames belong to the part in which they begin.
-//   - When no picture comes while sound goes on, the sound is the clock.
+//   - When no picture comes while sound goes on, the sound is the clock, and the last keyframe is repeated.
 //   - Time for which nothing came at all is a part with GAP=YES; more than half a target duration of it ends the
 //     segment, and the next one starts after the hole with a discontinuity.
 type assembler struct {
@@ -41,6 +41,7 @@ type assembler struct {
 	cadence cadence
 	bounds  boundaries
 	clock   wallclock
+	still   still
 
 	// The open part.
 	from  int64         // where it starts
@@ -105,7 +106,7 @@ func (a *assembler) setTracks(video, audio *media.Track) {
 
 // picture takes the next video frame.
 func (a *assembler) picture(f *media.Frame) {
-	if f.Track != a.videoTrack && !f.Key {
+	if f.Track != a.videoTrack && !f.Key || a.still.hides(f) {
 		return // it cannot be decoded: its parameters start at a keyframe
 	}
 	a.clock.arrived(f.Time(), f.Arrived)
@@ -119,6 +120,7 @@ func (a *assembler) picture(f *media.Frame) {
 		a.keyframe(f)
 	}
 	a.next = -1
+	a.still.over(f)
 	a.video = append(a.video, *f)
 	a.pending += cost(f)
 	a.cadence.frame(f.DTS)

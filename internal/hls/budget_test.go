@@ -63,7 +63,7 @@ func TestNothingGrowsForEver(t *testing.T) {
 	tests := map[string]func(p *Packager, i int64) error{
 		"time that stands still":    func(p *Packager, i int64) error { return p.Write(picture(4*second+i, false, 5000)) },
 		"a bit rate beyond reason":  func(p *Packager, i int64) error { return p.Write(picture(4*second+3000*i, i%30 == 0, 200_000)) },
-		"metadata without pictures": func(p *Packager, i int64) error { p.Metadata("x", make([]byte, 16<<10)); return nil },
+		"metadata without pictures": func(p *Packager, _ int64) error { p.Metadata("x", make([]byte, 16<<10)); return nil },
 		"sound in leaps": func(p *Packager, i int64) error {
 			at := base + 4*time.Second + time.Duration(i)*2900*time.Millisecond
 			return p.Write(media.Frame{Track: audio, DTS: audio.Ticks(at), Key: true, Data: make([]byte, 4000), Arrived: epoch})

@@ -19,6 +19,9 @@ func (a *assembler) close(to int64) {
 	for due < len(a.held) && place(&a.held[due]) < to {
 		due++
 	}
+	if len(a.video) == 0 && due > 0 {
+		a.stills(to)
+	}
 	p := part{duration: to - a.from}
 	if len(a.video) > 0 || due > 0 {
 		p.first, p.last = a.arrivals(due)
@@ -42,7 +45,7 @@ func (a *assembler) contents(to int64, due int) *contents {
 	case a.next >= 0:
 		c.videoEnd = a.next
 	case a.silence >= a.grace: // still on the screen, for nobody knows how long
-		c.videoEnd = max(a.end, to+a.part)
+		c.videoEnd = a.stillEnd(to)
 	default:
 		c.videoEnd = a.end
 	}

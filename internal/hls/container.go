@@ -30,6 +30,8 @@ type container interface {
 	// extension and contentType are those of parts and segments.
 	extension() string
 	contentType() string
+	// stillEvery returns how often a picture that stays on the screen must be repeated, in ticks, given the part target.
+	stillEvery(part int64) int64
 }
 
 // fragments writes CMAF-like fragments.
@@ -42,6 +44,8 @@ type fragments struct {
 
 func (w *fragments) extension() string   { return ".m4s" }
 func (w *fragments) contentType() string { return "video/mp4" }
+
+func (w *fragments) stillEvery(int64) int64 { return second } // samples tell how long they last
 
 func (w *fragments) tracks(video, audio *media.Track) []byte {
 	tracks := []*media.Track{video}
@@ -102,6 +106,9 @@ type transport struct{ muxer *mpegts.Muxer }
 
 func (w *transport) extension() string   { return ".ts" }
 func (w *transport) contentType() string { return "video/mp2t" }
+
+// stillEvery: a picture lasts as long as the one before it in the same part, as far as players in browsers can tell.
+func (w *transport) stillEvery(part int64) int64 { return part / 2 }
 
 func (w *transport) tracks(video, audio *media.Track) []byte {
 	if w.muxer == nil {

@@ -70,6 +70,7 @@ func TestCutting(t *testing.T) {
 		target int
 		part   time.Duration
 		want   []string
+		stills int // repetitions of keyframes
 		misled int // hints that cannot be kept: the encoder breaks its rhythm
 	}{
 		{
@@ -146,7 +147,7 @@ func TestCutting(t *testing.T) {
 				length: 70 * time.Second, fps: 30, gop: 2 * time.Second, audio: aac,
 				blind: func(at time.Duration) bool { return at >= 4*time.Second && at < 64*time.Second },
 			},
-			target: 2, part: 201 * time.Millisecond,
+			target: 2, part: 201 * time.Millisecond, stills: 59,
 		},
 		{
 			name: "a short pause", stream: pattern{
@@ -218,7 +219,7 @@ func TestCutting(t *testing.T) {
 			if got := describe(s); test.want != nil && !slices.Equal(got, test.want) {
 				t.Errorf("segments\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 			}
-			checkFrames(t, s, frames)
+			checkFrames(t, s, frames, test.stills)
 			if c.misled > test.misled {
 				t.Errorf("%d hints were not kept, want %d", c.misled, test.misled)
 			}
@@ -266,8 +267,9 @@ func jittery(length time.Duration) []time.Duration {
 }
 
 // checkFrames reads all segments with a parser of other people's and compares them with what was written: every picture
-// and every sound once, in order, at its time, except sound from before the first picture.
-func checkFrames(t *testing.T, s *Snapshot, frames []media.Frame) {
+// and every sound once, in order, at its time, except sound from before the first picture; and so many repetitions of
+// keyframes between them.
+func checkFrames(t *testing.T, s *Snapshot, frames []media.Frame, stills int) {
 	t.Helper()
 	type sample struct {
 		dts    int64
@@ -305,6 +307,13 @@ func checkFrames(t *testing.T, s *Snapshot, frames []media.Frame) {
 			}
 		}
 		want[id] = append(want[id], sample{f.DTS, f.Offset, f.Data})
+	}
+	real := len(got[1])
+	got[1] = slices.DeleteFunc(got[1], func(g sample) bool {
+		return g.data[4] == want[1][0].data[4] && !slices.ContainsFunc(want[1], func(w sample) bool { return w.dts == g.dts })
+	})
+	if real -= len(got[1]); real != stills {
+		t.Errorf("%d keyframes are repeated, want %d", real, stills)
 	}
 	for id, name := range map[int]string{1: "video", 2: "audio"} {
 		g, w := got[id], want[id]

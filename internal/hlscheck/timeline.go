@@ -6,6 +6,10 @@ import "math"
 // how long its last frame lasts predict that duration and correct it in the next part.
 const gapSlack = 0.15
 
+// stillSlack is by how much a picture may cut the time short that was announced for the one before it: while pictures
+// are missing, a server may announce a long one so that playback goes on.
+const stillSlack = 3
+
 // soundSlack is the same for audio, whose frames all last the same.
 const soundSlack = 0.05
 
@@ -51,11 +55,11 @@ func (t *timeline) advance(u *unit, what string) findings {
 		gap := s.seconds(difference(s.start, was.end, s.scale))
 		f.must(s.scale == was.scale, "4.4.4.3", "%s: the time scale of track %d changed without EXT-X-DISCONTINUITY", what, s.id)
 		f.must(after > 0, "4.4.4.3", "%s: track %d goes back by %.3f s without EXT-X-DISCONTINUITY", what, s.id, -after)
-		slack := soundSlack
+		overlap, slack := soundSlack, soundSlack
 		if s.video {
-			slack = gapSlack
+			overlap, slack = stillSlack, gapSlack
 		}
-		f.must(after <= 0 || math.Abs(gap) <= slack, "4.4.4.3",
+		f.must(after <= 0 || -overlap <= gap && gap <= slack, "4.4.4.3",
 			"%s: track %d starts %.3f s off the end of what was before it, without EXT-X-DISCONTINUITY", what, s.id, gap)
 	}
 	for _, c := range u.counters {
