@@ -8,9 +8,10 @@ import (
 // How the allocator moves. Downwards at once, upwards one proven step after the other, each failure doubling the wait.
 const (
 	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
-	headroom    = 1.05 // what must have been proved, over what is to be sent
-	probeMargin = 1.15 // what a probe asks for, over what is to be sent
-	probeStep   = 1.5  // how far a probe may go beyond what is sent, when earlier ones passed
+	headroom    = 1.10 // what must have been proved, over what is to be sent
+	probeMargin = 1.20 // what a probe asks for, over what is to be sent
+	probeStep   = 1.5  // how far a probe may go beyond what is sent or has passed: one that fails makes a queue
+	careful     = 1.2  // the same after a failure
 	probeLength = 300 * time.Millisecond
 	proofLife   = 2 * time.Second // a passed probe proves nothing after that
 	settle      = time.Second     // after an upgrade, for its layer to arrive
@@ -19,7 +20,7 @@ const (
 	probeWait   = 8 * time.Second  // at most, after failed probes
 	longestWait = 30 * time.Second // at most, after upgrades that had to be taken back
 	answer      = 5 * time.Second  // for a probe to end, or it was never sent
-	trust       = 30 * time.Second // without trouble, after which failures are forgotten
+	trust       = 2 * time.Minute  // without trouble, after which failures are forgotten
 	quietAudio  = 16_000           // kept free for audio that is silent now
 )
 
@@ -35,6 +36,8 @@ type Allocator struct {
 	askedAt  time.Duration
 	proved   int // bits a second that the last probe passed with
 	provedAt time.Duration
+	goal     int           // rate that the next upgrade needs proof of
+	reach    int           // what passed so far on the way there
 	wait     time.Duration // after the next failure
 	failed   bool          // the last attempt was one
 	next     time.Duration // earliest time of the next upgrade or probe
@@ -187,7 +190,7 @@ func (a *Allocator) listen(now time.Duration, s State) {
 			a.fail(now, probeWait)
 			return
 		}
-		a.proved, a.provedAt, a.failed = s.Probe.Rate, now, false
+		a.proved, a.provedAt = s.Probe.Rate, now
 	case now-a.askedAt > answer:
 		a.asked = false
 		a.fail(now, probeWait)
@@ -196,7 +199,7 @@ func (a *Allocator) listen(now time.Duration, s State) {
 
 // fail makes the next attempt wait, and the one after it twice as long up to a limit.
 func (a *Allocator) fail(now, limit time.Duration) {
-	a.trouble, a.proved, a.failed = now, 0, true
+	a.trouble, a.proved, a.reach, a.failed = now, 0, 0, true
 	a.next = max(a.next, now+a.wait)
 	a.wait = max(a.wait, min(2*a.wait, limit))
 }
@@ -305,35 +308,44 @@ func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
 	a.proved = 0
 	switch {
 	case proved > 0 && a.upgrade(proved, audio):
-		a.upgraded, a.next = now, now+settle
+		a.upgraded, a.next, a.reach, a.failed = now, now+settle, 0, false
 		return Probe{}
 	case s.Blind:
 		return Probe{}
-	case proved > 0: // passed, but with less than was asked for
-		a.fail(now, probeWait)
+	case proved > 0 && proved < a.reach+a.reach/10:
+		a.fail(now, probeWait) // the padding did not make the rate
 		return Probe{}
 	}
-	rate := a.wish(audio, s.Throughput)
-	if rate == 0 {
+	a.reach = proved
+	goal := a.wish(audio, s.Throughput)
+	if goal == 0 {
 		return Probe{}
 	}
 	a.probes++
 	a.asked, a.askedAt, a.next = true, now, now
-	return Probe{ID: a.probes, Rate: rate, Length: probeLength}
+	step := probeStep
+	if a.failed {
+		step = careful
+	}
+	most := int(float64(max(audio+a.used(), s.Throughput, a.reach)) * step)
+	return Probe{ID: a.probes, Rate: min(goal, most), Length: probeLength}
 }
 
-// upgrade takes all upgrades that fit into what was proved.
+// upgrade takes all upgrades that fit into what was proved. One that does not fit does not stand in the way of others.
 func (a *Allocator) upgrade(proved, audio int) (some bool) {
 	a.plan()
-	for total := audio + a.used(); ; some = true {
+	total := audio + a.used()
+	for {
 		v, to := a.poorest()
 		if v == nil {
 			return some
 		}
-		total += v.cost(to) - v.rate()
-		if float64(total)*headroom > float64(proved) {
-			return some
+		more := total + v.cost(to) - v.rate()
+		if float64(more)*headroom > float64(proved) {
+			v.plan = MaxLayers // it had its turn
+			continue
 		}
+		total, some = more, true
 		v.layer, v.plan = to, to
 	}
 }

@@ -8,19 +8,23 @@ const (
 	slowUp    = 10.0
 	slowDown  = 1.0
 	devTime   = 5.0
+	noiseTime = 1.0
 	minExcess = 0.030
 	maxExcess = 0.300
 	hardQueue = 0.500 // more than this is a queue whatever the jitter
-	minSlope  = 0.03  // seconds of delay a second
+	firstDev  = 0.010
+	minSlope  = 0.03 // seconds of delay a second
 	persist   = 60 * time.Millisecond
 	trendSpan = 300 * time.Millisecond
 	trendSize = 64
+	warmUp    = 12 // samples before jitter is known and a small excess means anything
 )
 
 // delay follows the queueing delay of all paths together and tells growth from jitter: an excess over the usual that is
 // larger than the usual deviation, and still growing, for longer than persist.
 type delay struct {
 	fast, slow, dev float64
+	noise           float64 // mean change from packet to packet, without the trend
 	last            time.Duration
 	started         bool
 	ring            [trendSize]point
@@ -34,17 +38,19 @@ type point struct {
 	queue float64
 }
 
-// sample takes the mean delay of one feedback message, above its path's minimum.
-func (d *delay) sample(now time.Duration, queue float64) {
+// sample takes the mean delay of one feedback message, above its path's minimum, and how much the delay changed from packet
+// to packet beyond the trend.
+func (d *delay) sample(now time.Duration, queue, noise float64) {
 	d.ring[d.count%trendSize] = point{now, queue}
 	d.count++
 	if !d.started {
-		d.fast, d.slow, d.dev, d.last, d.started = queue, queue, 0.005, now, true
+		d.fast, d.slow, d.dev, d.noise, d.last, d.started = queue, queue, firstDev, noise, now, true
 		return
 	}
 	dt := min(max(now-d.last, time.Millisecond), time.Second).Seconds()
 	d.last = now
 	d.fast += (queue - d.fast) * dt / (dt + fastTime)
+	d.noise += (noise - d.noise) * max(dt/(dt+noiseTime), 1/float64(d.count))
 	switch {
 	case queue < d.slow:
 		d.slow += (queue - d.slow) * dt / (dt + slowDown)
@@ -56,6 +62,7 @@ func (d *delay) sample(now time.Duration, queue float64) {
 		off := queue - d.slow
 		d.dev += (max(off, -off) - d.dev) * dt / (dt + devTime)
 	}
+	above = above && (d.count > warmUp || d.excess() > maxExcess/2)
 	if above && (d.slope(now) > minSlope || d.fast > hardQueue) {
 		if !d.over {
 			d.over, d.since = true, now
@@ -67,7 +74,7 @@ func (d *delay) sample(now time.Duration, queue float64) {
 
 func (d *delay) excess() float64 { return max(0, d.fast-d.slow) }
 
-func (d *delay) threshold() float64 { return min(max(0.015+2*d.dev, minExcess), maxExcess) }
+func (d *delay) threshold() float64 { return min(max(0.015+2*d.dev+2*d.noise, minExcess), maxExcess) }
 
 // high reports whether there is a queue, growing or not.
 func (d *delay) high() bool { return d.started && d.excess() > d.threshold() }
@@ -77,19 +84,56 @@ func (d *delay) overuse(now time.Duration) bool { return d.over && now-d.since >
 
 // slope fits a line through the samples of the last trendSpan.
 func (d *delay) slope(now time.Duration) float64 {
-	var n, sx, sy, sxx, sxy float64
+	var l line
 	for i := max(0, d.count-trendSize); i < d.count; i++ {
-		p := d.ring[i%trendSize]
-		if now-p.at > trendSpan {
-			continue
+		if p := d.ring[i%trendSize]; now-p.at <= trendSpan {
+			l.add((p.at - now).Seconds(), p.queue)
 		}
-		x := (p.at - now).Seconds()
-		n, sx, sy, sxx, sxy = n+1, sx+x, sy+p.queue, sxx+x*x, sxy+x*p.queue
 	}
-	if spread := n*sxx - sx*sx; n >= 3 && spread > 0 {
-		return (n*sxy - sx*sy) / spread
+	return l.slope()
+}
+
+// line is a least-squares fit.
+type line struct{ n, x, y, xx, xy float64 }
+
+func (l *line) add(x, y float64) {
+	l.n++
+	l.x += x
+	l.y += y
+	l.xx += x * x
+	l.xy += x * y
+}
+
+// slope returns 0 for fewer than three points.
+func (l *line) slope() float64 {
+	if spread := l.n*l.xx - l.x*l.x; l.n >= 3 && spread > 0 {
+		return (l.n*l.xy - l.x*l.y) / spread
 	}
 	return 0
+}
+
+// roughness sums up how a delay changes from packet to packet of one feedback message.
+type roughness struct {
+	previous, steps, trend time.Duration
+	count                  int
+}
+
+func (r *roughness) packet(waited time.Duration) {
+	if r.count > 0 {
+		step := waited - r.previous
+		r.trend += step
+		r.steps += max(step, -step)
+	}
+	r.previous = waited
+	r.count++
+}
+
+// mean returns the mean step in seconds that is not part of one rise: a queue that builds up is smooth.
+func (r *roughness) mean() float64 {
+	if r.count < 3 {
+		return 0
+	}
+	return (r.steps - max(r.trend, 0)).Seconds() / float64(r.count-1)
 }
 
 // minimum is the least of the last one to two periods.

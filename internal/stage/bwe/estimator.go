@@ -1,9 +1,6 @@
 package bwe
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // How the estimate moves.
 const (
@@ -14,15 +11,16 @@ const (
 	silence    = time.Second            // without feedback, though packets were sent
 	backoff    = 0.85                   // of what arrives, when a queue builds up
 	drainBelow = 0.70                   // the same for a long queue, so that it drains
-	longQueue  = 0.200                  // seconds
-	grace      = 400 * time.Millisecond // for the queue that a probe made
+	longQueue  = 0.200                  // seconds; longer than a probe makes one
+	grace      = 700 * time.Millisecond // for the queue that a probe made
+	reordering = 200 * time.Millisecond // by which a packet may be late and not lost
 	deaf       = 3 * time.Second        // without any feedback, before a receiver is taken not to know it
 	highLoss   = 0.10
 	heavyLoss  = 0.25
 	lowLoss    = 0.02
 	growth     = 0.08 // a second, when the link is being used
 	usedShare  = 0.80 // what counts as being used
-	growthCap  = 1.30 // of what arrives
+	growthCap  = 1.15 // of what arrives
 )
 
 // Options are an estimator's limits in bits a second; zero values take the defaults.
@@ -36,10 +34,12 @@ type Options struct {
 type Estimator struct {
 	opts      Options
 	estimate  float64
-	window    window
+	window    window        // by time of feedback
+	fates     window        // by time of sending
+	newest    time.Duration // when the newest packet with a known fate was sent
 	delay     delay
-	paths     map[*Path]*view
-	heard     time.Duration // newest feedback
+	paths     map[*Path]*minimum // least one-way delay of each, with the clocks' difference
+	heard     time.Duration      // newest feedback
 	decreased time.Duration
 	increased time.Duration
 	lag       time.Duration // from sending to feedback
@@ -50,12 +50,6 @@ type Estimator struct {
 	busy      busy
 	calmUntil time.Duration
 	probe     probe
-}
-
-// view is what the estimator keeps of a path.
-type view struct {
-	base  minimum // of the one-way delay, with the clocks' difference
-	heard time.Duration
 }
 
 // NewEstimator returns an estimator that begins with Options.Start.
@@ -69,7 +63,7 @@ func NewEstimator(o Options) *Estimator {
 	if o.Max == 0 {
 		o.Max = 50_000_000
 	}
-	return &Estimator{opts: o, estimate: float64(o.Start), paths: map[*Path]*view{}, blind: true, lag: 200 * time.Millisecond}
+	return &Estimator{opts: o, estimate: float64(o.Start), paths: map[*Path]*minimum{}, blind: true, lag: 200 * time.Millisecond}
 }
 
 // Feedback takes the results of one feedback message of one path.
@@ -77,56 +71,74 @@ func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 	if len(results) == 0 {
 		return
 	}
-	v := e.paths[p]
-	if v == nil {
-		v = &view{}
-		e.paths[p] = v
+	least := e.paths[p]
+	if least == nil {
+		least = &minimum{}
+		e.paths[p] = least
 	}
-	v.heard, e.heard = now, now
+	e.heard = now
 	if e.blind {
 		e.blind, e.increased, e.decreased = false, now, now-pause
 	}
 	for i := range results {
 		if r := &results[i]; !r.Lost {
-			v.base.add(now, r.Received-r.Sent)
+			least.add(now, r.Received-r.Sent)
 		}
 	}
-	base := v.base.value()
-	var bytes, arrived, missing int
-	first, last := time.Duration(math.MaxInt64), time.Duration(math.MinInt64)
+	base := least.value()
+	var bytes, arrived int
+	var rough roughness
+	e.busy.begin()
 	var queue, newest time.Duration
 	for i := range results {
 		r := &results[i]
 		e.probe.result(r, base)
+		e.fate(r)
 		if r.Lost {
-			missing++
 			continue
 		}
 		bytes += r.Size
 		arrived++
-		at := r.Received - base
-		queue += at - r.Sent
-		first, last = min(first, at), max(last, at)
+		waited := r.Received - base - r.Sent
+		queue += waited
+		rough.packet(waited)
+		e.busy.packet(waited.Seconds()-e.delay.slow, r.Received-base, r.Size)
 		newest = max(newest, r.Sent)
 	}
-	e.window.add(now, bytes, arrived, missing)
+	e.window.add(now, bytes, 0, 0)
 	if arrived > 0 {
 		queue /= time.Duration(arrived)
-		e.delay.sample(now, queue.Seconds())
-		e.busy.add(queue.Seconds()-e.delay.slow, first, last, bytes)
+		e.delay.sample(now, queue.Seconds(), rough.mean())
+		e.busy.finish()
 		e.lag += (now - newest - e.lag) / 8
 	}
 	e.react(now)
 }
 
+// fate counts one packet as lost or received.
+func (e *Estimator) fate(r *Result) {
+	e.newest = max(e.newest, r.Sent)
+	switch {
+	case r.Lost:
+		e.fates.add(r.Sent, 0, 0, 1)
+	case r.Late:
+		e.fates.add(r.Sent, 0, 1, -1)
+	default:
+		e.fates.add(r.Sent, 0, 1, 0)
+	}
+}
+
+// loss returns the share lost lately, of packets old enough not to be merely late.
+func (e *Estimator) loss() float64 { return e.fates.loss(e.newest-reordering, rateSpan) }
+
 // react moves the estimate after new feedback.
 func (e *Estimator) react(now time.Duration) {
-	loss := e.window.loss(now, rateSpan)
+	loss := e.loss()
 	switch {
 	case e.delay.overuse(now) && e.probe.running():
 		e.probe.fail()
 		e.graceEnds = now + grace
-	case e.delay.overuse(now) && now < e.graceEnds:
+	case e.delay.overuse(now) && now < e.graceEnds && e.delay.excess() < longQueue:
 	case e.delay.overuse(now):
 		factor := backoff
 		if e.delay.excess() > longQueue {
@@ -175,7 +187,7 @@ func (e *Estimator) increase(now time.Duration, loss float64) {
 func (e *Estimator) raise(to float64) { e.estimate = min(max(e.estimate, to), float64(e.opts.Max)) }
 
 func (e *Estimator) congested(now time.Duration) bool {
-	return now < e.calmUntil || e.delay.high() || e.window.loss(now, rateSpan) > highLoss
+	return now < e.calmUntil || e.delay.high() || e.loss() > highLoss
 }
 
 // State returns the estimate as of now. It also ends probes and reacts to missing feedback, so call it regularly.
@@ -190,7 +202,7 @@ func (e *Estimator) State(now time.Duration) State {
 	return State{
 		Estimate:   int(e.estimate),
 		Throughput: e.window.rate(now, rateSpan),
-		Loss:       e.window.loss(now, rateSpan),
+		Loss:       e.loss(),
 		Queue:      time.Duration(e.delay.excess() * float64(time.Second)),
 		Congested:  e.congested(now),
 		Blind:      e.blind && now-e.begin >= deaf,
@@ -204,8 +216,8 @@ func (e *Estimator) unheard(now time.Duration) {
 	if e.blind || now-e.heard < silence || now-e.decreased < silence {
 		return
 	}
-	for p, v := range e.paths {
-		if sent := time.Duration(p.last.Load()); sent-v.heard > silence/2 && now-sent < silence {
+	for p := range e.paths {
+		if since := p.waiting.Load(); since > 0 && now-time.Duration(since) >= silence {
 			e.probe.fail()
 			e.decrease(now, e.estimate/2)
 			return

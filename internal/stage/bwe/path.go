@@ -15,6 +15,7 @@ type Result struct {
 	Sent     time.Duration // our clock
 	Received time.Duration // the receiver's clock, any origin; meaningless when Lost
 	Lost     bool
+	Late     bool // arrived after it was told lost
 }
 
 // Arrival is one packet status of a transport-wide feedback message.
@@ -25,9 +26,9 @@ type Arrival struct {
 
 // Path is one transport of the participant.
 type Path struct {
-	next uint16
-	sent [history]record
-	last atomic.Int64 // when the newest packet left, for the estimator
+	next    uint16
+	sent    [history]record
+	waiting atomic.Int64 // when the first packet left after the newest feedback, 0 for none: the estimator reads it
 }
 
 type record struct {
@@ -54,24 +55,28 @@ func (p *Path) Sent(now time.Duration, size int) uint16 {
 	seq := p.next
 	p.next++
 	p.sent[seq%history] = record{at: now, size: int32(size), seq: seq, fate: outstanding}
-	p.last.Store(int64(now))
+	if p.waiting.Load() == 0 {
+		p.waiting.Store(max(1, int64(now)))
+	}
 	return seq
 }
 
 // Match turns one feedback message, whose first status is for sequence number base, into results appended to dst.
 // Packets unknown, too old or already known to have arrived are left out; a loss is told once, and may be taken back.
 func (p *Path) Match(dst []Result, base uint16, arrivals []Arrival) []Result {
+	p.waiting.Store(0)
 	for i, a := range arrivals {
 		seq := base + uint16(i)
 		r := &p.sent[seq%history]
 		if r.seq != seq || r.fate == unknown || r.fate == received || r.fate == lost && !a.Received {
 			continue
 		}
+		late := r.fate == lost
 		r.fate = lost
 		if a.Received {
 			r.fate = received
 		}
-		dst = append(dst, Result{Seq: seq, Size: int(r.size), Sent: r.at, Received: a.At, Lost: !a.Received})
+		dst = append(dst, Result{Seq: seq, Size: int(r.size), Sent: r.at, Received: a.At, Lost: !a.Received, Late: late})
 	}
 	return dst
 }

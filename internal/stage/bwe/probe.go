@@ -5,15 +5,20 @@ import "time"
 // passing is the share of the rate sent that must arrive, as fast, for a probe to pass.
 const passing = 0.92
 
-// probe measures what arrives of all packets sent while it runs, padding and media alike.
+// feedbackInterval is how far apart feedback messages usually are.
+const feedbackInterval = 100 * time.Millisecond
+
+// probe measures what arrives of all packets sent while it runs, padding and media alike. A link that is too narrow
+// spreads them out: arrival times, on our clock, rise by more than 1 for each second of sending time. A line fitted
+// through them is not misled by jitter, as the first and last arrival would be.
 type probe struct {
-	now          Probe // Rate 0: none runs
-	began, ends  time.Duration
-	sent         int // bytes
-	arrived      int
-	first, until time.Duration // arrivals on our clock, that is less the path's least delay
-	failed       bool
-	last         ProbeResult
+	now         Probe // Rate 0: none runs
+	began, ends time.Duration
+	sent        int // bytes
+	arrived     int
+	fit         line
+	failed      bool
+	last        ProbeResult
 }
 
 func (b *probe) running() bool { return b.now.Rate > 0 }
@@ -32,30 +37,25 @@ func (b *probe) result(r *Result, base time.Duration) {
 	if !b.running() || r.Sent < b.began || r.Sent >= b.ends {
 		return
 	}
-	b.sent += r.Size
-	if r.Lost {
-		return
+	if !r.Late {
+		b.sent += r.Size
 	}
-	at := r.Received - base
-	if b.arrived == 0 {
-		b.first, b.until = at, at
+	if !r.Lost {
+		b.arrived += r.Size
+		b.fit.add((r.Sent - b.began).Seconds(), (r.Received - base - b.began).Seconds())
 	}
-	b.first, b.until = min(b.first, at), max(b.until, at)
-	b.arrived += r.Size
 }
 
 // end judges a probe when the feedback for its last packets must have come, and reports whether it did so now.
 func (b *probe) end(now, lag time.Duration) bool {
-	wait := min(max(lag+lag/2, 100*time.Millisecond), time.Second)
+	wait := min(lag+reordering+feedbackInterval, time.Second)
 	if !b.running() || !b.failed && now < b.ends+wait {
 		return false
 	}
-	b.last = ProbeResult{ID: b.now.ID}
-	if took := max(b.until-b.first, b.now.Length); took > 0 {
-		b.last.Rate = int(float64(b.arrived*8) / took.Seconds())
-		sent := float64(b.sent*8) / b.now.Length.Seconds()
-		b.last.Passed = !b.failed && b.sent > 0 && float64(b.last.Rate) >= passing*sent
-	}
+	rate := func(bytes int) float64 { return float64(bytes*8) / b.now.Length.Seconds() }
+	arrived := rate(b.arrived) / max(1, b.fit.slope())
+	b.last = ProbeResult{ID: b.now.ID, Rate: int(arrived)}
+	b.last.Passed = !b.failed && b.sent > 0 && arrived >= passing*rate(b.sent)
 	b.now = Probe{}
 	return true
 }

@@ -186,6 +186,12 @@ func (w *world) feedback(p *publisher) {
 	w.after(100*time.Millisecond, func() { w.feedback(p) })
 	var arrivals []Arrival
 	base := p.base
+	for seq := range p.arrivals { // a late one moves the beginning back
+		if int16(seq-base) < 0 {
+			base = seq
+		}
+	}
+	p.base = base
 	for ; p.base != uint16(p.highest); p.base++ {
 		at, ok := p.arrivals[p.base]
 		delete(p.arrivals, p.base)

@@ -7,7 +7,8 @@ const (
 	buckets      = 32
 )
 
-// window counts what feedback said in the last second and a half, in steps of bucketLength.
+// window counts what feedback said in the last second and a half, in steps of bucketLength: by when it was said, or by
+// when the packets were sent.
 type window struct {
 	ring  [buckets]bucket
 	first time.Duration // of the first feedback
@@ -26,7 +27,10 @@ func (w *window) add(now time.Duration, bytes, received, lost int) {
 	}
 	slot := int64(now / bucketLength)
 	b := &w.ring[slot%buckets]
-	if b.slot != slot {
+	if b.slot > slot {
+		return // too long ago
+	}
+	if b.slot < slot {
 		*b = bucket{slot: slot}
 	}
 	b.bytes += bytes
@@ -61,6 +65,7 @@ func (w *window) rate(now, span time.Duration) int {
 // minPackets is the fewest packets that make a fraction lost.
 const minPackets = 20
 
+// loss returns the share lost of the packets of the last span, 0 when they are too few to tell.
 func (w *window) loss(now, span time.Duration) float64 {
 	s := w.sum(now, span)
 	if s.received+s.lost < minPackets {
@@ -72,22 +77,36 @@ func (w *window) loss(now, span time.Duration) float64 {
 // busy measures what arrives while there is a queue, which is what the link carries.
 type busy struct {
 	first, last time.Duration // arrivals on our clock, that is less the path's least delay
-	bytes       int
+	bytes       int           // without the first packet
+	started     bool
+	waiting     bool // a packet of the present feedback had to wait
 }
 
-// minBusy is the shortest time that gives a rate.
-const minBusy = 80 * time.Millisecond
+const (
+	minBusy = 60 * time.Millisecond // the shortest time that gives a rate
+	minWait = 0.015                 // seconds beyond the usual that show a queue
+)
 
-// add takes one feedback message: how far its delay was above the usual, in seconds, and what arrived from first to last.
-func (b *busy) add(excess float64, first, last time.Duration, bytes int) {
-	switch {
-	case excess < minExcess:
+func (b *busy) begin() { b.waiting = false }
+
+// packet takes one packet: how long it waited beyond the usual, in seconds, and when it arrived.
+func (b *busy) packet(wait float64, at time.Duration, size int) {
+	if wait < minWait {
+		return
+	}
+	b.waiting = true
+	if !b.started {
+		*b = busy{first: at, last: at, started: true, waiting: true}
+		return
+	}
+	b.first, b.last = min(b.first, at), max(b.last, at)
+	b.bytes += size
+}
+
+// finish ends one feedback message. Without a packet that waited, the queue is gone.
+func (b *busy) finish() {
+	if !b.waiting {
 		*b = busy{}
-	case b.bytes == 0:
-		*b = busy{first, last, bytes}
-	default:
-		b.first, b.last = min(b.first, first), max(b.last, last)
-		b.bytes += bytes
 	}
 }
 

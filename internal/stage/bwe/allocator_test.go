@@ -1,0 +1,186 @@
+package bwe
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// audience is an allocator with a link that is as wide as told, and passes probes up to that width.
+type audience struct {
+	*Allocator
+	now   time.Duration
+	width int
+	probe Probe
+	state State
+	asked []int
+}
+
+func newAudience(width int) *audience {
+	return &audience{Allocator: NewAllocator(), width: width, state: State{Estimate: width, Throughput: 1}}
+}
+
+// step allocates once, and ends the probe that was asked for the time before.
+func (a *audience) step(demands []Demand) []int {
+	a.now += 500 * time.Millisecond
+	if a.probe.Rate > 0 {
+		a.state.Probe = ProbeResult{ID: a.probe.ID, Passed: a.probe.Rate <= a.width, Rate: min(a.probe.Rate, a.width)}
+		if a.state.Probe.Passed {
+			a.state.Estimate = max(a.state.Estimate, a.probe.Rate)
+		}
+	}
+	plan := a.Allocate(a.now, a.state, demands)
+	if a.probe = plan.Probe; a.probe.Rate > 0 {
+		a.asked = append(a.asked, a.probe.Rate)
+	}
+	var layers []int
+	for _, c := range plan.Choices {
+		layers = append(layers, c.Layer)
+	}
+	return layers
+}
+
+func (a *audience) steps(n int, demands []Demand) (layers []int) {
+	for range n {
+		layers = a.step(demands)
+	}
+	return layers
+}
+
+func video3(id uint64) Demand { return Demand{ID: id, Rates: [MaxLayers]int{200, 700, 1700}, Limit: 2} }
+
+func with(d Demand, edit func(*Demand)) Demand {
+	edit(&d)
+	return d
+}
+
+func TestAllocate(t *testing.T) {
+	t.Parallel()
+	audio := Demand{ID: 100, Audio: true, Rates: [MaxLayers]int{40_000}}
+	a, b := video3(1), video3(2)
+	for name, c := range map[string]struct {
+		width       int
+		demands     []Demand
+		first, last []int
+	}{
+		"room for all":              {1 << 20, []Demand{a, b}, []int{0, 0}, []int{2, 2}},
+		"low before high":           {1100, []Demand{a, b}, []int{0, 0}, []int{1, 0}},
+		"audio comes first":         {40_300, []Demand{a, b, audio}, []int{0, None}, []int{0, None}},
+		"audio above the estimate":  {10_000, []Demand{a, audio}, []int{None}, []int{None}},
+		"priority":                  {1100, []Demand{a, with(b, func(d *Demand) { d.Priority = 1 })}, []int{0, 0}, []int{0, 1}},
+		"limit":                     {1 << 20, []Demand{with(a, func(d *Demand) { d.Limit = 1 }), b}, []int{0, 0}, []int{1, 2}},
+		"paused":                    {1 << 20, []Demand{with(a, func(d *Demand) { d.Limit = None }), b}, []int{None, 0}, []int{None, 2}},
+		"only the top layer is on":  {1 << 20, []Demand{with(a, func(d *Demand) { d.Rates = [MaxLayers]int{0, 0, 1700} })}, []int{2}, []int{2}},
+		"middle layer off":          {1 << 20, []Demand{with(a, func(d *Demand) { d.Rates[1] = 0 })}, []int{0}, []int{2}},
+		"all off":                   {1 << 20, []Demand{with(a, func(d *Demand) { d.Rates = [MaxLayers]int{} })}, []int{None}, []int{None}},
+		"pinned low":                {1 << 20, []Demand{with(a, func(d *Demand) { d.Pinned, d.Limit = true, 0 })}, []int{0}, []int{0}},
+		"pinned above what is":      {1000, []Demand{with(a, func(d *Demand) { d.Pinned = true })}, []int{0}, []int{0}},
+		"pinned goes straight":      {2000, []Demand{with(a, func(d *Demand) { d.Pinned = true }), b}, []int{0, 0}, []int{0, 1}},
+		"nobody":                    {1000, nil, nil, nil},
+		"no more than what is sent": {250, []Demand{a, b}, []int{0, None}, []int{0, None}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newAudience(c.width)
+			if got := s.step(c.demands); !slices.Equal(got, c.first) {
+				t.Errorf("first %v, want %v", got, c.first)
+			}
+			if got := s.steps(100, c.demands); !slices.Equal(got, c.last) {
+				t.Errorf("at last %v, want %v; probes %v", got, c.last, s.asked)
+			}
+			if got := s.steps(50, c.demands); !slices.Equal(got, c.last) {
+				t.Errorf("then %v, want %v", got, c.last)
+			}
+		})
+	}
+}
+
+func TestNothingGoesUpWithoutAProbe(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1 << 20)
+	demands := []Demand{video3(1)}
+	s.step(demands)
+	if len(s.asked) != 1 || s.asked[0] <= 200 {
+		t.Fatalf("asked for %v", s.asked)
+	}
+	s.probe = Probe{} // it never ends
+	if got := s.steps(int(answer/(500*time.Millisecond)), demands); got[0] != 0 {
+		t.Fatalf("went up to %d", got[0])
+	}
+	if got := s.steps(20, demands); got[0] != 2 || len(s.asked) < 2 {
+		t.Fatalf("never asked again: %v, layer %d", s.asked, got[0])
+	}
+}
+
+func TestCongestionTakesLayersAndForbidsUpgrades(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1 << 20)
+	demands := []Demand{video3(1), video3(2), video3(3)}
+	s.steps(100, demands)
+	asked := len(s.asked)
+	s.width, s.state.Estimate, s.state.Congested = 1200, 1200, true
+	if got := s.step(demands); !slices.Equal(got, []int{1, 0, 0}) {
+		t.Fatalf("congested: %v", got)
+	}
+	s.state.Estimate = 250
+	if got := s.step(demands); !slices.Equal(got, []int{0, None, None}) {
+		t.Fatalf("more so: %v", got)
+	}
+	if got := s.steps(50, demands); !slices.Equal(got, []int{0, None, None}) || len(s.asked) != asked {
+		t.Fatalf("while it lasts: %v, %d probes", got, len(s.asked)-asked)
+	}
+	s.width, s.state.Estimate, s.state.Congested = 1<<20, 700, false
+	if got := s.steps(200, demands); !slices.Equal(got, []int{2, 2, 2}) {
+		t.Fatalf("afterwards: %v", got)
+	}
+}
+
+func TestAnUpgradeThatFailsIsNotRepeatedSoon(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1 << 20)
+	demands := []Demand{video3(1)}
+	var changes, layer int
+	for range 600 { // 5 minutes: probes pass, the layer itself congests the link
+		got := s.step(demands)[0]
+		if got != layer {
+			changes++
+		}
+		layer = got
+		s.state.Congested, s.state.Estimate = layer > 0, 1<<20
+		if s.state.Congested {
+			s.state.Estimate = 400
+		}
+	}
+	if changes > 40 {
+		t.Errorf("%d changes in 5 minutes", changes)
+	}
+}
+
+func TestABlindReceiverGetsWhatTheEstimateSays(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1200)
+	s.state.Blind, s.state.Throughput = true, 0
+	demands := []Demand{video3(1), video3(2)}
+	if got := s.steps(20, demands); !slices.Equal(got, []int{1, 0}) || len(s.asked) != 0 {
+		t.Errorf("%v, probes %v", got, s.asked)
+	}
+}
+
+func TestVideosThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1000)
+	s.steps(20, []Demand{video3(1)})
+	if got := s.step([]Demand{video3(2), video3(1)}); !slices.Equal(got, []int{0, 1}) {
+		t.Fatalf("a new one: %v", got)
+	}
+	if got := s.step([]Demand{video3(2)}); !slices.Equal(got, []int{0}) || len(s.videos) != 1 {
+		t.Fatalf("one gone: %v, %d kept", got, len(s.videos))
+	}
+	paused := with(video3(2), func(d *Demand) { d.Limit = None })
+	if got := s.step([]Demand{paused}); got[0] != None {
+		t.Fatalf("paused: %v", got)
+	}
+	if got := s.step([]Demand{video3(2)}); got[0] != 0 {
+		t.Fatalf("resumed, it should not wait for a probe: %v", got)
+	}
+}
