@@ -36,8 +36,7 @@ type Allocator struct {
 	askedAt  time.Duration
 	proved   int // bits a second that the last probe passed with
 	provedAt time.Duration
-	goal     int           // rate that the next upgrade needs proof of
-	reach    int           // what passed so far on the way there
+	reach    int           // what passed so far on the way to the next upgrade
 	wait     time.Duration // after the next failure
 	failed   bool          // the last attempt was one
 	next     time.Duration // earliest time of the next upgrade or probe

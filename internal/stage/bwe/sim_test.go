@@ -39,7 +39,7 @@ func (l *link) send(now time.Duration, size int) (time.Duration, bool) {
 
 // world is one participant that subscribes to publishers of audio and three layers, with everything the stage would do.
 type world struct {
-	t          testing.TB
+	t          *testing.T
 	rnd        *rand.Rand
 	link       link
 	now        time.Duration
@@ -107,14 +107,16 @@ func (e *events) Pop() any {
 	return x
 }
 
-func newWorld(t testing.TB, seed uint64, publishers int, rates [MaxLayers]int, capacity func(time.Duration) int) *world {
+func newWorld(t *testing.T, seed uint64, publishers int, rates [MaxLayers]int, capacity func(time.Duration) int) *world {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 99))
 	w := &world{t: t, rnd: rnd, estimator: NewEstimator(Options{}), allocator: NewAllocator()}
 	w.link = link{capacity: capacity, limit: 60_000, rnd: rnd}
 	for i := range publishers {
-		p := &publisher{who: i, path: NewPath(), rates: rates, layer: None, target: None, arrivals: map[uint16]time.Duration{},
-			offset: time.Duration(rnd.Int64N(int64(time.Hour)))} // every path with a clock of its own
+		p := &publisher{
+			who: i, path: NewPath(), rates: rates, layer: None, target: None, arrivals: map[uint16]time.Duration{},
+			offset: time.Duration(rnd.Int64N(int64(time.Hour))), // every path with a clock of its own
+		}
 		w.publishers = append(w.publishers, p)
 		w.after(time.Duration(rnd.IntN(20))*time.Millisecond, func() { w.voice(p) })
 		w.after(time.Duration(rnd.IntN(33))*time.Millisecond, func() { w.picture(p, 0) })

@@ -64,8 +64,8 @@ func payloads() []payloadCase {
 	}
 }
 
-func build(t testing.TB, payload []byte, edit func(*rtp.Packet)) []byte {
-	t.Helper()
+func build(tb testing.TB, payload []byte, edit func(*rtp.Packet)) []byte {
+	tb.Helper()
 	p := rtp.Packet{
 		Header:  rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: 7, Timestamp: 1000, SSRC: 5},
 		Payload: payload,
@@ -75,7 +75,7 @@ func build(t testing.TB, payload []byte, edit func(*rtp.Packet)) []byte {
 	}
 	b, err := p.Marshal()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

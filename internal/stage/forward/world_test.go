@@ -44,8 +44,8 @@ func (e *encoder) report(now time.Duration) SenderReport {
 }
 
 // frame makes the packets of a picture taken at now.
-func (e *encoder) frame(t testing.TB, now time.Duration, packets int, key bool) []unit {
-	t.Helper()
+func (e *encoder) frame(tb testing.TB, now time.Duration, packets int, key bool) []unit {
+	tb.Helper()
 	e.picture++
 	e.tl0++
 	units := make([]unit, 0, packets)
@@ -57,11 +57,11 @@ func (e *encoder) frame(t testing.TB, now time.Duration, packets int, key bool) 
 				payload[6] = 0
 			}
 		}
-		u := unit{layer: e.layer, bytes: build(t, payload, func(p *rtp.Packet) {
+		u := unit{layer: e.layer, bytes: build(tb, payload, func(p *rtp.Packet) {
 			p.SequenceNumber, p.Timestamp, p.Marker = uint16(e.seq), e.at(now), i == packets-1
 		})}
 		if !Parse(u.bytes, VP8, &publisherIDs, &u.packet) {
-			t.Fatal("an encoder's packet is refused")
+			tb.Fatal("an encoder's packet is refused")
 		}
 		u.packet.Seq, u.packet.Arrived = e.seq, now+30*time.Millisecond
 		e.seq++
@@ -71,14 +71,14 @@ func (e *encoder) frame(t testing.TB, now time.Duration, packets int, key bool) 
 }
 
 // empty makes a packet of padding only.
-func (e *encoder) empty(t testing.TB, now time.Duration) unit {
-	t.Helper()
-	u := unit{layer: e.layer, bytes: build(t, nil, func(p *rtp.Packet) {
+func (e *encoder) empty(tb testing.TB, now time.Duration) unit {
+	tb.Helper()
+	u := unit{layer: e.layer, bytes: build(tb, nil, func(p *rtp.Packet) {
 		p.SequenceNumber, p.Timestamp = uint16(e.seq), e.at(now)
 		p.Padding, p.PaddingSize = true, 20
 	})}
 	if !Parse(u.bytes, VP8, &publisherIDs, &u.packet) {
-		t.Fatal("padding is refused")
+		tb.Fatal("padding is refused")
 	}
 	u.packet.Seq, u.packet.Arrived = e.seq, now
 	e.seq++
@@ -110,33 +110,33 @@ type subscriber struct {
 	buf   [Headroom + 1500]byte
 }
 
-func (s *subscriber) feed(t testing.TB, units ...unit) Verdict {
-	t.Helper()
+func (s *subscriber) feed(tb testing.TB, units ...unit) Verdict {
+	tb.Helper()
 	var verdict Verdict
 	for _, u := range units {
 		var out Out
 		verdict = s.video.Forward(u.layer, &u.packet, &out)
 		if verdict == Send {
-			s.got = append(s.got, s.place(t, u, &out))
+			s.got = append(s.got, s.place(tb, u, &out))
 		}
 	}
 	return verdict
 }
 
-func (s *subscriber) place(t testing.TB, u unit, out *Out) sentPacket {
-	t.Helper()
+func (s *subscriber) place(tb testing.TB, u unit, out *Out) sentPacket {
+	tb.Helper()
 	copy(s.buf[Headroom:], u.bytes)
 	out.TransportSeq = 4242
 	b := append([]byte(nil), out.Place(s.buf[:], Headroom)...)
 	if len(b) != out.Size {
-		t.Fatalf("placed %d bytes, said %d", len(b), out.Size)
+		tb.Fatalf("placed %d bytes, said %d", len(b), out.Size)
 	}
 	var p rtp.Packet
 	if err := p.Unmarshal(b); err != nil {
-		t.Fatalf("output does not parse: %v", err)
+		tb.Fatalf("output does not parse: %v", err)
 	}
 	if v := p.GetExtension(5); len(v) != 2 || binary.BigEndian.Uint16(v) != 4242 {
-		t.Fatalf("transport-wide number is %v", v)
+		tb.Fatalf("transport-wide number is %v", v)
 	}
 	return sentPacket{header: p.Header, payload: p.Payload, source: Ref{u.layer, u.packet.Seq}}
 }
