@@ -99,3 +99,14 @@ func (o *onStage) end() {
 	o.shut()
 	o.clear()
 }
+
+// append writes to the history of participants only.
+func (o *onStage) append(p resource.Participant) error {
+	key := store.SessionKey(o.stage, p.SessionID)
+	return o.opts.ParticipantHistory.Append(o.tb.Context(), key, p.ParticipantID, p)
+}
+
+// onThisStage selects the open session of a stage.
+func onThisStage(stage arn.ARN) func(store.Record[resource.StageSession]) bool {
+	return func(r store.Record[resource.StageSession]) bool { return r.Value.StageARN == stage }
+}
