@@ -30,7 +30,8 @@ type conn struct {
 	heads   headParser
 	in      []byte    // the buffer of what has come
 	unread  int       // how much of it is not part of a request yet
-	readBy  time.Time // the read deadline; zero when it must be set anew
+	readBy  time.Time // the read deadline
+	writeBy time.Time // the write deadline
 	out     []byte    // the head of the answer
 	vector  [][]byte  // the answer
 	sending net.Buffers
@@ -52,7 +53,7 @@ func (c *conn) run(first Request) {
 		if v := recover(); v != nil { // as net/http does: one request must not end the server
 			c.server.opt.Logger.Error("playback: a request panicked", "panic", v, "stack", string(debug.Stack()))
 		}
-		c.endWait()
+		c.patience.stop()
 		if !c.returns {
 			c.server.remove(c)
 			_ = c.net.Close() // nothing more is to be said
@@ -68,6 +69,7 @@ func (c *conn) answer(r Request) bool {
 	c.again = false
 	c.exchange.begin(r, c)
 	c.server.opt.Handle(&c.exchange)
+	c.exchange.begin(Request{}, nil) // holds on to no media while it is idle
 	return c.again
 }
 
@@ -117,8 +119,8 @@ func (c *conn) setReadDeadline(d time.Duration) {
 func (c *conn) giveBack() {
 	c.returns = true
 	c.server.remove(c)
-	_ = c.net.SetDeadline(time.Time{})                       // fails only on a dead connection
-	c.server.giveBack.put(&returned{c.net, c.in[:c.unread]}) // the buffer goes with it
+	_ = c.net.SetDeadline(time.Time{})                                      // fails only on a dead connection
+	c.server.giveBack.put(c.server.life, &returned{c.net, c.in[:c.unread]}) // the buffer goes with it
 }
 
 func (c *conn) context() context.Context { return c.server.life }
@@ -145,25 +147,29 @@ func (c *conn) gone() bool {
 // send writes header and body at once.
 func (c *conn) send(x *Exchange, status int) (int64, error) {
 	last := x.Close || c.server.draining.Load()
-	c.out = c.appendHead(c.out[:0], x, status, last)
+	now := time.Now()
+	c.out = c.appendHead(c.out[:0], x, status, last, now)
 	c.vector = append(c.vector[:0], c.out)
 	if x.Method != http.MethodHead {
 		c.vector = append(c.vector, x.body...)
 	}
-	_ = c.net.SetWriteDeadline(time.Now().Add(c.server.opt.WriteLimit)) // fails only on a dead connection
-	c.sending = c.vector                                                // which is left in place, empty, while this one is eaten up
+	if c.writeBy.Sub(now) < c.server.opt.WriteLimit*3/4 { // not each time: it is not free
+		c.writeBy = now.Add(c.server.opt.WriteLimit)
+		_ = c.net.SetWriteDeadline(c.writeBy) // fails only on a dead connection
+	}
+	c.sending = c.vector // which is left in place, empty, while this one is eaten up
 	n, err := c.sending.WriteTo(c.net)
 	c.again = err == nil && !last
 	return max(n-int64(len(c.out)), 0), err
 }
 
-func (c *conn) appendHead(b []byte, x *Exchange, status int, last bool) []byte {
+func (c *conn) appendHead(b []byte, x *Exchange, status int, last bool, now time.Time) []byte {
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')
 	b = append(b, http.StatusText(status)...)
 	b = append(b, "\r\n"...)
-	b = append(b, c.server.date.line(time.Now())...)
+	b = append(b, c.server.date.line(now)...)
 	for i := range x.fields {
 		b = append(b, x.fields[i].line...)
 	}

@@ -384,6 +384,29 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
+// TestShutdownAlone: a connection that nobody takes back does not keep Shutdown from its end.
+func TestShutdownAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Prefix: testPrefix, Handle: func(x *Exchange) { _, _ = x.Send(http.StatusOK) }})
+		_ = s.TakeOver() // and serves nothing
+		l := newPipes()
+		w := &world{Server: s, http: &http.Server{Handler: s}, dial: l.dial}
+		w.all.Go(func() { _ = w.http.Serve(l) })
+		c := w.client(t)
+		c.get(t, "a")
+		c.send(t, "GET /page HTTP/1.1\r\nHost: a\r\n\r\n")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		c.wantEnd(t)
+		w.stop(t)
+	})
+}
+
 // TestPanic: a request that panics ends its connection and nothing else.
 func TestPanic(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package playhttp
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -17,13 +18,15 @@ func newHandover() *handover {
 	return &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// put gives a connection to whoever accepts, or closes it when nobody does any more.
-func (h *handover) put(c net.Conn) {
+// put gives a connection to whoever accepts, or closes it when nobody does any more or ctx ends.
+func (h *handover) put(ctx context.Context, c net.Conn) {
 	select {
 	case h.conns <- c:
+		return
 	case <-h.closed:
-		_ = c.Close() // the server is going down
+	case <-ctx.Done():
 	}
+	_ = c.Close() // the server is going down
 }
 
 // Accept returns the next connection that came back.

@@ -11,12 +11,16 @@ const lookEvery = time.Second
 
 // patience is the context of one wait after another, so that none has to be allocated: a wait begins and ends, and what
 // was given out for it must not be used after that. It ends the wait at its limit, or when the client is gone.
+//
+// The timer is left alone by waits that come and go while it runs; it looks how old the wait is that it finds.
 type patience struct {
-	gone func() bool // called by the timer between begin and end only
+	gone func() bool // called between begin and end only
 
 	mu      sync.Mutex
 	timer   *time.Timer
+	armed   bool
 	waiting bool
+	began   time.Time
 	limit   time.Time
 	done    chan struct{}
 	err     error // why done is closed
@@ -33,16 +37,31 @@ func (p *patience) begin(limit time.Duration) {
 	if p.err != nil {
 		p.err, p.done = nil, make(chan struct{})
 	}
-	p.waiting, p.limit = true, time.Now().Add(limit)
-	if first := min(limit, lookEvery); p.timer == nil {
-		p.timer = time.AfterFunc(first, p.look)
-	} else {
-		p.timer.Reset(first)
+	now := time.Now()
+	p.waiting, p.began, p.limit = true, now, now.Add(limit)
+	if !p.armed || limit < lookEvery {
+		p.arm(min(limit, lookEvery))
 	}
 }
 
-// end ends the wait; a second call does nothing. When it returns, nobody looks.
+func (p *patience) arm(d time.Duration) {
+	p.armed = true
+	if p.timer == nil {
+		p.timer = time.AfterFunc(d, p.look)
+	} else {
+		p.timer.Reset(d)
+	}
+}
+
+// end ends the wait; a second call does nothing. When it returns, nobody calls gone.
 func (p *patience) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = false
+}
+
+// stop ends the last wait.
+func (p *patience) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting = false
@@ -55,17 +74,27 @@ func (p *patience) end() {
 func (p *patience) look() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.armed = false
 	if !p.waiting || p.err != nil {
 		return
 	}
-	if p.gone() {
-		p.err = context.Canceled
-	} else if left := time.Until(p.limit); left > 0 {
-		p.timer.Reset(min(left, lookEvery))
-		return
-	} else {
-		p.err = context.DeadlineExceeded
+	next := lookEvery - time.Since(p.began) // a young wait is let alone
+	if next <= 0 {
+		next = lookEvery
+		if p.gone() {
+			p.finish(context.Canceled)
+			return
+		}
 	}
+	if left := time.Until(p.limit); left > 0 {
+		p.arm(min(left, next))
+	} else {
+		p.finish(context.DeadlineExceeded)
+	}
+}
+
+func (p *patience) finish(err error) {
+	p.err = err
 	close(p.done)
 }
 

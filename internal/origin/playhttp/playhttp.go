@@ -41,9 +41,10 @@ type Options struct {
 	// Handle answers a request by one call of Exchange.Send, or leaves a client that hung up without an answer. It must
 	// not keep the Exchange. It is called for any number of requests at once.
 	Handle func(*Exchange)
-	// WriteLimit is how long a client may take to read one answer. Zero means DefaultWriteLimit.
+	// WriteLimit is how long a client may take at most to read one answer; it is given three quarters of it at least.
+	// Zero means DefaultWriteLimit.
 	WriteLimit time.Duration
-	// IdleTimeout is how long a connection may stay without a request. Zero means DefaultIdleTimeout.
+	// IdleTimeout is how long a connection may stay without a request, within the same bounds. Zero means DefaultIdleTimeout.
 	IdleTimeout time.Duration
 	// HeadTimeout is how long a request's head may take from its first byte. Zero means DefaultHeadTimeout.
 	HeadTimeout time.Duration
