@@ -18,6 +18,9 @@ const (
 	maxPPS = 255    // numOfPictureParameterSets has 8
 	maxSet = 0xFFFF // a set's length has 16
 
+	// maxSets bounds the bytes of all sets together; they are copied with every change of one.
+	maxSets = 64 << 10
+
 	// maxSide bounds width and height well above level 6.2, so that no arithmetic on a hostile size overflows.
 	maxSide = 16384
 )
@@ -108,6 +111,9 @@ func (p *parameterSets) track() (*media.Track, error) {
 	if len(p.sps) > maxSPS || len(p.pps) > maxPPS {
 		return nil, fmt.Errorf("%d sequence and %d picture parameter sets are too many", len(p.sps), len(p.pps))
 	}
+	if p.size() > maxSets {
+		return nil, fmt.Errorf("%d bytes of parameter sets are too many", p.size())
+	}
 	var first bitstream.SPS
 	for i, sps := range p.sps {
 		var s bitstream.SPS
@@ -136,6 +142,17 @@ func (p *parameterSets) track() (*media.Track, error) {
 		SPS:       sps,
 		PPS:       p.pps[0],
 	}, nil
+}
+
+// size returns the bytes of all sets.
+func (p *parameterSets) size() int {
+	n := 0
+	for _, list := range [...][][]byte{p.sps, p.pps, p.ext} {
+		for _, set := range list {
+			n += len(set)
+		}
+	}
+	return n
 }
 
 // checkPicture refuses sizes and formats that no level of the standard has.

@@ -27,6 +27,9 @@ const (
 	startCode      = "\x00\x00\x00\x01"
 	unitDelimiter  = startCode + "\x09\xF0" // any slice type may follow
 	delimiterBytes = len(unitDelimiter)
+
+	// maxUnits bounds the NAL units of an access unit: more than the slices of the largest picture in small packets.
+	maxUnits = 1 << 14
 )
 
 // Normalize checks the NAL unit lengths of a payload and returns it as a normalized access unit; one of length 0 when
@@ -54,6 +57,9 @@ func Normalize(payload []byte, size int) ([]byte, error) {
 			bytes += n
 		}
 		at += n
+	}
+	if units > maxUnits {
+		return nil, fault.New(fault.Invalid, "access unit of %d NAL units, not more than %d", units, maxUnits)
 	}
 	if size == lengthSize && bytes+units*lengthSize == len(payload) {
 		return payload, nil

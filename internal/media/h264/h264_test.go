@@ -177,6 +177,28 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// An encoder that adds a large set with every picture, or packs a picture in dust, costs little.
+func TestHostileAccessUnits(t *testing.T) {
+	t.Parallel()
+	now := track(t, "baseline")
+	for id := range byte(8) {
+		pps := append([]byte{0x68, 0x08 | id}, bytes.Repeat([]byte{id + 1}, 40_000)...) // ue(v) 00001xxx: ids from 7 on
+		next, err := h264.Refresh(now, pack(4, pps, []byte{0x65, 1}))
+		switch {
+		case err == nil:
+			now = next
+		case !fault.Is(err, fault.Invalid):
+			t.Error(err)
+		}
+		if len(now.Config) > 100_000 {
+			t.Fatalf("a configuration of %d bytes", len(now.Config))
+		}
+	}
+	if _, err := h264.Normalize(bytes.Repeat([]byte{0, 0, 0, 1, 0x09}, 1_000_000), 4); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a million units: %v", err)
+	}
+}
+
 // FuzzAccessUnit: a payload that is accepted keeps its NAL units, in order and byte for byte, on its way through
 // Normalize and AppendAnnexB; sizes are exact; whatever Refresh makes of it is a track that parses.
 func FuzzAccessUnit(f *testing.F) {

@@ -38,6 +38,8 @@ const (
 	maxBackStep = int64(MaxBackStep / time.Millisecond)
 	maxStart    = int64(MaxStart / time.Millisecond)
 
+	maxComposition = 10_000 // milliseconds; more is no reordering of pictures but nonsense, and counts as none
+
 	videoTick     = media.VideoTimeScale / 1000 // ticks in a millisecond
 	videoInterval = 33                          // expected milliseconds between frames until two were seen
 	audioInterval = 21
@@ -96,6 +98,9 @@ func (t *Timeline) Video(ts uint32, composition int32) (dts int64, offset int32)
 		dts = t.lastDTS + 1
 	}
 	t.lastDTS = dts
+	if composition > maxComposition || composition < -maxComposition {
+		composition = 0
+	}
 	return dts, composition * videoTick
 }
 

@@ -444,3 +444,14 @@ func BenchmarkTimeline(b *testing.B) {
 		ts += 21
 	}
 }
+
+// A composition time of hours is no order of pictures: it would move all that follows the newest picture.
+func TestNonsenseComposition(t *testing.T) {
+	t.Parallel()
+	tl := timeline.New()
+	for _, test := range []struct{ composition, want int32 }{{0, 0}, {80, 7200}, {-67, -6030}, {8_000_000, 0}, {-8_000_000, 0}} {
+		if _, got := tl.Video(0, test.composition); got != test.want {
+			t.Errorf("%d ms became %d ticks, want %d", test.composition, got, test.want)
+		}
+	}
+}
