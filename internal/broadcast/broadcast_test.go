@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/media/amf0"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
@@ -378,4 +380,40 @@ func TestMetadataInboxIsBounded(t *testing.T) {
 		close(r.source.messages)
 		r.owner.Wait()
 	})
+}
+
+// TestAnEncoderThatChangesWithEveryMessage writes its settings down at the start and then once a second.
+func TestAnEncoderThatChangesWithEveryMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, priority{})
+		var messages []rtmp.Message
+		for ms := range uint32(10_000) {
+			messages = append(messages, script(ms, "onMetaData", amf0.Object{{Name: "encoder", Value: strconv.Itoa(int(ms))}}))
+		}
+		r.stream(t.Context(), messages)
+		r.ledger.see()
+		r.ledger.mu.Lock()
+		saves := r.ledger.saves
+		r.ledger.mu.Unlock()
+		if saves < 10 || saves > describeFreely+12 {
+			t.Errorf("%d records for %d changes in 10 s", saves, len(messages))
+		}
+		close(r.source.messages)
+		r.owner.Wait()
+	})
+}
+
+// TestFencedWhileEnding loses the channel after the end was decided: the last record is not written any more.
+func TestFencedWhileEnding(t *testing.T) {
+	t.Parallel()
+	m := NewManager(Options{})
+	f := &feed{source: newFakeSource()}
+	b, in := m.newBroadcast(store.Key{}, resource.Channel{}, resource.Stream{CreatedAt: epoch()}, &fakeLedger{}, f)
+	b.stop(Stopped)
+	b.wrote(fault.New(fault.Fenced, "lost"))
+	b.left(in, nil)
+	if b.final || !b.closed || b.reason != Fenced {
+		t.Errorf("final %v, closed %v, reason %v", b.final, b.closed, b.reason)
+	}
 }

@@ -4,6 +4,12 @@ import (
 	"time"
 )
 
+// An encoder can change its settings with every message. They are written down this often, and at once at the start.
+const (
+	describeInterval = time.Second
+	describeFreely   = 8
+)
+
 // ingest feeds the broadcast from one publisher until the publisher is done, and gives the intake back. It runs on the
 // publisher's goroutine and returns what ended it.
 func (b *broadcast) ingest(f *feed, in *intake) error {
@@ -14,6 +20,7 @@ func (b *broadcast) ingest(f *feed, in *intake) error {
 
 func (b *broadcast) pump(f *feed, in *intake) error {
 	playable := in.packager.Snapshot().Ready()
+	described, free := time.Time{}, describeFreely
 	for {
 		m, err := f.next()
 		if err != nil {
@@ -25,8 +32,8 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 		if err := in.message(m); err != nil {
 			return err
 		}
-		if in.changed {
-			in.changed = false
+		if in.changed && (free > 0 || m.Arrived.Sub(described) >= describeInterval) {
+			in.changed, described, free = false, m.Arrived, free-1
 			d := in.describe()
 			b.post(func() { b.describe(d) })
 		}

@@ -24,7 +24,9 @@ type intake struct {
 	timeline *timeline.Timeline
 	metadata <-chan string // from PutMetadata, inserted with the next frame
 	counters *counters
-	drops    dropLog
+	log      *slog.Logger
+	drops    sparing
+	jumps    sparing
 
 	video, audio *media.Track
 	lengthSize   int
@@ -45,7 +47,7 @@ func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.L
 		timeline: timeline.New(),
 		metadata: metadata,
 		counters: c,
-		drops:    dropLog{log: log, counters: c},
+		log:      log,
 		shown:    place{msn: -1, part: -1},
 	}
 }
@@ -72,7 +74,9 @@ func (in *intake) message(m rtmp.Message) error {
 	}
 	if n := in.timeline.Rebases() - before; n != 0 {
 		in.counters.rebases.Add(int64(n))
-		in.drops.log.Info("encoder's clock jumped", "timestamp_ms", m.Timestamp)
+		if count, ok := in.jumps.due(m.Arrived); ok {
+			in.log.Info("encoder's clock jumped", "count", count, "timestamp_ms", m.Timestamp)
+		}
 	}
 	if err == nil {
 		return nil
@@ -80,7 +84,10 @@ func (in *intake) message(m rtmp.Message) error {
 	if r := rejection(err); r != nil {
 		return r
 	}
-	in.drops.add(m.Arrived, err)
+	in.counters.drops.Add(1)
+	if count, ok := in.drops.due(m.Arrived); ok {
+		in.log.Warn("dropped what the encoder sent", "count", count, "last", err)
+	}
 	return nil
 }
 
@@ -94,6 +101,9 @@ func rejection(err error) *rtmp.Rejection {
 	}
 	if u, ok := errors.AsType[*unsupportedError](err); ok {
 		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: u.Error()}
+	}
+	if errors.Is(err, hls.ErrTooMuch) {
+		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: "The bit rate is too high, or the time in the stream stands still."}
 	}
 	return nil
 }
@@ -231,22 +241,22 @@ func (in *intake) playable(now func() time.Time, arrived time.Time) bool {
 	return s.Ready()
 }
 
-// dropLog counts what was dropped and logs it at most once in a while.
-type dropLog struct {
-	log      *slog.Logger
-	counters *counters
-	since    int
-	quiet    time.Time
+// sparing counts what happens and says now and then that it is time for a line in the log: an encoder can do anything
+// with every message.
+type sparing struct {
+	since int
+	quiet time.Time
 }
 
-const dropLogInterval = 10 * time.Second
+const sparingInterval = 10 * time.Second
 
-func (d *dropLog) add(now time.Time, err error) {
-	d.counters.drops.Add(1)
-	d.since++
-	if now.Before(d.quiet) {
-		return
+// due counts one more and reports whether to log, and how many there were since the last time.
+func (s *sparing) due(now time.Time) (count int, ok bool) {
+	s.since++
+	if now.Before(s.quiet) {
+		return 0, false
 	}
-	d.log.Warn("dropped what the encoder sent", "count", d.since, "last", err)
-	d.since, d.quiet = 0, now.Add(dropLogInterval)
+	count = s.since
+	s.since, s.quiet = 0, now.Add(sparingInterval)
+	return count, true
 }

@@ -1,7 +1,9 @@
 package broadcast
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -93,4 +95,50 @@ func BenchmarkMessage(b *testing.B) {
 			}
 		})
 	}
+}
+
+// An encoder whose time jumps with every message costs a few lines of log, not one for each.
+func TestJumpsDoNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	in := newIntake(hls.NewPackager(hls.Options{LowLatency: true}), nil, new(counters), slog.New(slog.NewTextHandler(&log, nil)))
+	now := epoch()
+	for _, m := range headers() {
+		if err := in.message(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range uint32(1000) {
+		m := picture(i%2*10_000_000, 0, i%10 == 0)
+		now = now.Add(33 * time.Millisecond)
+		m.Arrived = now
+		if err := in.message(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines := bytes.Count(log.Bytes(), []byte("\n")); lines == 0 || lines > 8 {
+		t.Errorf("%d lines in 33 s", lines)
+	}
+}
+
+// An encoder that stops the time is told so before it has filled the memory.
+func TestTimeThatStandsStill(t *testing.T) {
+	t.Parallel()
+	in, _ := quietIntake(hls.Options{LowLatency: true, MaxBytes: 4 << 20})
+	for _, m := range headers() {
+		if err := in.message(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100_000 {
+		err := in.message(picture(5, 0, true))
+		var rejection *rtmp.Rejection
+		if errors.As(err, &rejection) && rejection.Code == rtmp.CodeRejected {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("taken for ever")
 }

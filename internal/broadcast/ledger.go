@@ -63,6 +63,7 @@ func (b *broadcast) wrote(err error) {
 		b.log.Warn("another node has the channel", "error", err)
 		b.final = false
 		b.stop(Fenced)
+		b.reason = Fenced // also when it was about to end for another one: the last record is not ours
 		b.closed = b.life.state == resource.Ended
 	case err != nil:
 		b.log.Error("record not written", "error", err)

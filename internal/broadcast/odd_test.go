@@ -74,8 +74,11 @@ func oddities() []odd {
 		{name: "no audio", length: 12 * s, messages: func() []rtmp.Message {
 			return append([]rtmp.Message{videoHeader(0, 1280, 720)}, pictures(av(0, 12_000, 50))...)
 		}},
-		{name: "audio header 3 s late", length: 12 * s, breaks: 1, drops: 141, messages: func() []rtmp.Message {
+		{name: "audio header 3 s late", length: 12 * s, drops: 141, messages: func() []rtmp.Message {
 			return join([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 3000, 50), []rtmp.Message{audioHeader(3000)}, av(3000, 12_000, 50))
+		}},
+		{name: "audio header 7 s late", length: 16 * s, breaks: 1, drops: 329, messages: func() []rtmp.Message {
+			return join([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 7000, 50), []rtmp.Message{audioHeader(7000)}, av(7000, 16_000, 50))
 		}},
 		{name: "audio 1 s ahead", length: 12 * s, messages: func() []rtmp.Message {
 			var out []rtmp.Message

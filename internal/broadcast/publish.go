@@ -32,7 +32,7 @@ func (m *Manager) publish(ctx context.Context, r request, src source) error {
 	b, in, err := m.admit(ctx, f)
 	if err != nil {
 		m.counters.refused.Add(1)
-		m.opt.Logger.Info("publish refused", "remote", r.remote, "error", err)
+		m.opt.Logger.Debug("publish refused", "remote", r.remote, "error", err)
 		return err
 	}
 	err = b.ingest(f, in)

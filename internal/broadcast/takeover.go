@@ -164,7 +164,8 @@ func (running *description) tracks() string {
 const (
 	probeMissing = 5 * time.Second // for a track that the running stream has
 	probeExtra   = time.Second     // for a track that it lacks
-	probeBytes   = 16 << 20
+	probeBytes   = 16 << 20        // with probeCost for each message
+	probeCost    = 128
 )
 
 // probe reads a newcomer's first messages until its tracks are known and a picture came that a player can start at. The
@@ -185,7 +186,7 @@ func (f *feed) probe(running description) (description, error) {
 		if begun && int32(m.Timestamp-first) > int32(span) { //nolint:gosec // RTMP time is modulo 2^32
 			span = m.Timestamp - first
 		}
-		bytes += len(m.Payload)
+		bytes += len(m.Payload) + probeCost
 		keep, isKey, err := d.look(m, &size)
 		if r := rejection(err); r != nil {
 			return d, r

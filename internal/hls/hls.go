@@ -45,7 +45,7 @@ type Options struct {
 	Reports func() []Report
 	// Clock stands in for frames that do not say when they arrived; nil means time.Now.
 	Clock func() time.Time
-	// Logger gets one line for each thing that the packager had to repair; nil discards.
+	// Logger gets a line now and then about what the packager had to repair; nil discards.
 	Logger *slog.Logger
 }
 
