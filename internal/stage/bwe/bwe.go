@@ -63,7 +63,7 @@ type Demand struct {
 	Audio    bool           // Rates[0] is its rate; never refused
 	Rates    [MaxLayers]int // bits a second that each layer takes on the wire now, lowest first; 0: the layer is off
 	Limit    int            // highest layer wanted; None: paused by the subscriber
-	Pinned   bool           // only layer Limit is wanted, or nothing
+	Pinned   bool           // an upgrade goes straight to Limit; lower layers are for a link that does not carry it
 	Priority int            // higher goes first; equals go in the order given
 }
 

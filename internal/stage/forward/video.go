@@ -54,7 +54,8 @@ func (v *Video) Select(layer int) {
 	v.settle()
 }
 
-// Pin makes the subscriber's own choice of layer go before Select's; None unpins. A Select of None still pauses.
+// Pin sets the subscriber's own choice of layer; None unpins. It bounds what Select wants and never raises it: a
+// subscriber's wish must not starve its audio, so an allocator that knows of the pin selects it when there is room.
 func (v *Video) Pin(layer int) {
 	v.pinned = bounded(layer)
 	v.settle()
@@ -94,7 +95,7 @@ func (v *Video) Target() int {
 	case v.paused || v.selected == None:
 		return None
 	case v.pinned != None:
-		return v.pinned
+		return min(v.pinned, v.selected)
 	}
 	return v.selected
 }
