@@ -81,22 +81,33 @@ func (s *Server) slowDown(ctx context.Context) bool {
 	return true
 }
 
-// log writes the one line about a connection that has ended. Whoever only knocked (a port check) is a debug line.
+// log writes the one line about a connection that has ended. Whoever only knocked (a port check) is a debug line, and of
+// those who published nothing only so many get one.
 func (c *conn) log(ctx context.Context, p *Publication, reason string, lasted time.Duration) {
 	level := slog.LevelInfo
 	if c.received == 0 {
 		level = slog.LevelDebug
 	}
+	published, silent := p != nil && p.accepted, 0
+	if !published && level == slog.LevelInfo {
+		var ok bool
+		if silent, ok = c.server.hush.line(time.Now()); !ok {
+			return
+		}
+	}
 	attrs := []slog.Attr{
 		slog.String("remote", c.remote.String()),
 		slog.Bool("secure", c.secure),
 		slog.String("reason", reason),
-		slog.Bool("published", p != nil && p.accepted),
+		slog.Bool("published", published),
 		slog.Uint64("bytes_in", c.received),
 		slog.Duration("lasted", lasted.Round(time.Millisecond)),
 	}
 	if p != nil {
 		attrs = append(attrs, slog.String("encoder", p.FlashVersion))
+	}
+	if silent > 0 {
+		attrs = append(attrs, slog.Int("not_logged", silent))
 	}
 	c.server.o.Logger.LogAttrs(ctx, level, "rtmp connection closed", attrs...)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -315,5 +316,23 @@ func TestReadAllocatesPayloadsOnly(t *testing.T) { // not parallel: testing.Allo
 	}
 	if n := <-allocs; n != 1 {
 		t.Errorf("a message costs %v allocations, want 1", n)
+	}
+}
+
+// TestStrangersDoNotFloodTheLog lets many connections come to nothing. The first ones are told about, the rest is a number.
+func TestStrangersDoNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	s := rtmp.NewServer(rtmp.Options{Handler: newRecorder(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 500 {
+		peer, nc := net.Pipe()
+		go func() {
+			_, _ = peer.Write([]byte("GET / HTTP/1.1\r\n"))
+			_ = peer.Close()
+		}()
+		s.ServeConn(t.Context(), nc, false)
+	}
+	if lines := bytes.Count(log.Bytes(), []byte("\n")); lines == 0 || lines > 250 {
+		t.Errorf("%d lines about 500 connections", lines)
 	}
 }

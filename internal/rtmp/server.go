@@ -18,7 +18,7 @@ import (
 // Options configures a Server. Zero values mean the defaults in parentheses.
 type Options struct {
 	Handler Handler      // required
-	Logger  *slog.Logger // (discards) one line for every connection that ends
+	Logger  *slog.Logger // (discards) one line for a connection that ends, unless too many come to nothing
 
 	HandshakeTimeout time.Duration // (10 s) from accept to the publish request, TLS included
 	WriteTimeout     time.Duration // (10 s) for the encoder to take an answer
@@ -64,6 +64,7 @@ type Server struct {
 	o        Options
 	gate     *gate
 	refusals chan struct{} // holds one entry for each refusal that waits
+	hush     hush
 
 	publishing, accepted, refused, turned, bytesIn atomic.Int64
 }
