@@ -21,9 +21,9 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 		"arn", "fault", "quota", "resource", "sigv4", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
-	"state":   {"natsd", "store", "cluster", "event"},
+	"state":   {"natsd", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/rtctest", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck"},
 }
 
@@ -44,6 +44,11 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/nats-io/", []string{"natsd", "store", "cluster", "event"}, "state is the only layer that touches NATS"},
 	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac", "media/mediatest", "hlscheck"}, "codec knowledge sits in one place; the checker shares none of it"},
 	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
+	{"github.com/pion/webrtc", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC; the stage forwards packets and knows no peer connection"},
+	{"github.com/pion/ice", []string{"rtc"}, "one place configures WebRTC"},
+	{"github.com/pion/interceptor", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
+	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
+	{"github.com/coder/websocket", []string{"stage"}, "sockets belong to what they talk about"},
 	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},
 	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
 	{module + "/internal/config", []string{"app", "apptest", "demo"}, "every other part receives its own options"},
