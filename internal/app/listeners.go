@@ -90,7 +90,10 @@ func (l *listeners) start(g *errgroup.Group, ctx context.Context, s *server) {
 		serveHTTP("admin", admin, l.admin)
 		g.Go(func() error {
 			<-ctx.Done()
-			return admin.Close()
+			if err := admin.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // the listener may be closed already
+				return fmt.Errorf("admin: %w", err)
+			}
+			return nil
 		})
 	}
 }
