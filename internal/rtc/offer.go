@@ -324,6 +324,17 @@ func (o *Offer) setCredentials(ufrag, password string) {
 	}
 }
 
+// ufrag returns the peer's ICE user fragment.
+func (o *Offer) ufrag() string {
+	for _, m := range o.desc.MediaDescriptions {
+		if v, ok := m.Attribute("ice-ufrag"); ok {
+			return v
+		}
+	}
+	v, _ := o.desc.Attribute("ice-ufrag")
+	return v
+}
+
 // printable shortens a word of the peer's for an error message.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {

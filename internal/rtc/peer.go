@@ -105,6 +105,13 @@ func (p *Peer) Answer() string {
 	return p.answer
 }
 
+// RemoteUfrag returns the ICE user fragment that the peer has now.
+func (p *Peer) RemoteUfrag() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.offer.ufrag()
+}
+
 // Connected is closed when media can flow.
 func (p *Peer) Connected() <-chan struct{} { return p.connected }
 

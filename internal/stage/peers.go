@@ -1,0 +1,274 @@
+package stage
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"github.com/rivus-live/rivus/internal/rtc"
+	"github.com/rivus-live/rivus/internal/stage/bwe"
+	"github.com/rivus-live/rivus/internal/stage/forward"
+)
+
+// This file joins WebRTC to the stage: an rtc.Inbound is a Source, an rtc.Outbound is a Sink.
+
+// codecs are the names of rtc as forward knows them.
+var codecs = map[string]forward.Codec{ //nolint:gochecknoglobals // a constant table
+	"opus": forward.Opus, "H264": forward.H264, "VP8": forward.VP8, "VP9": forward.VP9, "AV1": forward.AV1,
+}
+
+// formatOf returns a codec of rtc as a publication's format, nil for nil.
+func formatOf(c *rtc.Codec) *Format {
+	if c == nil {
+		return nil
+	}
+	return &Format{Name: c.Name, ClockRate: c.ClockRate, Parameters: c.Fmtp}
+}
+
+// codec is the inverse of formatOf, as far as subscribers have to match it.
+func (f *Format) codec() rtc.Codec {
+	return rtc.Codec{Name: f.Name, ClockRate: f.ClockRate, Fmtp: f.Parameters}
+}
+
+// peerSource is a publisher's connection.
+type peerSource struct {
+	*rtc.Inbound
+	offer *rtc.Offer
+	rids  []string // lowest first
+}
+
+var _ Source = (*peerSource)(nil)
+
+// Accept implements Source.
+func (s *peerSource) Accept() (Layer, error) {
+	for {
+		l, err := s.Inbound.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // its text says it all
+		}
+		info := LayerInfo{
+			Label: l.RID, Codec: codecs[l.Codec.Name], ClockRate: l.Codec.ClockRate,
+			Extensions: readable(s.offer.Audio),
+		}
+		if l.Kind == rtc.Video {
+			info.Kind, info.Extensions = Video, readable(s.offer.Video)
+			if l.RID != "" {
+				info.Index = slices.Index(s.rids, l.RID)
+			}
+		}
+		if info.Index >= 0 {
+			return &peerLayer{Layer: l, info: info}, nil
+		}
+	}
+}
+
+// readable returns the extensions that a section's packets may have.
+func readable(s *rtc.Section) forward.Extensions {
+	if s == nil {
+		return forward.Extensions{}
+	}
+	return forward.Extensions(s.Extensions)
+}
+
+// peerLayer is one RTP stream of a publisher's connection.
+type peerLayer struct {
+	*rtc.Layer
+	info LayerInfo
+}
+
+func (l *peerLayer) Info() LayerInfo { return l.info }
+
+// Report implements Layer.
+func (l *peerLayer) Report() (forward.SenderReport, bool) {
+	select {
+	case r := <-l.Reports():
+		return forward.SenderReport{NTP: r.NTP, RTP: r.RTP}, true
+	default:
+		return forward.SenderReport{}, false
+	}
+}
+
+// RequestKeyframe implements Layer. What cannot be sent is a connection that ends.
+func (l *peerLayer) RequestKeyframe() { _ = l.Layer.RequestKeyframe() }
+
+// peerSink is a subscriber's connection.
+type peerSink struct {
+	*rtc.Outbound
+	senders [kinds]*rtc.Sender
+	cname   string
+}
+
+var _ Sink = (*peerSink)(nil)
+
+// newPeerSink wraps a connection.
+func newPeerSink(out *rtc.Outbound, cname string) *peerSink {
+	return &peerSink{Outbound: out, cname: cname, senders: [kinds]*rtc.Sender{Audio: out.Audio(), Video: out.Video()}}
+}
+
+// Stream implements Sink.
+func (s *peerSink) Stream(k Kind) (forward.Stream, bool) {
+	t := s.senders[k]
+	if t == nil {
+		return forward.Stream{}, false
+	}
+	select {
+	case <-t.Ready():
+	default:
+		return forward.Stream{}, false
+	}
+	ssrc, payload, rtx, rtxPayload := t.Stream()
+	return forward.Stream{
+		Codec: codecs[t.Codec.Name], ClockRate: t.Codec.ClockRate,
+		SSRC: ssrc, PayloadType: payload, RTXSSRC: rtx, RTXPayloadType: rtxPayload,
+		Extensions: forward.Extensions(t.Extensions),
+	}, true
+}
+
+// Send implements Sink.
+func (s *peerSink) Send(k Kind, pkt []byte) error { return s.senders[k].Write(pkt) } //nolint:wrapcheck // hot
+
+// Report implements Sink.
+func (s *peerSink) Report(k Kind, r forward.Report) {
+	ssrc, _, _, _ := s.senders[k].Stream()
+	_ = s.WriteRTCP(&rtcp.SenderReport{
+		SSRC: ssrc, NTPTime: ntp(time.Now()), RTPTime: r.RTP, PacketCount: r.Packets, OctetCount: r.Octets,
+	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+		Source: ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: s.cname}},
+	}}})
+}
+
+// ntp returns an instant as 32.32 fixed point seconds since 1900 (RFC 5905, section 6).
+func ntp(t time.Time) uint64 {
+	const from1900 = 2_208_988_800
+	seconds := uint64(t.Unix()) + from1900
+	return seconds<<32 | uint64(t.Nanosecond())<<32/1_000_000_000
+}
+
+// hearing translates a subscriber's RTCP. It is told whom it belongs to when the connection exists.
+type hearing struct {
+	mu       sync.Mutex
+	sink     *peerSink
+	feedback Feedback
+
+	arrivals []bwe.Arrival
+	seqs     []uint16
+}
+
+func (h *hearing) attach(s *peerSink, f Feedback) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sink, h.feedback = s, f
+}
+
+// rtcp takes the packets of one message.
+func (h *hearing) rtcp(packets []rtcp.Packet) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.feedback == nil {
+		return
+	}
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.TransportLayerNack:
+			if k, ok := h.kindOf(p.MediaSSRC); ok {
+				h.feedback.Lost(k, h.lost(p))
+			}
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			h.feedback.KeyframeWanted()
+		case *rtcp.TransportLayerCC:
+			if list, ok := h.statuses(p); ok {
+				h.feedback.Arrivals(p.BaseSequenceNumber, list)
+			}
+		}
+	}
+}
+
+func (h *hearing) kindOf(ssrc uint32) (Kind, bool) {
+	for k, t := range h.sink.senders {
+		if t == nil {
+			continue
+		}
+		if own, _, _, _ := t.Stream(); own == ssrc {
+			return Kind(k), true
+		}
+	}
+	return 0, false
+}
+
+// lost lists the packets that a NACK names, at most as many as are answered.
+func (h *hearing) lost(p *rtcp.TransportLayerNack) []uint16 {
+	h.seqs = h.seqs[:0]
+	for _, pair := range p.Nacks {
+		pair.Range(func(seq uint16) bool {
+			h.seqs = append(h.seqs, seq)
+			return len(h.seqs) < resendsAtOnce
+		})
+		if len(h.seqs) >= resendsAtOnce {
+			break
+		}
+	}
+	return h.seqs
+}
+
+// Units of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
+const (
+	feedbackUnit = 64 * time.Millisecond
+	maxStatuses  = 4096
+)
+
+// statuses expands a feedback message; false for one that contradicts itself.
+func (h *hearing) statuses(p *rtcp.TransportLayerCC) ([]bwe.Arrival, bool) {
+	h.arrivals = h.arrivals[:0]
+	count := min(int(p.PacketStatusCount), maxStatuses)
+	at := time.Duration(p.ReferenceTime) * feedbackUnit
+	deltas := p.RecvDeltas
+	take := func(symbol uint16) bool {
+		if len(h.arrivals) == count {
+			return true
+		}
+		if symbol == rtcp.TypeTCCPacketNotReceived || symbol == rtcp.TypeTCCPacketReceivedWithoutDelta {
+			h.arrivals = append(h.arrivals, bwe.Arrival{})
+			return true
+		}
+		if len(deltas) == 0 {
+			return false
+		}
+		at += time.Duration(deltas[0].Delta) * time.Microsecond
+		deltas = deltas[1:]
+		h.arrivals = append(h.arrivals, bwe.Arrival{Received: true, At: at})
+		return true
+	}
+	for _, chunk := range p.PacketChunks {
+		switch c := chunk.(type) {
+		case *rtcp.RunLengthChunk:
+			for range c.RunLength {
+				if len(h.arrivals) == count {
+					break
+				}
+				if !take(c.PacketStatusSymbol) {
+					return nil, false
+				}
+			}
+		case *rtcp.StatusVectorChunk:
+			for _, symbol := range c.SymbolList {
+				if !take(symbol) {
+					return nil, false
+				}
+			}
+		}
+	}
+	return h.arrivals, len(h.arrivals) > 0
+}
+
+// randomName makes the CNAME of a participant's streams (RFC 7022, section 4.2).
+func randomName() string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	b := make([]byte, 16)
+	for i := range b {
+		b[i] = letters[rand.IntN(len(letters))] //nolint:gosec // a label, not a secret
+	}
+	return string(b)
+}

@@ -1,0 +1,346 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+const (
+	recordRetry   = 500 * time.Millisecond
+	finalPatience = 5 * time.Second // for the last writes when the server stops
+	maxWaiting    = 10_000          // events that wait for the state engine
+	sessionIDLen  = 13
+)
+
+// recorder writes what happens on a stage, in the order that store/tables_stage.go asks for. Whoever tells it something
+// never waits: of a participant the newest record counts, events queue, and one goroutine writes.
+type recorder struct {
+	manager *Manager
+	stage   arn.ARN
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	dirty    map[string]presence // participants to write
+	events   []resource.ParticipantEvent
+	dropped  int
+	ended    time.Time // zero while the room is open
+	finished bool
+
+	session resource.StageSession // the goroutine's; SessionID "" before it is open
+}
+
+// presence is a participant as of one moment.
+type presence struct {
+	record    resource.Participant
+	connected bool
+}
+
+func newRecorder(m *Manager, stage arn.ARN, log *slog.Logger) *recorder {
+	return &recorder{
+		manager: m, stage: stage, log: log, wake: make(chan struct{}, 1), dirty: make(map[string]presence),
+	}
+}
+
+func (r *recorder) nudge() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// participant says what is known of a participant now.
+func (r *recorder) participant(p resource.Participant, connected bool) {
+	r.mu.Lock()
+	r.dirty[p.ParticipantID] = presence{record: p, connected: connected}
+	r.mu.Unlock()
+	r.nudge()
+}
+
+// event says that something happened. When too many wait, the newest are lost.
+func (r *recorder) event(e resource.ParticipantEvent) {
+	r.mu.Lock()
+	if len(r.events) < maxWaiting {
+		r.events = append(r.events, e)
+	} else {
+		r.dropped++
+	}
+	r.mu.Unlock()
+	r.nudge()
+}
+
+// finish says that nothing will follow; run returns when all is written and the session has ended.
+func (r *recorder) finish(at time.Time) {
+	r.mu.Lock()
+	r.finished, r.ended = true, at
+	r.mu.Unlock()
+	r.nudge()
+}
+
+// run writes until finish, or until ctx is done.
+func (r *recorder) run(ctx context.Context) {
+	for {
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return
+		}
+		over, err := r.flush(ctx)
+		if over && err == nil {
+			return
+		}
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			r.log.Error("records of the stage were lost", "error", err)
+			return
+		}
+		r.log.Warn("cannot write the stage's records; will try again", "error", err)
+		select {
+		case <-time.After(recordRetry):
+			r.nudge()
+		case <-ctx.Done():
+		}
+	}
+}
+
+// take returns what is to be written.
+func (r *recorder) take() (dirty map[string]presence, events []resource.ParticipantEvent, over bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dirty, events, over = r.dirty, r.events, r.finished
+	r.dirty, r.events = make(map[string]presence), nil
+	return dirty, events, over
+}
+
+// back returns what could not be written; newer records of a participant go before.
+func (r *recorder) back(dirty map[string]presence, events []resource.ParticipantEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, p := range dirty {
+		if _, newer := r.dirty[id]; !newer {
+			r.dirty[id] = p
+		}
+	}
+	r.events = append(events, r.events...)
+}
+
+// flush writes all that waits.
+func (r *recorder) flush(ctx context.Context) (over bool, err error) {
+	dirty, events, over := r.take()
+	defer func() {
+		if err != nil {
+			r.back(dirty, events)
+		}
+	}()
+	if len(dirty) > 0 || len(events) > 0 {
+		if err := r.open(ctx, dirty); err != nil {
+			return over, err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(dirty)) {
+		if err := r.write(ctx, dirty[id]); err != nil {
+			return over, err
+		}
+		delete(dirty, id)
+	}
+	for len(events) > 0 {
+		e := events[0]
+		key := store.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
+		if err := r.manager.opt.Records.Events.Append(ctx, key, e.ParticipantID, e); err != nil {
+			return over, fmt.Errorf("append event: %w", err)
+		}
+		events = events[1:]
+	}
+	if over {
+		return over, r.close(ctx)
+	}
+	return over, nil
+}
+
+// open opens the stage's session, or takes part in the one that another node has opened.
+func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
+	if r.session.SessionID != "" {
+		return nil
+	}
+	start := r.manager.opt.Clock()
+	for _, p := range dirty {
+		if p.record.FirstJoinTime.Before(start) {
+			start = p.record.FirstJoinTime
+		}
+	}
+	key := store.Key{Scope: r.stage.Scope, ID: r.stage.ID}
+	session := resource.StageSession{StageARN: r.stage, SessionID: "st-" + arn.Random(sessionIDLen), StartTime: start}
+	record, err := r.manager.opt.Records.Sessions.Create(ctx, key, session)
+	if fault.Is(err, fault.Conflict) {
+		record, err = r.manager.opt.Records.Sessions.Get(ctx, key)
+	}
+	if err != nil {
+		return fmt.Errorf("open session: %w", err)
+	}
+	r.session = record.Value
+	return nil
+}
+
+// write writes one participant to presence and history.
+func (r *recorder) write(ctx context.Context, p presence) error {
+	t := r.manager.opt.Records.Participants
+	key := store.ParticipantKey(r.stage, r.session.SessionID, p.record.ParticipantID)
+	p.record.SessionID = r.session.SessionID
+	merge := func(old resource.Participant) (resource.Participant, error) {
+		now := p.record
+		if !old.FirstJoinTime.IsZero() && old.FirstJoinTime.Before(now.FirstJoinTime) {
+			now.FirstJoinTime = old.FirstJoinTime
+		}
+		now.Published = now.Published || old.Published
+		now.Holders = r.holders(old.Holders, p.connected)
+		return now, nil
+	}
+	record, err := t.Update(ctx, key, merge)
+	if fault.Is(err, fault.NotFound) {
+		first, _ := merge(resource.Participant{})
+		record, err = t.Create(ctx, key, first)
+		if fault.Is(err, fault.Conflict) {
+			record, err = t.Update(ctx, key, merge)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write participant: %w", err)
+	}
+	if err := r.manager.opt.Records.History.Append(ctx, store.SessionKey(r.stage, r.session.SessionID), p.record.ParticipantID, record.Value); err != nil {
+		return fmt.Errorf("append participant: %w", err)
+	}
+	return nil
+}
+
+// holders returns the nodes that hold a participant, with or without this one.
+func (r *recorder) holders(old []resource.Holder, connected bool) []resource.Holder {
+	own := r.manager.holder()
+	out := slices.DeleteFunc(slices.Clone(old), func(h resource.Holder) bool { return h.Node == own.Node })
+	if connected {
+		out = append(out, own)
+	}
+	return out
+}
+
+func (m *Manager) holder() resource.Holder {
+	return resource.Holder{Node: m.opt.Node.ID(), Incarnation: m.opt.Node.Incarnation()}
+}
+
+// close ends the session, unless another node has somebody in it.
+func (r *recorder) close(ctx context.Context) error {
+	if r.session.SessionID == "" {
+		return nil
+	}
+	return r.manager.endSession(ctx, r.session, r.ended)
+}
+
+// endSession moves a session without connected participants to the history.
+func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at time.Time) error {
+	rec := m.opt.Records
+	inside, err := rec.Participants.List(ctx, store.Query{
+		Scope: s.StageARN.Scope, Index: "state", Limit: 1,
+		Value: store.ParticipantValue(s.StageARN, s.SessionID, string(resource.ParticipantConnected)),
+	})
+	if err != nil {
+		return fmt.Errorf("look for participants: %w", err)
+	}
+	if len(inside.Records) > 0 {
+		return nil
+	}
+	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
+	s.EndTime = at
+	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, s.SessionID+"/end", s); err != nil {
+		return fmt.Errorf("archive session: %w", err)
+	}
+	_, err = rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {
+		if open.SessionID != s.SessionID {
+			return errOther
+		}
+		return nil
+	})
+	if err != nil && !fault.Is(err, fault.NotFound) && err != errOther { //nolint:errorlint // returned as it is
+		return fmt.Errorf("end session: %w", err)
+	}
+	return m.removePresence(ctx, s)
+}
+
+var errOther = fault.New(fault.Conflict, "another session is open by now")
+
+// removePresence removes the records of an ended session's participants.
+func (m *Manager) removePresence(ctx context.Context, s resource.StageSession) error {
+	for {
+		page, err := m.opt.Records.Participants.List(ctx, store.Query{
+			Scope: s.StageARN.Scope, Index: "session", Value: store.ParticipantValue(s.StageARN, s.SessionID, ""), Limit: 100,
+		})
+		if err != nil {
+			return fmt.Errorf("list participants: %w", err)
+		}
+		for _, p := range page.Records {
+			if _, err := m.opt.Records.Participants.Delete(ctx, p.Key, nil); err != nil && !fault.Is(err, fault.NotFound) {
+				return fmt.Errorf("remove participant: %w", err)
+			}
+		}
+		if len(page.Records) == 0 || !page.More {
+			return nil
+		}
+	}
+}
+
+// recover ends what earlier lives of this node left: holders that are gone, and sessions with nobody in them.
+func (m *Manager) recover(ctx context.Context) {
+	for {
+		err := m.tidy(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		m.opt.Logger.Warn("cannot end what the last run left open; will try again", "error", err)
+		select {
+		case <-time.After(recordRetry):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (m *Manager) tidy(ctx context.Context) error {
+	own, t := m.holder(), m.opt.Records.Participants
+	gone := func(h resource.Holder) bool { return h.Node == own.Node && h.Incarnation != own.Incarnation }
+	for _, p := range t.All() {
+		if !slices.ContainsFunc(p.Value.Holders, gone) {
+			continue
+		}
+		record, err := t.Update(ctx, p.Key, func(old resource.Participant) (resource.Participant, error) {
+			old.Holders = slices.DeleteFunc(slices.Clone(old.Holders), gone)
+			return old, nil
+		})
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return fmt.Errorf("release participant: %w", err)
+		}
+		if err == nil {
+			v := record.Value
+			if err := m.opt.Records.History.Append(ctx, store.SessionKey(v.StageARN, v.SessionID), v.ParticipantID, v); err != nil {
+				return fmt.Errorf("append participant: %w", err)
+			}
+		}
+	}
+	for _, s := range m.opt.Records.Sessions.All() {
+		if s.Value.StartTime.After(m.begin) {
+			continue
+		}
+		if err := m.endSession(ctx, s.Value, m.opt.Clock()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

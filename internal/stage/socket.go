@@ -1,0 +1,297 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rivus-live/rivus/internal/token"
+)
+
+// Bounds of an events socket.
+const (
+	socketQueue   = 256 // messages waiting for a slow client
+	socketMessage = 32 << 10
+	socketPing    = 4 * time.Second // between pings of ours
+	socketSilence = 4 * time.Second // for the answer to one
+	socketWrite   = 5 * time.Second
+	commandsASec  = 50
+)
+
+// socket is the events connection of a participant, as its room sees it.
+type socket struct {
+	out     chan []byte
+	closing chan struct{} // closed with why set
+	once    sync.Once
+	why     reason
+}
+
+func newSocket() *socket {
+	return &socket{out: make(chan []byte, socketQueue), closing: make(chan struct{})}
+}
+
+// send queues a message; a client that has not read the last 256 is let go.
+func (s *socket) send(b []byte) {
+	select {
+	case s.out <- b:
+	default:
+		s.close(reasonSlow)
+	}
+}
+
+// close ends the socket. The first reason counts.
+func (s *socket) close(why reason) {
+	s.once.Do(func() {
+		s.why = why
+		close(s.closing)
+	})
+}
+
+// ServeEvents serves the events socket of a stage: GET with the participant token as WebSocket subprotocol. A token
+// that is no good is told by the close code, because pages cannot see the status of a handshake.
+func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID string) {
+	m.sockets.Add(1)
+	defer m.sockets.Done()
+	text := offered(r)
+	if text == "" {
+		http.Error(w, "offer the participant token as WebSocket subprotocol", http.StatusUnauthorized)
+		return
+	}
+	claims, err := m.opt.Verifier.Verify(r.Context(), text)
+	refusal, isRefusal := errors.AsType[*token.Refusal](err)
+	if err != nil && !isRefusal {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "tokens cannot be verified now", http.StatusServiceUnavailable)
+		return
+	}
+	if err == nil && claims.StageARN.ID != stageID {
+		refusal = &token.Refusal{Status: http.StatusUnauthorized, Reason: token.WrongTopic}
+	}
+	// Any origin may connect: what lets in is the token, not a cookie.
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{text}, InsecureSkipVerify: true})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer func() { _ = c.CloseNow() }()
+	c.SetReadLimit(socketMessage)
+	if refusal != nil {
+		farewell(r.Context(), c, refused(refusal.Status, string(refusal.Reason)))
+		return
+	}
+	m.events(r.Context(), c, claims, client{userAgent: r.UserAgent()})
+}
+
+// offered returns the token among the offered subprotocols.
+func offered(r *http.Request) string {
+	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for part := range strings.SplitSeq(h, ",") {
+			if part = strings.TrimSpace(part); strings.Count(part, ".") == 2 {
+				return part
+			}
+		}
+	}
+	return ""
+}
+
+// farewell tells the client why and closes.
+func farewell(ctx context.Context, c *websocket.Conn, why reason) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = c.Write(ctx, websocket.MessageText, encode(typeDisconnected, reasonPayload{Reason: why.name, Message: why.text}))
+	_ = c.Close(websocket.StatusCode(why.code), why.name)
+}
+
+// events runs a socket to its end.
+func (m *Manager) events(ctx context.Context, c *websocket.Conn, claims token.Claims, from client) {
+	s := newSocket()
+	var p *participant
+	r, err := m.in(ctx, claims.StageARN, true, func(r *room) (err error) {
+		p, err = r.connect(claims, s, from)
+		return err
+	})
+	if err != nil {
+		farewell(ctx, c, reason{code: 1013, name: "TRY_AGAIN", text: err.Error()})
+		return
+	}
+	m.recheck(ctx, claims)
+	reading, stop := context.WithCancel(ctx)
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		defer stop()
+		m.write(reading, c, s)
+	})
+	m.read(reading, c, s, r, p)
+	stop()
+	writer.Wait()
+	_ = r.do(context.WithoutCancel(ctx), func() error { r.disconnected(p, s); return nil })
+}
+
+// write sends what is queued, and pings, until the socket is closed or the client is gone.
+func (m *Manager) write(ctx context.Context, c *websocket.Conn, s *socket) {
+	ping := time.NewTicker(socketPing)
+	defer ping.Stop()
+	for {
+		select {
+		case b := <-s.out:
+			writing, cancel := context.WithTimeout(ctx, socketWrite)
+			err := c.Write(writing, websocket.MessageText, b)
+			cancel()
+			if err != nil {
+				return
+			}
+		case <-ping.C:
+			pinging, cancel := context.WithTimeout(ctx, socketSilence)
+			err := c.Ping(pinging)
+			cancel()
+			if err != nil {
+				return
+			}
+		case <-s.closing:
+			farewell(ctx, c, s.why)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read takes commands until the connection ends.
+func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *room, p *participant) {
+	window, count := time.Now(), 0
+	for {
+		kind, b, err := c.Read(ctx)
+		if err != nil {
+			return
+		}
+		if now := time.Now(); now.Sub(window) > time.Second {
+			window, count = now, 0
+		}
+		count++
+		cmd, ok := parseCommand(b)
+		if !ok || kind != websocket.MessageText || count > commandsASec {
+			s.close(reasonBadFrame)
+			continue
+		}
+		m.command(ctx, cmd, s, r, p)
+	}
+}
+
+// command does what a client asks for.
+func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p *participant) {
+	fail := func(code, text string) {
+		s.send(encode(typeError, errorPayload{Code: code, Message: text, Request: c.Type}))
+	}
+	var do func()
+	switch c.Type {
+	case typePing:
+		s.send(encode(typePong, nil))
+		return
+	case typePong:
+		return
+	case typeMute:
+		do = func() { r.mute(p, c.Payload.AudioMuted, c.Payload.VideoStopped) }
+	case typeSelect:
+		do = func() {
+			if !r.selectLayer(p, c.Payload.ID, c.Payload.Layer) {
+				fail("UNAVAILABLE", "there is no such subscription or layer")
+			}
+		}
+	case typePause:
+		do = func() {
+			if sub := p.subs[c.Payload.ID]; sub != nil {
+				sub.pause(Audio, c.Payload.Audio)
+				sub.pause(Video, c.Payload.Video)
+			} else {
+				fail("UNAVAILABLE", "there is no such subscription")
+			}
+		}
+	case typeExchange:
+		m.exchange(ctx, c.Payload.Token, s, r, p, fail)
+		return
+	default:
+		return // of a later version, or somebody's own
+	}
+	_ = r.do(ctx, func() error {
+		if p.socket == s {
+			do()
+		}
+		return nil
+	})
+}
+
+// exchange swaps the token of a connected participant (spec ivs-realtime.md 5.6).
+func (m *Manager) exchange(ctx context.Context, text string, s *socket, r *room, p *participant, fail func(code, text string)) {
+	claims, err := m.opt.Verifier.Verify(ctx, text)
+	if err != nil {
+		fail("TOKEN_EXCHANGE_FAILED", err.Error())
+		return
+	}
+	_ = r.do(ctx, func() error {
+		old := p.claims
+		if p.socket != s || claims.StageARN != old.StageARN || claims.ParticipantID != old.ParticipantID ||
+			claims.Topic != old.Topic || claims.EventsURL != old.EventsURL || claims.WHIPURL != old.WHIPURL {
+			fail("TOKEN_EXCHANGE_FAILED", "the new token is another participant's")
+			return nil
+		}
+		r.exchanged(p, claims)
+		s.send(encode(typeExchanged, r.view(p)))
+		return nil
+	})
+}
+
+// connect makes s the participant's socket; an earlier one is told that it was replaced.
+func (r *room) connect(c token.Claims, s *socket, from client) (*participant, error) {
+	p, err := r.enter(c)
+	if err != nil {
+		return nil, err
+	}
+	if p.socket != nil {
+		p.socket.close(reasonReplaced)
+	}
+	p.socket = s
+	from.fill(&p.record)
+	r.save(p, true)
+	s.send(r.state())
+	clear(p.lastSelected)
+	return p, nil
+}
+
+// disconnected is called when a socket has ended.
+func (r *room) disconnected(p *participant, s *socket) {
+	if p.socket == s {
+		p.socket = nil
+		r.leave(p)
+	}
+}
+
+// mute notes which tracks the publisher does not fill, for others to show.
+func (r *room) mute(p *participant, audio, video bool) {
+	if p.muted == [kinds]bool{Audio: audio, Video: video} {
+		return
+	}
+	p.muted = [kinds]bool{Audio: audio, Video: video}
+	r.tell(nil, typeMuteChanged, mutePayload{ID: p.id, AudioMuted: audio, VideoStopped: video})
+	r.changed = true
+}
+
+// selectLayer pins a layer by its label, "" for none.
+func (r *room) selectLayer(p *participant, publisher, label string) bool {
+	s := p.subs[publisher]
+	if s == nil {
+		return false
+	}
+	layer := slices.Index(s.pub.labels, label)
+	if label == "" {
+		layer = -1
+	} else if layer < 0 {
+		return false
+	}
+	s.choose(layer)
+	return true
+}

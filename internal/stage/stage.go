@@ -1,0 +1,223 @@
+// Package stage runs stages: participants who exchange audio and video in real time. It is the SFU.
+//
+// A Manager holds the stages of one node. A stage has one goroutine that owns its participants and takes commands as
+// functions; what a participant sends is a publication, what it receives of another one is a subscription. Neither
+// knows WebRTC: a publication reads the layers of a Source, a subscription fills a Sink (source.go); peers.go makes both
+// of peer connections. The journey of a packet: a layer's reader (track.read) parses it, copies it into the layer's ring
+// and offers its number to the track's writers; a writer (writer.burst) gathers a frame, copies it out once, asks each
+// subscriber's forward state what to do with it, and sends subscriber by subscriber. Nobody waits for anybody: a writer
+// that is behind goes on at the next keyframe. Bandwidth belongs to a participant (downlink.go), not to a connection.
+//
+// Participants join over HTTP (the Manager is a whip.Joiner) and over the events socket, whose protocol is in
+// docs/stage-protocol.md. A participant has at most one connection of a role (socket, publication, subscription to X):
+// a newer one takes the place of an older one. It is connected while it has any. Records of sessions and participants
+// follow (records.go); while the state engine does not answer they wait, and media runs on.
+//
+// Commands of the API reach the node that holds a participant through Remote.
+//
+// Imports: arn, cluster, fault, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, token, whip.
+package stage
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/cluster"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/rtc"
+	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/whip"
+)
+
+// DefaultGrace is how long a session stays open without anybody connected (spec ivs-realtime.md 10.1).
+const DefaultGrace = 2 * time.Minute
+
+// Options configures a Manager. Engine, Verifier, Node and Records are required.
+type Options struct {
+	Engine   *rtc.Engine
+	Verifier whip.Verifier // of tokens on the events socket
+	Node     *cluster.Node
+	Records  Records
+
+	Codecs          []string      // video codecs that publishers may use, as rtc names them; nil: all
+	Grace           time.Duration // 0: DefaultGrace
+	MaxPublishers   int           // of one stage; 0: no limit
+	MaxParticipants int           // of one stage; 0: no limit
+	Clock           func() time.Time
+	Logger          *slog.Logger
+}
+
+// Records are where a Manager writes what happens, and reads who was disconnected.
+type Records struct {
+	Sessions     *store.Table[resource.StageSession]
+	SessionLog   *store.Log[resource.StageSession]
+	Participants *store.Table[resource.Participant]
+	History      *store.Log[resource.Participant]
+	Events       *store.Log[resource.ParticipantEvent]
+	Burnt        *store.Table[resource.Disconnected]
+}
+
+// Manager runs the stages of one node. It is safe for use from many goroutines.
+type Manager struct {
+	opt     Options
+	begin   time.Time
+	starts  chan *room
+	closed  chan struct{} // Run has returned or is about to
+	sockets sync.WaitGroup
+
+	mu       sync.Mutex
+	draining bool
+	rooms    map[arn.ARN]*room
+
+	subscriptions atomic.Uint64 // numbers them
+}
+
+var _ whip.Joiner = (*Manager)(nil)
+
+// NewManager returns a manager that lets participants in once Run has been called.
+func NewManager(o Options) *Manager {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	return &Manager{
+		opt: o, begin: o.Clock(), starts: make(chan *room), closed: make(chan struct{}), rooms: make(map[arn.ARN]*room),
+	}
+}
+
+// now is the clock of all rings, reports and estimates of this node.
+func (m *Manager) now() time.Duration { return m.opt.Clock().Sub(m.begin) }
+
+// Run ends what an earlier life of this node left open, then owns the stages until ctx is done. It returns after the
+// last goroutine. Call it once.
+func (m *Manager) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	defer m.sockets.Wait()
+	defer group.Wait()
+	defer close(m.closed)
+	stop, err := m.serve()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	group.Go(func() { m.recover(ctx) })
+	group.Go(func() { m.opt.Records.Burnt.Watch(ctx, m.burnt) })
+	for {
+		select {
+		case r := <-m.starts:
+			group.Go(func() { r.run(ctx) })
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Drain tells all participants that the server stops, ends their connections and returns when that is done or ctx is
+// over. Nobody can join afterwards.
+func (m *Manager) Drain(ctx context.Context) error {
+	m.mu.Lock()
+	m.draining = true
+	list := make([]*room, 0, len(m.rooms))
+	for _, r := range m.rooms {
+		list = append(list, r)
+	}
+	m.mu.Unlock()
+	for _, r := range list {
+		if err := r.closeAll(ctx, reasonShutdown); err != nil && !errors.Is(err, errGone) {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	errGone     = errors.New("stage: the room is closed")
+	errShutdown = &whip.Refusal{Status: 503, Message: "the server stops", RetryAfter: time.Second}
+)
+
+// room returns the stage's room, a new one when there is none and make is set; nil without.
+func (m *Manager) room(ctx context.Context, stage arn.ARN, create bool) (*room, error) {
+	m.mu.Lock()
+	r := m.rooms[stage]
+	fresh := r == nil && create
+	if m.draining && create {
+		m.mu.Unlock()
+		return nil, errShutdown
+	}
+	if fresh {
+		r = newRoom(m, stage)
+		m.rooms[stage] = r
+	}
+	m.mu.Unlock()
+	if !fresh {
+		return r, nil
+	}
+	select {
+	case m.starts <- r:
+		return r, nil
+	case <-m.closed:
+	case <-ctx.Done():
+	}
+	m.forget(r)
+	close(r.over)
+	if err := ctx.Err(); err != nil {
+		return nil, err //nolint:wrapcheck // the caller hung up
+	}
+	return nil, errShutdown
+}
+
+// forget takes a room out of the list: who comes now gets a new one.
+func (m *Manager) forget(r *room) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rooms[r.stage] == r {
+		delete(m.rooms, r.stage)
+	}
+}
+
+// in runs fn on the goroutine of the stage's room, which it makes if need be and create is set.
+func (m *Manager) in(ctx context.Context, stage arn.ARN, create bool, fn func(r *room) error) (*room, error) {
+	for {
+		r, err := m.room(ctx, stage, create)
+		if err != nil || r == nil {
+			return r, err
+		}
+		if err = r.do(ctx, func() error { return fn(r) }); !errors.Is(err, errGone) {
+			return r, err
+		}
+		m.forget(r) // it ended between the two; its session ends before another begins
+		select {
+		case <-r.over:
+		case <-ctx.Done():
+			return nil, ctx.Err() //nolint:wrapcheck // the caller hung up
+		}
+	}
+}
+
+// Stats are figures of a Manager at one moment.
+type Stats struct {
+	Stages, Participants, Publications, Subscriptions int
+}
+
+// Stats returns the figures.
+func (m *Manager) Stats() Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := Stats{Stages: len(m.rooms)}
+	for _, r := range m.rooms {
+		s.Participants += int(r.counts.participants.Load())
+		s.Publications += int(r.counts.publications.Load())
+		s.Subscriptions += int(r.counts.subscriptions.Load())
+	}
+	return s
+}

@@ -1,0 +1,312 @@
+package stage
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/stage/forward"
+	"github.com/rivus-live/rivus/internal/stage/packetring"
+)
+
+// Sizes of the rings: two seconds of 4 Mbit/s video, five of audio.
+const (
+	videoRing = 1024
+	audioRing = 256
+)
+
+// leastLoad is the number of subscribers that a writer has before there is a second one.
+const leastLoad = 4
+
+// track is the audio or the video of a publication: up to three layers with one reader each, and the writers that send
+// their packets on.
+type track struct {
+	kind   Kind
+	now    clock
+	flush  func()
+	layers [forward.MaxLayers]atomic.Pointer[layer]
+	clocks *sharedClock
+
+	writers atomic.Pointer[[]*writer] // replaced whole
+	mu      sync.Mutex                // guards what follows, and the replacement of writers
+	outlets int
+	ended   bool
+	group   *sync.WaitGroup // the publication's
+}
+
+func newTrack(k Kind, p *publication) *track {
+	t := &track{kind: k, now: p.now, flush: p.flush, clocks: &p.clocks, group: &p.group}
+	t.writers.Store(&[]*writer{})
+	return t
+}
+
+// layer is one RTP stream of a track.
+type layer struct {
+	LayerInfo
+	source    Layer
+	ring      *packetring.Ring
+	keyframes keyframes
+	meter     meter
+}
+
+// add makes a layer part of the track; false when its place is taken.
+func (t *track) add(source Layer) (*layer, bool) {
+	info := source.Info()
+	size := videoRing
+	if t.kind == Audio {
+		size = audioRing
+	}
+	if info.Index < 0 || info.Index >= len(t.layers) {
+		return nil, false
+	}
+	l := &layer{LayerInfo: info, source: source, ring: packetring.New(size)}
+	return l, t.layers[info.Index].CompareAndSwap(nil, l)
+}
+
+// layer returns a layer, nil when there is none.
+func (t *track) layer(i int) *layer {
+	if i < 0 || i >= len(t.layers) {
+		return nil
+	}
+	return t.layers[i].Load()
+}
+
+// item is what a reader tells the writers: a packet that is in the ring, or something that they must know in order.
+type item struct {
+	what   what
+	layer  int8
+	packet forward.Packet
+	report forward.SenderReport
+}
+
+type what uint8
+
+const (
+	packetCame what = iota
+	reportCame
+	restarted // the layer's numbers begin anew
+)
+
+// read is the only goroutine that reads the layer. It ends with its source.
+func (t *track) read(l *layer) {
+	buf := make([]byte, packetring.SlotSize)
+	it := item{layer: int8(l.Index)}
+	for {
+		n, err := l.source.Read(buf)
+		if err != nil {
+			return
+		}
+		now := t.now()
+		if !forward.Parse(buf[:n], l.Codec, &l.Extensions, &it.packet) {
+			continue
+		}
+		seq, outcome := l.ring.Put(buf[:n], now, noteOf(&it.packet))
+		switch outcome {
+		case packetring.Stored, packetring.Late:
+		case packetring.Restarted:
+			t.offer(item{what: restarted, layer: it.layer})
+		case packetring.Duplicate, packetring.Stale, packetring.Oversize:
+			continue
+		}
+		it.packet.Seq, it.packet.Arrived = seq, now
+		l.meter.add(now, n)
+		t.offer(it)
+		if r, ok := l.source.Report(); ok {
+			r.Arrived = now
+			t.clocks.observe(r)
+			t.offer(item{what: reportCame, layer: it.layer, report: r})
+		}
+		if l.keyframes.due(now, it.packet.Keyframe()) {
+			l.source.RequestKeyframe()
+		}
+	}
+}
+
+func noteOf(p *forward.Packet) packetring.Note {
+	var n packetring.Note
+	if p.Keyframe() {
+		n |= packetring.Keyframe
+	}
+	if p.FrameStart() {
+		n |= packetring.Start
+	}
+	if p.Marker() {
+		n |= packetring.Marker
+	}
+	return n
+}
+
+// offer hands an item to the writers that want its layer. It never blocks: a writer that is behind loses the item and
+// goes on at a keyframe.
+func (t *track) offer(it item) {
+	bit := uint32(1) << it.layer
+	for _, w := range *t.writers.Load() {
+		if it.what == packetCame && w.wants.Load()&bit == 0 {
+			continue
+		}
+		select {
+		case w.inbox <- it:
+		default:
+			w.behind.Store(true)
+		}
+	}
+}
+
+// want asks the publisher for a keyframe of a layer, unless that was done a moment ago.
+func (t *track) want(layer int) {
+	if l := t.layer(layer); l != nil && l.keyframes.want(t.now()) {
+		l.source.RequestKeyframe()
+	}
+}
+
+// attach gives an outlet to the writer with the fewest, or to a new one: about √n for n subscribers. False when the
+// track has ended.
+func (t *track) attach(o *outlet) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
+	t.outlets++
+	share := max(leastLoad, int(math.Ceil(math.Sqrt(float64(t.outlets)))))
+	list := *t.writers.Load()
+	var w *writer
+	for _, candidate := range list {
+		if candidate.load < share && (w == nil || candidate.load < w.load) {
+			w = candidate
+		}
+	}
+	if w == nil {
+		w = newWriter(t)
+		t.group.Go(w.run)
+		list = append(slices.Clone(list), w)
+		t.writers.Store(&list)
+	}
+	w.load++
+	o.writer = w
+	w.do(func() { w.admit(o) })
+	return true
+}
+
+// detach takes an outlet away; nothing is sent to its sink when detach has returned.
+func (t *track) detach(o *outlet) {
+	o.writer.do(func() { o.writer.dismiss(o) })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.outlets--
+	o.writer.load--
+	if o.writer.load > 0 || t.ended {
+		return
+	}
+	t.retire(o.writer)
+}
+
+// retire stops a writer. The caller holds the lock.
+func (t *track) retire(w *writer) {
+	list := slices.DeleteFunc(slices.Clone(*t.writers.Load()), func(other *writer) bool { return other == w })
+	t.writers.Store(&list)
+	close(w.quit)
+}
+
+// end stops all writers, for good.
+func (t *track) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	for _, w := range *t.writers.Load() {
+		t.retire(w)
+	}
+}
+
+// sharedClock is the publisher's clock as all its readers and writers see it.
+type sharedClock struct {
+	mu    sync.Mutex
+	clock forward.SourceClock
+}
+
+func (c *sharedClock) observe(r forward.SenderReport) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock.Observe(r)
+}
+
+func (c *sharedClock) get() forward.SourceClock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock
+}
+
+// meter measures the rate of a layer. One goroutine adds, any number read.
+type meter struct {
+	windowStart time.Duration
+	bytes       int
+
+	rate atomic.Int64 // bits a second in the last whole window
+	last atomic.Int64 // when a packet last came, a time.Duration
+}
+
+const (
+	meterWindow = 500 * time.Millisecond
+	meterIdle   = time.Second // without packets for so long a layer is off
+)
+
+func (m *meter) add(now time.Duration, n int) {
+	m.last.Store(int64(now))
+	if m.bytes == 0 && m.rate.Load() == 0 {
+		m.windowStart = now
+	}
+	m.bytes += n
+	span := now - m.windowStart
+	if span >= meterWindow || m.rate.Load() == 0 && span >= meterWindow/5 {
+		m.rate.Store(int64(float64(m.bytes*8) / span.Seconds()))
+		m.windowStart, m.bytes = now, 0
+	}
+}
+
+// get returns bits a second, 0 for a layer that is off, 1 for one whose rate is not known yet.
+func (m *meter) get(now time.Duration) int {
+	last := m.last.Load()
+	if last == 0 || now-time.Duration(last) > meterIdle {
+		return 0
+	}
+	return max(1, int(m.rate.Load()))
+}
+
+// keyframeInterval is how often a publisher is asked for a keyframe at most.
+const keyframeInterval = 500 * time.Millisecond
+
+// keyframes merges the requests for keyframes of a layer and limits their rate.
+type keyframes struct {
+	mu      sync.Mutex
+	asked   time.Duration // when last; 0: never
+	pending bool          // wanted again, too soon
+}
+
+// want notes that somebody wants a keyframe, and tells whether to ask for one now.
+func (k *keyframes) want(now time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asked != 0 && now-k.asked < keyframeInterval {
+		k.pending = true
+		return false
+	}
+	k.asked, k.pending = max(now, 1), false
+	return true
+}
+
+// due is called with every packet, and tells whether to ask for what was wanted too soon. A keyframe that came
+// meanwhile serves everybody.
+func (k *keyframes) due(now time.Duration, keyframe bool) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if keyframe {
+		k.pending = false
+	}
+	if !k.pending || now-k.asked < keyframeInterval {
+		return false
+	}
+	k.asked, k.pending = now, false
+	return true
+}
