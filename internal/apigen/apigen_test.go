@@ -81,6 +81,7 @@ func TestCorrections(t *testing.T) {
 		{"ivs", "ResourceArn", "arn:aws:ivs:us-west-2:111122223333:stream-key/hT4kPz81QmXc"},
 		{"ivs-realtime", "ResourceArn", "arn:aws:ivs:us-west-2:111122223333:stage/hT4kPz81QmXc"},
 		{"ivschat", "ResourceArn", "arn:aws:ivschat:us-west-2:111122223333:logging-configuration/hT4kPz81QmXc"},
+		{"ivs-realtime", "ParticipantId", "Zz11_Yy-22Xx"},
 		{"ivs-realtime", "ParticipantRecordingS3Prefix", "st-abc/participant/2024-01-01"},
 	} {
 		s := shapes[c.service][c.shape]

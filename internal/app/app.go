@@ -78,6 +78,7 @@ type server struct {
 	claims     *cluster.Claims[resource.Stream]
 	broadcasts *broadcast.Manager
 	origin     *origin.Handler
+	realtime   realtime
 	api        *awsapi.API
 	rtmp       *rtmp.Server
 	metrics    *metrics
@@ -193,7 +194,10 @@ func (s *server) build(ctx context.Context) error {
 	})
 	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: s.broadcasts, Logger: s.log})
 	s.metrics = newMetrics(s)
-	return s.buildAPI(pageKey)
+	if err := s.openRealtime(ctx); err != nil {
+		return err
+	}
+	return s.buildAPI(awsapi.NewPager(pageKey))
 }
 
 // maxStreams is the quota of concurrent streams, 0 when quotas are lifted.
@@ -204,7 +208,7 @@ func (s *server) maxStreams() int {
 	return 0
 }
 
-func (s *server) buildAPI(pageKey []byte) error {
+func (s *server) buildAPI(pager *awsapi.Pager) error {
 	proxies, err := s.cfg.Proxies()
 	if err != nil {
 		return err
@@ -215,12 +219,13 @@ func (s *server) buildAPI(pageKey []byte) error {
 	}
 	service := ivs.New(ivs.Options{
 		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims},
-		Pager: awsapi.NewPager(pageKey), Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
+		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return s.ingestEndpoint(c.BaseURL) },
 		SRTEndpoint:    func(c awsapi.Caller) string { return hostname(c.BaseURL) },
 	})
+	s.realtime.service = s.newRealtime(pager)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services: []awsapi.Service{service}, Credentials: s.key, Limiter: limiter, Clock: s.clock,
+		Services: []awsapi.Service{service, s.realtime.service}, Credentials: s.key, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
 	if err != nil {
@@ -253,14 +258,19 @@ func (s *server) ingestEndpoint(baseURL string) string {
 	if err != nil {
 		return ""
 	}
-	port := s.listeners.rtmpsPort()
-	if s.cfg.TLS() && s.listeners.httpPort() == "443" {
-		port = "443" // the HTTPS listener takes RTMPS as well
-	}
+	port := s.rtmpsPort()
 	if port == "" || port == "443" {
 		return u.Hostname()
 	}
 	return joinHostPort(u.Hostname(), port)
+}
+
+// rtmpsPort is the port to send RTMPS to: an HTTPS listener on the usual port takes it as well.
+func (s *server) rtmpsPort() string {
+	if s.cfg.TLS() && portOf(s.listeners.http) == "443" {
+		return "443"
+	}
+	return portOf(s.listeners.rtmps)
 }
 
 // hostname is the host of a URL without its port.
@@ -281,6 +291,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
 	g.Go(func() error { return named("events", s.relay.Run(gctx)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
+	g.Go(func() error { return named("stages", s.realtime.service.Run(gctx)) })
 	ingestCtx, stopIngest := context.WithCancel(gctx)
 	defer stopIngest()
 	s.listeners.start(g, ingestCtx, s)

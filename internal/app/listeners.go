@@ -127,9 +127,6 @@ func portOf(l net.Listener) string {
 	return port
 }
 
-func (l *listeners) httpPort() string  { return portOf(l.http) }
-func (l *listeners) rtmpsPort() string { return portOf(l.rtmps) }
-
 func joinHostPort(host, port string) string { return net.JoinHostPort(host, port) }
 
 // readyInfo describes the running server.

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 )
 
 // IVS returns an AWS SDK client of the channel service that signs with the root key. It does not retry: a test wants to
@@ -14,6 +15,17 @@ import (
 func (s *Server) IVS(tb testing.TB) *ivs.Client {
 	tb.Helper()
 	return ivs.New(ivs.Options{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.PublicURL),
+		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// IVSRealTime is IVS for the real-time service.
+func (s *Server) IVSRealTime(tb testing.TB) *ivsrealtime.Client {
+	tb.Helper()
+	return ivsrealtime.New(ivsrealtime.Options{
 		Region:           Region,
 		BaseEndpoint:     aws.String(s.PublicURL),
 		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),

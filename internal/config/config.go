@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -43,6 +44,8 @@ type Config struct {
 
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
 	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" enum:"off,aws" help:"Service quotas and call rates: off or aws."`
+
+	StageHistory time.Duration `name:"stage-history" env:"RIVUS_STAGE_HISTORY" default:"1440h" placeholder:"DURATION" help:"How long ended stage sessions, their participants and events are kept."`
 
 	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat string `name:"log-format" env:"RIVUS_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
@@ -105,6 +108,9 @@ func (c *Config) Validate() error {
 	}
 	if strings.Contains(c.IngestEndpoint, "/") {
 		fail("--ingest-endpoint: %q has to be a host, or host:port, without a scheme or path: encoders put those around it", c.IngestEndpoint)
+	}
+	if c.StageHistory < time.Hour {
+		fail("--stage-history: %s is less than an hour", c.StageHistory)
 	}
 	if _, err := c.Proxies(); err != nil {
 		errs = append(errs, err)

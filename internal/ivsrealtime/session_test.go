@@ -112,20 +112,20 @@ func TestParticipantEvents(t *testing.T) {
 	e := start(t)
 	st := e.create(t, "demo").Arn
 	on := e.openSession(t, st, noSession)
-	on.join(resource.Participant{ParticipantID: "me-1"})
+	on.join(resource.Participant{ParticipantID: "me_1"})
 	on.join(resource.Participant{ParticipantID: "other"})
 	var want []string
 	for _, name := range []string{
 		"PUBLISH_STARTED", "SUBSCRIBE_STARTED", "SUBSCRIBE_ERROR", "SUBSCRIBE_STOPPED", "PUBLISH_STOPPED",
 	} {
-		on.happen(resource.ParticipantEvent{Name: name, ParticipantID: "me-1", RemoteParticipantID: "other"})
+		on.happen(resource.ParticipantEvent{Name: name, ParticipantID: "me_1", RemoteParticipantID: "other"})
 		want = append([]string{name}, want...)
 	}
-	on.leave("me-1")
+	on.leave("me_1")
 	want = append(append([]string{"LEFT"}, want...), "JOINED")
 	for range 2 {
 		for _, size := range []int32{0, 1, 3, 6, 7, 8} {
-			if got := e.events(t, st, "me-1", size); !slices.Equal(got, want) {
+			if got := e.events(t, st, "me_1", size); !slices.Equal(got, want) {
 				t.Errorf("size %d: %v, want %v", size, got, want)
 			}
 		}

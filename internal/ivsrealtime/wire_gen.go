@@ -2963,7 +2963,7 @@ func (v *Participant) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-var ruleParticipantId = restjson.StringRule{Max: 64, Pattern: restjson.NewPattern(`[a-zA-Z0-9-]*`)}
+var ruleParticipantId = restjson.StringRule{Max: 64, Pattern: restjson.NewPattern(`[a-zA-Z0-9-_]*`)}
 
 var ruleParticipantRecordingFilterByRecordingState = restjson.StringRule{Enum: []string{"STARTING", "ACTIVE", "STOPPING", "STOPPED", "FAILED"}}
 

@@ -45,6 +45,18 @@ func CallRate(operation string) int {
 		"GetStream", "GetStreamSession", "ListStreams", "ListStreamSessions", "StopStream",
 		"BatchGetStreamKey", "CreateStreamKey", "DeleteStreamKey", "GetStreamKey", "ListStreamKeys":
 		return 5
+	case "CreateStage", "GetStage", "ListStages", "UpdateStage", "DeleteStage", "DisconnectParticipant",
+		"GetStageSession", "ListStageSessions", "GetParticipant", "ListParticipants", "ListParticipantEvents",
+		"CreateStorageConfiguration", "GetStorageConfiguration", "ListStorageConfigurations", "DeleteStorageConfiguration",
+		"CreateEncoderConfiguration", "GetEncoderConfiguration", "ListEncoderConfigurations", "DeleteEncoderConfiguration",
+		"CreateIngestConfiguration", "GetIngestConfiguration", "ListIngestConfigurations", "UpdateIngestConfiguration",
+		"DeleteIngestConfiguration", "StartComposition", "GetComposition", "StopComposition", "ListCompositions",
+		"StartParticipantReplication", "StopParticipantReplication", "ListParticipantReplicas":
+		return 5 // spec ivs-realtime.md 15.1
+	case "ImportPublicKey", "GetPublicKey", "ListPublicKeys", "DeletePublicKey":
+		return 3
+	case "CreateParticipantToken":
+		return 50
 	case "StartViewerSessionRevocation", "ListTagsForResource", "TagResource", "UntagResource":
 		return 10
 	case "PutMetadata":

@@ -29,6 +29,7 @@ func TestCallRate(t *testing.T) {
 	}
 	for name, want := range map[string]int{
 		"GetChannel": 5, "ListStreamKeys": 5, "StopStream": 5, "TagResource": 10, "PutMetadata": 155,
+		"CreateStage": 5, "ListParticipants": 5, "ImportPublicKey": 3, "CreateParticipantToken": 50,
 		"ImportPlaybackKeyPair": 3, "InsertAdBreak": 1, "getchannel": 0, "": 0,
 	} {
 		if got := quota.CallRate(name); got != want {
@@ -92,7 +93,8 @@ func TestLimiter(t *testing.T) {
 		{sc, "GetChannel", 400 * time.Millisecond, 2},
 		{sc, "GetChannel", time.Minute, 5},
 		{sc, "PutMetadata", 0, 155},
-		{sc, "CreateStage", 0, 1000},
+		{sc, "CreateParticipantToken", 0, 50},
+		{sc, "UpdateAdConfiguration", 0, 1000},
 	}
 	for i, step := range steps {
 		clock.advance(step.pause)
