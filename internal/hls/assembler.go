@@ -148,7 +148,7 @@ func (a *assembler) lost(dts int64) bool {
 
 // skip ends the segment before a hole and starts the next one behind it.
 func (a *assembler) skip(f *media.Frame) {
-	a.note("hls: a hole in the stream", "seconds", float64(f.DTS-a.end)/second)
+	a.note("a hole", "seconds", float64(f.DTS-a.end)/second)
 	a.finish(max(a.end, a.from))
 	a.cadence.skip(f.DTS)
 	a.bounds.skip(f.DTS, f.Key)
@@ -173,7 +173,7 @@ func (a *assembler) keyframe(f *media.Frame) {
 	}
 	a.finish(at)
 	if behind {
-		a.note("hls: the dates follow the encoder's pause", "segment", a.open.msn+1)
+		a.note("dates follow a pause", "segment", a.open.msn+1)
 		a.clock.step()
 	}
 	if changed {
@@ -295,18 +295,18 @@ func (a *assembler) changeTracks(f *media.Frame) {
 	if video == a.videoTrack && audio == a.audioTrack {
 		return
 	}
-	a.note("hls: parameters changed", "segment", a.open.msn+1, "video", video.CodecName, "audio", audio != nil)
+	a.note("new parameters", "segment", a.open.msn+1, "video", video.CodecName, "audio", audio != nil)
 	a.setTracks(video, audio)
 }
 
 // noteInterval is how often a packager writes to the log: an encoder can break its stream with every frame.
 const noteInterval = 10 * time.Second
 
-// note logs what the encoder did, unless something was logged a moment ago.
+// note logs what the encoder did to the stream, unless something was logged a moment ago.
 func (a *assembler) note(what string, args ...any) {
 	if at := time.Unix(0, a.clock.newest); !at.Before(a.quiet) {
 		a.quiet = at.Add(noteInterval)
-		a.log.Info(what, args...)
+		a.log.Info("hls: the encoder changed its stream", append(args, "what", what)...)
 	}
 }
 
