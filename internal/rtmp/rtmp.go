@@ -55,15 +55,14 @@ func (r *Rejection) Error() string { return fmt.Sprintf("%s: %s", r.Code, r.Desc
 
 // The codes of rejections and status messages that encoders know.
 const (
-	CodeBadName       = "NetStream.Publish.BadName"         // the key is wrong, or the name is taken
-	CodeDenied        = "NetStream.Publish.Denied"          // the key may be right, the way of publishing is not
-	CodeRejected      = "NetStream.Publish.Rejected"        // what is published cannot be carried
-	CodeFailed        = "NetStream.Publish.Failed"          // the server failed, not the encoder
-	CodeIdle          = "NetStream.Publish.Idle"            // nothing came for too long
-	CodeStart         = "NetStream.Publish.Start"           // accepted
-	CodeUnpublish     = "NetStream.Unpublish.Success"       // ended by the encoder or, in good order, by the server
-	CodePlayFailed    = "NetStream.Play.Failed"             // this server does not play
-	CodeConnectReject = "NetConnection.Connect.Rejected"    // the connect request cannot be served
-	CodeConnectOK     = "NetConnection.Connect.Success"     // connected
-	CodeShutdown      = "NetConnection.Connect.AppShutdown" // the server stops
+	CodeBadName    = "NetStream.Publish.BadName"         // the key is wrong, or the name is taken
+	CodeDenied     = "NetStream.Publish.Denied"          // the key may be right, the way of publishing is not
+	CodeRejected   = "NetStream.Publish.Rejected"        // what is published cannot be carried
+	CodeFailed     = "NetStream.Publish.Failed"          // the server failed, not the encoder
+	CodeIdle       = "NetStream.Publish.Idle"            // nothing came for too long
+	CodeStart      = "NetStream.Publish.Start"           // accepted
+	CodeUnpublish  = "NetStream.Unpublish.Success"       // ended by the encoder or, in good order, by the server
+	CodePlayFailed = "NetStream.Play.Failed"             // this server does not play
+	CodeConnectOK  = "NetConnection.Connect.Success"     // connected
+	CodeShutdown   = "NetConnection.Connect.AppShutdown" // the server stops
 )

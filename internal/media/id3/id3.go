@@ -7,12 +7,6 @@
 // Imports: standard library only.
 package id3
 
-// The owner identifiers by which players tell the two sources of timed metadata apart.
-const (
-	OwnerAPI     = "metadata.live-video.net"        // PutMetadata
-	OwnerEncoder = "inband.metadata.live-video.net" // script data of the encoder
-)
-
 const (
 	tagHeader   = 10 // "ID3", version, flags, synchsafe size
 	frameHeader = 10 // "PRIV", synchsafe size, flags

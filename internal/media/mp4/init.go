@@ -7,9 +7,6 @@ import (
 	"github.com/rivus-live/rivus/internal/media/h264"
 )
 
-// InitSize returns the number of bytes AppendInit writes. It writes them to find out.
-func InitSize(tracks []*media.Track) int { return len(AppendInit(nil, tracks)) }
-
 // AppendInit appends an initialization segment (ftyp, moov) for at most one video and one audio track. Times start at 0
 // and there is no edit list: fragments tell where they are.
 func AppendInit(dst []byte, tracks []*media.Track) []byte {

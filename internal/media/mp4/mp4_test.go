@@ -83,9 +83,6 @@ func TestInit(t *testing.T) {
 		X264: "colorprim=bt709:transfer=smpte170m:colormatrix=bt470bg:fullrange=on:sar=4/3",
 	})
 	init := mp4.AppendInit([]byte("before"), []*media.Track{clip.Video, clip.Audio})[len("before"):]
-	if len(init) != mp4.InitSize([]*media.Track{clip.Video, clip.Audio}) {
-		t.Fatalf("%d bytes, InitSize says %d", len(init), mp4.InitSize([]*media.Track{clip.Video, clip.Audio}))
-	}
 	trak := []string{
 		" trak", "  tkhd", "  mdia", "   mdhd", "   hdlr", "   minf", "    ?", "    dinf", "     dref", "      url ",
 		"    stbl", "     stsd", "     ?", "     stts", "     stsc", "     stco", "     stsz",

@@ -27,6 +27,8 @@ const (
 )
 
 // demux reads a stream with the stranger and checks what holds for every stream: whole packets, continuity, checksums.
+const owner = "metadata.live-video.net"
+
 func demux(t *testing.T, stream []byte) []*astits.DemuxerData {
 	t.Helper()
 	checkPackets(t, stream)
@@ -285,8 +287,8 @@ func TestID3(t *testing.T) {
 	m := mpegts.NewMuxer(&media.Track{Codec: media.H264}, nil)
 	stream := m.AppendTables(nil)
 	tags := [][]byte{
-		id3.AppendPriv(nil, id3.OwnerAPI, bytes.Repeat([]byte("ä"), 512)),
-		id3.AppendPriv(nil, id3.OwnerEncoder, nil),
+		id3.AppendPriv(nil, owner, bytes.Repeat([]byte("ä"), 512)),
+		id3.AppendPriv(nil, owner, nil),
 		make([]byte, mpegts.MaxTag),
 	}
 	for i, tag := range tags {
@@ -334,7 +336,7 @@ func TestPlays(t *testing.T) {
 			t.Parallel()
 			clip := mediatest.Make(t, test.clip)
 			path := filepath.Join(t.TempDir(), "ours.ts")
-			tags := [][]byte{id3.AppendPriv(nil, id3.OwnerAPI, []byte("one")), id3.AppendPriv(nil, id3.OwnerAPI, make([]byte, 1024))}
+			tags := [][]byte{id3.AppendPriv(nil, owner, []byte("one")), id3.AppendPriv(nil, owner, make([]byte, 1024))}
 			stream := mux(t, clip, tags)
 			demux(t, stream)
 			if err := os.WriteFile(path, stream, 0o600); err != nil {
