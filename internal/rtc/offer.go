@@ -67,7 +67,7 @@ type Offer struct {
 }
 
 // ParseOffer reads an SDP offer (RFC 8829, RFC 9725 section 4.2) and refuses what is malformed, unbounded or beyond a
-// WHIP or WHEP session. Candidates in it are ignored: with ICE-lite the peer's checks tell where it is.
+// WHIP or WHEP session. Candidates in it are ignored: the peer's checks tell where it is.
 func ParseOffer(text string) (*Offer, error) {
 	if len(text) > maxOffer {
 		return nil, refuse("it is longer than %d bytes", maxOffer)

@@ -1,7 +1,7 @@
 // Package rtc is the one place that configures Pion: ports, ICE, DTLS, codecs and header extensions.
 //
 // An Engine makes peers on one Port, which is one UDP and one TCP port for everybody. Receive answers a publisher's
-// offer, Send a subscriber's. Both are ICE-lite and DTLS servers, so that the server picks AES-128-GCM, and take exactly
+// offer, Send a subscriber's. Both are DTLS servers, so that the server picks AES-128-GCM, and take exactly
 // one codec of each kind from the offer, so that a publication's codecs are known before its first packet. An Inbound
 // hands out its RTP layers as they appear; an Outbound takes finished RTP packets and hands back RTCP. What peers send
 // is bounded before Pion sees it: the size and the sections of an offer, candidates, streams of a connection, what
@@ -89,7 +89,9 @@ func (e *Engine) Flush() { e.opt.Port.Flush() }
 func (e *Engine) settings(factory func(packetio.BufferPacketType, uint32) packetBuffer) (webrtc.SettingEngine, error) {
 	var s webrtc.SettingEngine
 	s.LoggerFactory = loggers{e.opt.Logger}
-	s.SetLite(true)
+	// Not ICE-lite: a lite agent must wait for the peer to nominate, which some do 200 ms later. Candidates of peers are
+	// not used (narrow), so our checks only ever answer a peer's own, authenticated ones.
+	s.SetLite(false)
 	s.SetNetworkTypes([]webrtc.NetworkType{
 		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 	})

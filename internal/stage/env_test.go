@@ -201,7 +201,8 @@ func (e *env) subscribe(tb testing.TB, id, publisher string, o rtctest.Options) 
 // events is an events socket of a client.
 type events struct {
 	*websocket.Conn
-	tb testing.TB
+	tb       testing.TB
+	selected string // label of the layer last told of
 }
 
 func (e *env) connect(tb testing.TB, tok string) *events {
@@ -238,15 +239,21 @@ func (c *events) next() (got, error) {
 		return got{}, err //nolint:wrapcheck // of a test
 	}
 	var g got
-	return g, json.Unmarshal(b, &g)
+	err = json.Unmarshal(b, &g)
+	if g.Type == typeSelected {
+		var p selectedPayload
+		_ = json.Unmarshal(g.Payload, &p)
+		c.selected = p.Label
+	}
+	return g, err //nolint:wrapcheck // of a test
 }
 
 // wait reads until a message of a type comes that pred accepts.
 func (c *events) wait(kind string, pred func(json.RawMessage) bool) json.RawMessage {
 	c.tb.Helper()
-	for {
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		g, err := c.next()
-		if err != nil {
+		if err != nil || time.Now().After(deadline) {
 			c.tb.Fatalf("no %s: %v", kind, err)
 		}
 		if g.Type == kind && (pred == nil || pred(g.Payload)) {

@@ -274,8 +274,8 @@ const closePatience = 2 * time.Second
 func (s *session) Answer() string         { return s.peer.Answer() }
 func (s *session) Ended() <-chan struct{} { return s.ended }
 
-// Trickle implements whip.Session. The server is ICE-lite: the client's checks tell where it is, its candidates say
-// nothing new and are not looked up.
+// Trickle implements whip.Session. The client's checks tell where it is; its candidates say nothing new and are not
+// looked up.
 func (s *session) Trickle(ctx context.Context, text string, restart bool) (string, error) {
 	f, err := rtc.ParseFragment(text)
 	if err != nil {

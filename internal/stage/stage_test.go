@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,10 @@ func TestJoinPublishSubscribe(t *testing.T) {
 				t.Errorf("second DELETE: %d", resp.StatusCode)
 			}
 			rtctest.WaitClosed(t, "the subscriber learns of the end", sub.Ended())
-			eventually(t, "bob has left", func() bool { _, p := e.presence(); return len(p) == 2 && p["bob"].State() == resource.ParticipantDisconnected })
+			eventually(t, "bob has left", func() bool {
+				_, p := e.presence()
+				return len(p) == 2 && p["bob"].State() == resource.ParticipantDisconnected
+			})
 		})
 	}
 }
@@ -123,16 +127,21 @@ func TestSimulcast(t *testing.T) {
 	for _, c := range []struct {
 		label string
 		rid   int // in the publisher's order
-	}{{"hi", 0}, {"low", 2}, {"mid", 1}} {
+	}{{"hi", 0}, {"low", 2}, {"mid", 1}, {"low", 2}} {
 		socket.say(typeSelect, map[string]string{"id": "alice", "layer": c.label})
-		g := sub.Wait(t, c.label, func(g rtctest.Got) bool { return isFrame(g) && g.Layer == c.rid })
-		if g.Index != 0 {
+		before := c.rid
+		g := sub.Wait(t, c.label, func(g rtctest.Got) bool {
+			if isFrame(g) && g.Layer != c.rid {
+				before = g.Layer
+			}
+			return isFrame(g) && g.Layer == c.rid
+		})
+		if g.Index != 0 && before != c.rid {
 			t.Errorf("the switch to %s is inside a frame", c.label)
 		}
-		socket.wait(typeSelected, func(b json.RawMessage) bool {
-			var p selectedPayload
-			return json.Unmarshal(b, &p) == nil && p.Label == c.label
-		})
+		for socket.selected != c.label {
+			socket.wait(typeSelected, nil)
+		}
 	}
 	socket.say(typeSelect, map[string]string{"id": "alice", "layer": "none such"})
 	socket.wait(typeError, nil)
@@ -381,4 +390,74 @@ func TestSocketProtocol(t *testing.T) {
 	if code, why := alice.closed(); code != 4003 || why != "STAGE_DELETED" {
 		t.Errorf("deleted stage: %d %s", code, why)
 	}
+}
+
+// TestLostPacketsAreSentAgain loses one packet in twenty, and now and then four in a row, on the way to a subscriber.
+func TestLostPacketsAreSentAgain(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	pub, _ := e.publish(t, "alice", rtctest.Options{})
+	pub.Run(30, 5)
+	lossy := &rtctest.Lossy{Every: 20, Burst: 4, BurstEvery: 10}
+	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{Settings: lossy.Apply(t)})
+	first := sub.Wait(t, "video", isFrame).Frame
+	seen := map[uint32]int{}
+	const frames = 90
+	for complete := 0; complete < frames; {
+		g := sub.Wait(t, "every packet of 90 frames", isFrame)
+		if g.Frame <= first || g.Frame > first+frames {
+			continue
+		}
+		bit := 1 << g.Index
+		if seen[g.Frame] |= bit; seen[g.Frame] == 1<<5-1 {
+			seen[g.Frame] |= 1 << 30
+			complete++
+		}
+	}
+	if lossy.Dropped() < 20 {
+		t.Errorf("only %d packets were lost", lossy.Dropped())
+	}
+}
+
+// TestCyclesLeaveNothing joins and leaves again and again.
+func TestCyclesLeaveNothing(t *testing.T) {
+	e := newEnv(t, nil)
+	pub, _ := e.publish(t, "alice", rtctest.Options{})
+	pub.Run(30, 2)
+	cycle := func() {
+		sub, session := e.subscribe(t, "bob", "alice", rtctest.Options{})
+		sub.Wait(t, "video", isFrame)
+		if resp, _ := e.request(t, http.MethodDelete, session.url, session.tok, "", "", nil); resp.StatusCode != http.StatusOK {
+			t.Fatalf("DELETE: %d", resp.StatusCode)
+		}
+		sub.Close()
+	}
+	settled := func() int {
+		eventually(t, "bob has left", func() bool {
+			return e.Stats() == Stats{Stages: 1, Participants: 1, Publications: 1} && e.whip.Sessions() == 1
+		})
+		return runtime.NumGoroutine()
+	}
+	for range 5 {
+		cycle()
+	}
+	before := settled()
+	for range 30 {
+		cycle()
+	}
+	settled()
+	eventually(t, "goroutines are as many as before", func() bool { return runtime.NumGoroutine() <= before+3 })
+}
+
+func TestDeadPeersAreGone(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	gone := &rtctest.Lossy{}
+	_, _ = e.publish(t, "alice", rtctest.Options{})
+	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{Settings: gone.Apply(t)})
+	rtctest.WaitClosed(t, "connected", sub.Connected())
+	gone.Unplug()
+	begin := time.Now()
+	eventually(t, "bob is gone", func() bool { return e.Stats().Subscriptions == 0 })
+	t.Logf("gone after %v", time.Since(begin))
 }

@@ -274,39 +274,51 @@ func (m *meter) get(now time.Duration) int {
 	return max(1, int(m.rate.Load()))
 }
 
-// keyframeInterval is how often a publisher is asked for a keyframe at most.
-const keyframeInterval = 500 * time.Millisecond
+// Limits of the requests for keyframes of a layer: a few at once, for those who join together, then one a second. While
+// an answer is due nobody asks again, unless it takes too long.
+const (
+	keyframeBurst   = 4
+	keyframeRefill  = time.Second
+	keyframePatient = 300 * time.Millisecond
+)
 
 // keyframes merges the requests for keyframes of a layer and limits their rate.
 type keyframes struct {
 	mu      sync.Mutex
-	asked   time.Duration // when last; 0: never
-	pending bool          // wanted again, too soon
+	asked   time.Duration // when last
+	waiting bool          // for the answer to it
+	pending bool          // wanted, and not asked for yet
+	spent   int           // of the burst
+	counted time.Duration // when spent was last lowered
 }
 
 // want notes that somebody wants a keyframe, and tells whether to ask for one now.
 func (k *keyframes) want(now time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.asked != 0 && now-k.asked < keyframeInterval {
-		k.pending = true
-		return false
-	}
-	k.asked, k.pending = max(now, 1), false
-	return true
+	k.pending = true
+	return k.ask(now)
 }
 
-// due is called with every packet, and tells whether to ask for what was wanted too soon. A keyframe that came
-// meanwhile serves everybody.
+// due is called with every packet, and tells whether to ask for what is still wanted. A keyframe serves everybody who
+// wanted one before.
 func (k *keyframes) due(now time.Duration, keyframe bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if keyframe {
-		k.pending = false
+		k.waiting, k.pending = false, false
 	}
-	if !k.pending || now-k.asked < keyframeInterval {
+	return k.pending && k.ask(now)
+}
+
+func (k *keyframes) ask(now time.Duration) bool {
+	if n := int((now - k.counted) / keyframeRefill); n > 0 {
+		k.spent, k.counted = max(0, k.spent-n), now
+	}
+	if k.waiting && now-k.asked < keyframePatient || k.spent >= keyframeBurst {
 		return false
 	}
-	k.asked, k.pending = now, false
+	k.asked, k.waiting, k.pending = now, true, false
+	k.spent++
 	return true
 }

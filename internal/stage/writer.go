@@ -16,6 +16,8 @@ const (
 	gather         = time.Millisecond // how long a frame's first packets wait for the rest of it
 	reportInterval = time.Second      // between sender reports to a subscriber
 	resendsAtOnce  = 128              // answers to one message that names lost packets
+	replayPackets  = 100              // a keyframe and what followed, to start a subscriber with
+	replayAge      = time.Second      // of the keyframe, at most
 	slotRoom       = forward.Headroom + packetring.SlotSize
 )
 
@@ -121,7 +123,54 @@ func (w *writer) nudge() {
 
 func (w *writer) admit(o *outlet) {
 	w.outlets = append(w.outlets, o)
+	if o.video != nil {
+		o.apply()
+		w.replay(o)
+	}
 	w.settle()
+}
+
+// replay starts a new subscriber with the newest keyframe of its layer and what followed, if that is little and recent.
+// So those who come shortly after one another cost the publisher one keyframe.
+func (w *writer) replay(o *outlet) {
+	l := w.track.layer(o.video.Target())
+	if l == nil {
+		return
+	}
+	from, ok := l.ring.LastKeyframe()
+	newest, _ := l.ring.Newest()
+	if !ok || newest-from >= replayPackets {
+		return
+	}
+	buf, now := w.scratch(), w.track.now()
+	for seq := from; seq <= newest; seq++ {
+		p, ok := w.fetch(l, seq, buf)
+		if seq == from && (!ok || now-p.Arrived > replayAge) {
+			return
+		}
+		if ok && o.video.Forward(l.Index, &p, &w.out) == forward.Send {
+			w.emit(o, buf, now)
+		}
+	}
+	w.track.flush()
+}
+
+// scratch returns the buffer for packets that go to one outlet only.
+func (w *writer) scratch() []byte {
+	if len(w.slots) == 0 {
+		w.slots = append(w.slots, make([]byte, slotRoom))
+	}
+	return w.slots[0]
+}
+
+// fetch copies a packet out of a layer's ring and parses it anew.
+func (w *writer) fetch(l *layer, seq uint64, buf []byte) (p forward.Packet, ok bool) {
+	stored, ok := l.ring.Get(seq, buf[forward.Headroom:])
+	if !ok || !forward.Parse(buf[forward.Headroom:forward.Headroom+stored.Size], l.Codec, &l.Extensions, &p) {
+		return p, false
+	}
+	p.Seq, p.Arrived = seq, stored.Arrived
+	return p, true
 }
 
 func (w *writer) dismiss(o *outlet) {
@@ -309,10 +358,7 @@ func (o *outlet) apply() {
 
 // resend answers a message about lost packets from the rings.
 func (w *writer) resend(o *outlet, seqs []uint16) {
-	if len(w.slots) == 0 {
-		w.slots = append(w.slots, make([]byte, slotRoom))
-	}
-	buf, now := w.slots[0], w.track.now()
+	buf, now := w.scratch(), w.track.now()
 	for _, seq := range seqs[:min(len(seqs), resendsAtOnce)] {
 		if w.again(o, seq, buf) {
 			w.emit(o, buf, now)
@@ -335,12 +381,10 @@ func (w *writer) again(o *outlet, seq uint16, buf []byte) bool {
 	if !ok || l == nil {
 		return false
 	}
-	stored, ok := l.ring.Get(ref.Seq, buf[forward.Headroom:])
-	var p forward.Packet
-	if !ok || !forward.Parse(buf[forward.Headroom:forward.Headroom+stored.Size], l.Codec, &l.Extensions, &p) {
+	p, ok := w.fetch(l, ref.Seq, buf)
+	if !ok {
 		return false
 	}
-	p.Seq, p.Arrived = ref.Seq, stored.Arrived
 	if o.video != nil {
 		return o.video.Resend(seq, &p, &w.out)
 	}
@@ -349,10 +393,7 @@ func (w *writer) again(o *outlet, seq uint16, buf []byte) bool {
 
 // pad sends about n bytes that the subscriber does not need: packets it may have lost, then padding.
 func (w *writer) pad(o *outlet, n int) {
-	if len(w.slots) == 0 {
-		w.slots = append(w.slots, make([]byte, slotRoom))
-	}
-	buf, now := w.slots[0], w.track.now()
+	buf, now := w.scratch(), w.track.now()
 	for n > 0 {
 		seq, _, ok := o.video.Recent()
 		if !ok || !w.again(o, seq, buf) {

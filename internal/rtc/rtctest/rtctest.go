@@ -135,7 +135,7 @@ type Publisher struct {
 	mime   string
 	rids   []string
 	sender *webrtc.RTPSender // of the video
-	asked  [3]atomic.Int64 // keyframes asked for, by layer
+	asked  [3]atomic.Int64   // keyframes asked for, by layer
 	wanted [3]atomic.Bool
 }
 

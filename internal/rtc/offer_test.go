@@ -1,0 +1,163 @@
+package rtc
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/rivus-live/rivus/internal/rtc/rtctest"
+)
+
+// minimal is the shortest offer that is accepted.
+const minimal = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n" +
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\n" +
+	"a=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 " + print + "\r\na=setup:actpass\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n" +
+	"m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=rtcp-mux\r\na=ice-ufrag:abcd\r\n" +
+	"a=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 " + print + "\r\na=setup:actpass\r\na=sendonly\r\n" +
+	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
+	"a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1;profile-level-id=42e01f\r\n" +
+	"a=rtpmap:103 H264/90000\r\na=fmtp:103 packetization-mode=0;profile-level-id=42e01f\r\n" +
+	"a=rid:low send\r\na=rid:hi send\r\na=simulcast:send low;hi\r\n" +
+	"a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n" +
+	"a=candidate:1 1 udp 1 evil.example 1 typ host\r\n"
+
+const print = "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
+
+func TestParseOffer(t *testing.T) {
+	t.Parallel()
+	o, err := ParseOffer(minimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := o.Video
+	if len(v.Codecs) != 2 || v.Codecs[0].Name != "VP8" || v.Codecs[0].RTXPayloadType != 97 || v.Codecs[1].PayloadType != 102 {
+		t.Errorf("codecs %+v", v.Codecs)
+	}
+	if strings.Join(v.RIDs, ",") != "low,hi" || v.Extensions.TransportSeq != 3 || !v.Sends || v.Receives {
+		t.Errorf("section %+v", v)
+	}
+	text, err := o.narrow(map[Kind]*Codec{Video: &v.Codecs[1]}, "sendonly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"evil", "VP8", "rtx", "103"} {
+		if strings.Contains(text, gone) {
+			t.Errorf("%s survived:\n%s", gone, text)
+		}
+	}
+	if strings.Count(text, "a=inactive") != 1 || strings.Count(text, "a=sendonly") != 1 {
+		t.Errorf("directions:\n%s", text)
+	}
+}
+
+func TestParseOfferRefuses(t *testing.T) {
+	t.Parallel()
+	change := func(old, now string) string { return strings.ReplaceAll(minimal, old, now) }
+	for name, text := range map[string]string{
+		"nothing":        "",
+		"text":           "hello",
+		"long":           minimal + strings.Repeat("a=x\r\n", 20_000),
+		"no media":       minimal[:strings.Index(minimal, "m=audio")],
+		"data channel":   change("m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"),
+		"two audio":      change("m=video", "m=audio"),
+		"no bundle":      change("a=group:BUNDLE 0 1\r\n", ""),
+		"half a bundle":  change("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"),
+		"no mid":         change("a=mid:1\r\n", ""),
+		"same mid":       change("a=mid:1", "a=mid:0"),
+		"no mux":         change("a=rtcp-mux\r\n", ""),
+		"no ufrag":       change("a=ice-ufrag:abcd\r\n", ""),
+		"short password": change("abcdefghijklmnopqrstuv", "abc"),
+		"no fingerprint": change("a=fingerprint:", "a=thumbprint:"),
+		"passive":        change("actpass", "passive"),
+		"four layers":    change("a=rid:hi send\r\n", "a=rid:hi send\r\na=rid:a send\r\na=rid:b send\r\n"),
+	} {
+		if _, err := ParseOffer(text); !errors.Is(err, ErrOffer) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMatchPrefersTheProfile(t *testing.T) {
+	t.Parallel()
+	h := func(pt uint8, profile string) Codec {
+		return Codec{Name: "H264", PayloadType: pt, Fmtp: "packetization-mode=1;profile-level-id=" + profile}
+	}
+	offered := []Codec{{Name: "VP8", PayloadType: 96}, h(98, "42e01f"), h(100, "64001f")}
+	published := h(1, "640028")
+	if m, ok := published.Match(offered); !ok || m.PayloadType != 100 {
+		t.Errorf("%+v %v", m, ok)
+	}
+	published = h(1, "4d0032")
+	if m, ok := published.Match(offered); !ok || m.PayloadType != 98 {
+		t.Errorf("%+v %v", m, ok)
+	}
+	if _, ok := (&Codec{Name: "AV1"}).Match(offered); ok {
+		t.Error("AV1 matched")
+	}
+}
+
+// FuzzOffer: whatever is accepted can be narrowed, is then still an offer, holds no candidate, and neither crashes the
+// transport nor makes it open anything.
+func FuzzOffer(f *testing.F) {
+	f.Add(minimal)
+	f.Add(strings.ReplaceAll(minimal, "m=video 9", "m=video 0"))
+	f.Add(rtctest.NewPublisher(f, rtctest.Options{RIDs: []string{"a", "b"}}).Offer(f))
+	f.Add(rtctest.NewSubscriber(f, rtctest.Options{}).Offer(f))
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := ParseOffer(text)
+		if err != nil {
+			if !errors.Is(err, ErrOffer) {
+				t.Fatal(err)
+			}
+			return
+		}
+		choice := map[Kind]*Codec{Audio: first(o.Audio), Video: first(o.Video)}
+		narrowed, err := o.narrow(choice, "sendonly")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseOffer(narrowed); err != nil {
+			t.Fatalf("%v\n%s", err, narrowed)
+		}
+		if strings.Contains(narrowed, "a=candidate") {
+			t.Fatalf("a candidate survived:\n%s", narrowed)
+		}
+		m, err := media(choice, receiveExtensions)
+		if err != nil {
+			return // two codecs under one payload type
+		}
+		pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = pc.Close() }()
+		if pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: narrowed}) == nil {
+			_, _ = pc.CreateAnswer(nil)
+		}
+	})
+}
+
+// FuzzFragment: what is accepted is bounded and survives being written and read again.
+func FuzzFragment(f *testing.F) {
+	f.Add("a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\na=end-of-candidates\r\n")
+	f.Add("a=candidate:x\n")
+	f.Add("hello")
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ParseFragment(text)
+		if err != nil {
+			return
+		}
+		if len(a.Candidates) > maxCandidates || len(a.Ufrag) > maxToken || len(a.Password) > maxToken {
+			t.Fatalf("unbounded: %+v", a)
+		}
+		if a.Ufrag == "" || a.Password == "" {
+			return
+		}
+		b, err := ParseFragment(a.String())
+		if err != nil || b.Ufrag != a.Ufrag || b.Password != a.Password || len(b.Candidates) != len(a.Candidates) || b.End != a.End {
+			t.Fatalf("%v: %+v became %+v", err, a, b)
+		}
+	})
+}
