@@ -38,7 +38,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 
 func free(dir string) []string {
 	return []string{
-		"--data-dir=" + dir, "--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=", "--admin-addr=127.0.0.1:0",
+		"--data-dir=" + dir, "--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=", "--media-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
 	}
 }
 

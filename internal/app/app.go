@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 
@@ -45,6 +44,7 @@ type Ready struct {
 	HTTP        string `json:"http"`
 	RTMP        string `json:"rtmp,omitempty"`
 	RTMPS       string `json:"rtmps,omitempty"`
+	Media       string `json:"media,omitempty"`
 	Admin       string `json:"admin,omitempty"`
 	PublicURL   string `json:"public_url"`
 	AccountID   string `json:"account_id"`
@@ -79,6 +79,7 @@ type server struct {
 	broadcasts *broadcast.Manager
 	origin     *origin.Handler
 	realtime   realtime
+	stages     stages
 	api        *awsapi.API
 	rtmp       *rtmp.Server
 	metrics    *metrics
@@ -101,6 +102,7 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 		s.clock = time.Now
 	}
 	defer s.closeState()
+	defer s.stages.close()
 	if err := s.openState(ctx); err != nil {
 		return err
 	}
@@ -197,6 +199,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.openRealtime(ctx); err != nil {
 		return err
 	}
+	if err := s.openStages(ctx); err != nil {
+		return err
+	}
 	return s.buildAPI(awsapi.NewPager(pageKey))
 }
 
@@ -217,11 +222,12 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	if s.cfg.Quotas == "aws" {
 		limiter = quota.NewLimiter(s.clock)
 	}
+	endpoints := newEndpoints(s.ingestEndpoint)
 	service := ivs.New(ivs.Options{
 		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims},
 		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
-		IngestEndpoint: func(c awsapi.Caller) string { return s.ingestEndpoint(c.BaseURL) },
-		SRTEndpoint:    func(c awsapi.Caller) string { return hostname(c.BaseURL) },
+		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).ingest },
+		SRTEndpoint:    func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).srt },
 	})
 	s.realtime.service = s.newRealtime(pager)
 	s.api, err = awsapi.New(awsapi.Options{
@@ -248,40 +254,6 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	return nil
 }
 
-// ingestEndpoint is the value of Channel.ingestEndpoint: encoders put rtmps:// in front and /app/ behind it, so it is a
-// bare host when RTMPS is on its usual port, 443, and host:port otherwise.
-func (s *server) ingestEndpoint(baseURL string) string {
-	if s.cfg.IngestEndpoint != "" {
-		return s.cfg.IngestEndpoint
-	}
-	u, err := url.Parse(baseURL)
-	if err != nil {
-		return ""
-	}
-	port := s.rtmpsPort()
-	if port == "" || port == "443" {
-		return u.Hostname()
-	}
-	return joinHostPort(u.Hostname(), port)
-}
-
-// rtmpsPort is the port to send RTMPS to: an HTTPS listener on the usual port takes it as well.
-func (s *server) rtmpsPort() string {
-	if s.cfg.TLS() && portOf(s.listeners.http) == "443" {
-		return "443"
-	}
-	return portOf(s.listeners.rtmps)
-}
-
-// hostname is the host of a URL without its port.
-func hostname(baseURL string) string {
-	u, err := url.Parse(baseURL)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
 // serve runs every part until ctx ends or one of them fails, then drains.
 func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	// Parts get a context of their own: they must outlive the signal, so that players and encoders can be told.
@@ -292,6 +264,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("events", s.relay.Run(gctx)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("stages", s.realtime.service.Run(gctx)) })
+	g.Go(func() error { return s.stages.run(gctx) })
 	ingestCtx, stopIngest := context.WithCancel(gctx)
 	defer stopIngest()
 	s.listeners.start(g, ingestCtx, s)
@@ -323,6 +296,9 @@ func (s *server) drain(stopIngest func()) {
 	watched := len(s.broadcasts.Stats().Streams) > 0 && s.origin.Stats().Viewers > 0
 	if err := s.broadcasts.Drain(ctx); err != nil {
 		s.log.Warn("streams did not end in time", "error", err)
+	}
+	if err := s.stages.drain(ctx); err != nil {
+		s.log.Warn("stages did not end in time", "error", err)
 	}
 	if watched {
 		select {

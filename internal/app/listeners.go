@@ -140,7 +140,7 @@ func (s *server) readyInfo() Ready {
 		public = scheme + config.Reachable(addrOf(s.listeners.http))
 	}
 	return Ready{
-		HTTP: addrOf(s.listeners.http), RTMP: addrOf(s.listeners.rtmp), RTMPS: addrOf(s.listeners.rtmps), Admin: addrOf(s.listeners.admin),
+		HTTP: addrOf(s.listeners.http), RTMP: addrOf(s.listeners.rtmp), RTMPS: addrOf(s.listeners.rtmps), Media: s.stages.addr(), Admin: addrOf(s.listeners.admin),
 		PublicURL: public, AccountID: s.key.account,
 		AccessKeyID: s.key.accessKeyID, SecretAccessKey: s.key.secret, CredentialsFile: s.key.path,
 	}

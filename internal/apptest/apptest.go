@@ -39,6 +39,7 @@ func Config(tb testing.TB) config.Config {
 		tb.Fatal(err)
 	}
 	cfg.HTTPAddr, cfg.RTMPAddr, cfg.RTMPSAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.MediaAddr = "127.0.0.1:0"
 	cfg.DataDir = tb.TempDir()
 	return cfg
 }

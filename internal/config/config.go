@@ -24,10 +24,13 @@ type Config struct {
 	HTTPAddr  string `name:"http-addr" env:"RIVUS_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"API, playback and console. Speaks TLS when a certificate is given."`
 	RTMPAddr  string `name:"rtmp-addr" env:"RIVUS_RTMP_ADDR" default:"127.0.0.1:1935" placeholder:"HOST:PORT" help:"Plain RTMP ingest; empty turns it off."`
 	RTMPSAddr string `name:"rtmps-addr" env:"RIVUS_RTMPS_ADDR" default:"127.0.0.1:1936" placeholder:"HOST:PORT" help:"RTMPS ingest, and the same HTTP over TLS; empty turns it off. On loopback a self-signed certificate is made at the first start."`
+	MediaAddr string `name:"media-addr" env:"RIVUS_MEDIA_ADDR" default:"127.0.0.1:8189" placeholder:"HOST:PORT" help:"WebRTC media of stages, UDP and TCP; empty turns it off. Browsers that ignore loopback candidates need a LAN address."`
 	AdminAddr string `name:"admin-addr" env:"RIVUS_ADMIN_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"/healthz, /readyz, /metrics and pprof; loopback only, empty turns it off."`
 
 	PublicURL      string   `name:"public-url" env:"RIVUS_PUBLIC_URL" placeholder:"URL" help:"Origin that answers name in URLs; default: scheme and host of the request."`
 	IngestEndpoint string   `name:"ingest-endpoint" env:"RIVUS_INGEST_ENDPOINT" placeholder:"HOST[:PORT]" help:"Value of ingestEndpoint in answers; default: host of the request and the RTMPS port."`
+	ExternalIP     []string `name:"external-ip" env:"RIVUS_EXTERNAL_IP" placeholder:"IP" help:"Address behind which --media-addr is reached, when there is a NAT."`
+	Codecs         []string `name:"codecs" env:"RIVUS_CODECS" placeholder:"NAME" help:"Video codecs that stages accept: H264, VP8, VP9, AV1; all when not given."`
 	TrustedProxies []string `name:"trusted-proxies" env:"RIVUS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-Proto is believed."`
 
 	DataDir         string `name:"data-dir" env:"RIVUS_DATA_DIR" default:"rivus-data" placeholder:"DIR" help:"State, root key and self-signed certificate."`
@@ -67,7 +70,7 @@ func (c *Config) Validate() error {
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	for _, a := range []struct{ flag, addr string }{
-		{"--http-addr", c.HTTPAddr}, {"--rtmp-addr", c.RTMPAddr}, {"--rtmps-addr", c.RTMPSAddr}, {"--admin-addr", c.AdminAddr},
+		{"--http-addr", c.HTTPAddr}, {"--rtmp-addr", c.RTMPAddr}, {"--rtmps-addr", c.RTMPSAddr}, {"--media-addr", c.MediaAddr}, {"--admin-addr", c.AdminAddr},
 	} {
 		if a.addr == "" && a.flag != "--http-addr" {
 			continue

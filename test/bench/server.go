@@ -50,7 +50,7 @@ func (b *bench) start(ctx context.Context) (*server, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, b.binary, "serve", "--ready-json", "--data-dir="+dir, "--log-level=warn",
-		"--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
+		"--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=127.0.0.1:0", "--media-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
 		"--access-key-id="+accessKeyID, "--secret-access-key="+secretKey)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout

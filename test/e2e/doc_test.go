@@ -70,22 +70,12 @@ type watched struct {
 // metadata text that the page then waits for.
 func watch(t *testing.T, s *apptest.Server, channelARN, text string, playing func()) watched {
 	t.Helper()
-	chromium := ""
-	for _, name := range []string{"chromium", "chromium-browser"} {
-		if path, err := exec.LookPath(name); err == nil {
-			chromium = path
-			break
-		}
-	}
-	if chromium == "" {
-		apptest.Need(t, "chromium")
-	}
 	args := []string{"watch.mjs", s.PublicURL + "/watch?channel=" + channelARN, text}
 	if dir := os.Getenv("RIVUS_TEST_SHOTS"); dir != "" {
 		args = append(args, filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+".png"))
 	}
 	cmd := node(t, args...)
-	cmd.Env = append(cmd.Env, "CHROMIUM="+chromium)
+	cmd.Env = append(cmd.Env, "CHROMIUM="+chromium(t))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

@@ -64,7 +64,7 @@ func startProcess(t *testing.T, dir string, args ...string) *process {
 	p := &process{done: make(chan struct{})}
 	p.cmd = exec.Command(path, append([]string{
 		"serve", "--ready-json", "--data-dir", dir,
-		"--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
+		"--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=127.0.0.1:0", "--media-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
 		"--access-key-id=AKIATEST", "--secret-access-key=secret-of-the-test",
 	}, args...)...)
 	p.cmd.Stderr = &p.stderr

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/rivus-live/rivus/internal/rtc"
+	"github.com/rivus-live/rivus/internal/stage"
+	"github.com/rivus-live/rivus/internal/whip"
+)
+
+// Paths of the real-time addresses that stages advertise.
+const (
+	whipPath   = "/rt/whip"
+	eventsPath = "/rt/events/"
+)
+
+// stages is the media side of stages: the port of all peers, the manager and the HTTP front of joining.
+type stages struct {
+	port    *rtc.Port
+	manager *stage.Manager
+	whip    *whip.Handler
+}
+
+// openStages opens the media port and builds what stands on it. The address is turned off when it is empty.
+func (s *server) openStages(ctx context.Context) error {
+	if s.cfg.MediaAddr == "" {
+		return nil
+	}
+	var external []netip.Addr
+	for _, text := range s.cfg.ExternalIP {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return fmt.Errorf("--external-ip: %w", err)
+		}
+		external = append(external, ip)
+	}
+	var err error
+	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr, s.log); err != nil {
+		return fmt.Errorf("--media-addr: %w", err)
+	}
+	engine, err := rtc.NewEngine(rtc.Options{Port: s.stages.port, ExternalIPs: external, Logger: s.log})
+	if err != nil {
+		return err
+	}
+	r := &s.realtime.records
+	o := stage.Options{
+		Engine: engine, Verifier: s.realtime.tokens, Node: s.node, Codecs: s.cfg.Codecs, Clock: s.clock, Logger: s.log,
+		Records: stage.Records{
+			Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants, History: r.ParticipantHistory,
+			Events: r.ParticipantEvents, Burnt: r.Disconnected,
+		},
+	}
+	if s.cfg.Quotas == "aws" { // spec ivs-realtime.md 15.2
+		o.MaxPublishers, o.MaxParticipants = 12, 10_000
+	}
+	s.stages.manager = stage.NewManager(o)
+	s.stages.whip = whip.New(whip.Options{Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.realtime.tokens, Logger: s.log})
+	r.Media = &stage.Remote{Node: s.node, Sessions: r.Sessions, Participants: r.Participants}
+	return nil
+}
+
+// close closes the media port; the manager has ended by then.
+func (m *stages) close() {
+	if m.port != nil {
+		_ = m.port.Close()
+	}
+}
+
+// addr is the address of the media port, "" when it is turned off.
+func (m *stages) addr() string {
+	if m.port == nil {
+		return ""
+	}
+	return m.port.Addr()
+}
+
+// run owns the stages until ctx ends.
+func (m *stages) run(ctx context.Context) error {
+	if m.manager == nil {
+		return nil
+	}
+	return named("stage media", m.manager.Run(ctx))
+}
+
+// drain tells all participants that the server stops.
+func (m *stages) drain(ctx context.Context) error {
+	if m.manager == nil {
+		return nil
+	}
+	return m.manager.Drain(ctx)
+}
+
+// handler returns what serves a request of the real-time addresses, nil when it is none.
+func (m *stages) handler(r *http.Request) http.Handler {
+	if m.manager == nil {
+		return nil
+	}
+	path := r.URL.Path
+	if path == whipPath || strings.HasPrefix(path, whipPath+"/") {
+		return m.whip
+	}
+	if path == "/" && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "application/sdp" {
+		return http.HandlerFunc(m.whip.Redirect) // clients that were given the bare origin
+	}
+	if id, ok := strings.CutPrefix(path, eventsPath); ok && id != "" && !strings.Contains(id, "/") {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.manager.ServeEvents(w, r, id) })
+	}
+	return nil
+}
