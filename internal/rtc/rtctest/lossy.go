@@ -15,6 +15,7 @@ type Lossy struct {
 	Burst      int // so many in a row are lost
 	BurstEvery int // at each so manieth loss
 
+	mux       *ice.UDPMuxDefault
 	dropped   atomic.Int64
 	unplugged atomic.Bool
 }
@@ -26,9 +27,9 @@ func (l *Lossy) Apply(tb testing.TB) func(*webrtc.SettingEngine) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &lossyConn{UDPConn: udp, lossy: l}})
-	tb.Cleanup(func() { _ = mux.Close() })
-	return func(s *webrtc.SettingEngine) { s.SetICEUDPMux(mux) }
+	l.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &lossyConn{UDPConn: udp, lossy: l}})
+	tb.Cleanup(func() { _ = l.mux.Close() })
+	return func(s *webrtc.SettingEngine) { s.SetICEUDPMux(l.mux) }
 }
 
 // Dropped returns how many packets were lost.
@@ -36,6 +37,12 @@ func (l *Lossy) Dropped() int { return int(l.dropped.Load()) }
 
 // Unplug cuts the client off, in both directions.
 func (l *Lossy) Unplug() { l.unplugged.Store(true) }
+
+// Vanish closes the client's socket without a word.
+func (l *Lossy) Vanish() {
+	l.Unplug()
+	_ = l.mux.Close()
+}
 
 type lossyConn struct {
 	*net.UDPConn

@@ -1,0 +1,174 @@
+package stage
+
+import (
+	"encoding/binary"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/rtc/rtctest"
+	"github.com/rivus-live/rivus/internal/stage/bwe"
+	"github.com/rivus-live/rivus/internal/stage/forward"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// nullSink counts and forgets.
+type nullSink struct {
+	n     int
+	bytes int
+	ended chan struct{}
+}
+
+func (s *nullSink) Connected() <-chan struct{} { return s.ended }
+func (s *nullSink) Ended() <-chan struct{}     { return s.ended }
+func (s *nullSink) Stream(Kind) (forward.Stream, bool) {
+	return forward.Stream{}, false
+}
+
+func (s *nullSink) Send(_ Kind, pkt []byte) error {
+	s.n++
+	s.bytes += len(pkt)
+	return nil
+}
+func (s *nullSink) Report(Kind, forward.Report) {}
+func (s *nullSink) Close()                      {}
+
+// frameSource is a layer with a fixed supply of packets.
+type frameSource struct{}
+
+func (frameSource) Info() LayerInfo {
+	return LayerInfo{Kind: Video, Codec: forward.H264, ClockRate: 90000}
+}
+func (frameSource) Read([]byte) (int, error)             { return 0, io.EOF }
+func (frameSource) Report() (forward.SenderReport, bool) { return forward.SenderReport{}, false }
+func (frameSource) RequestKeyframe()                     {}
+
+// bench is one writer with outlets, fed by hand.
+type bench struct {
+	track  *track
+	layer  *layer
+	writer *writer
+	seq    uint16
+	frame  uint32
+	now    time.Duration
+}
+
+func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
+	tb.Helper()
+	b := &bench{}
+	pub := newPublication(nil, [kinds]*Format{Video: {}}, nil, func() time.Duration { return b.now }, func() {}, nil)
+	b.track = pub.tracks[Video]
+	var ok bool
+	if b.layer, ok = b.track.add(frameSource{}); !ok {
+		tb.Fatal("no layer")
+	}
+	b.writer = newWriter(b.track)
+	for i := range subscribers {
+		stream := forward.Stream{
+			Codec: forward.H264, ClockRate: 90000, SSRC: uint32(i + 1), PayloadType: 96, RTXSSRC: uint32(i + 1000), RTXPayloadType: 97,
+		}
+		o := &outlet{kind: Video, sink: &nullSink{}}
+		if numbered {
+			stream.Extensions.TransportSeq = 3
+			path := bwe.NewPath()
+			o.sent = path.Sent
+		}
+		o.video = forward.NewVideo(stream)
+		o.pin.Store(forward.None)
+		o.applied.pin = forward.None
+		b.writer.admit(o)
+	}
+	return b
+}
+
+// send puts one frame through the writer, the first one a keyframe.
+func (b *bench) send(packets int, first []item) {
+	items := first[:0]
+	for _, p := range rtctest.Frame(webrtc.MimeTypeH264, b.frame == 0, 0, packets, b.frame, b.frame*3000) {
+		p.SequenceNumber = b.seq
+		b.seq++
+		raw, err := p.Marshal()
+		if err != nil {
+			panic(err)
+		}
+		it := item{}
+		forward.Parse(raw, forward.H264, &b.layer.Extensions, &it.packet)
+		it.packet.Seq, _ = b.layer.ring.Put(raw, b.now, noteOf(&it.packet))
+		it.packet.Arrived = b.now
+		items = append(items, it)
+	}
+	b.frame++
+	b.now += 33 * time.Millisecond
+	for _, it := range items[1:] {
+		b.writer.inbox <- it
+	}
+	b.writer.burst(items[0])
+}
+
+func TestForwardingAllocatesNothing(t *testing.T) {
+	b := newBench(t, 20, true)
+	room := make([]item, 0, 10)
+	b.send(5, room)
+	raw := make([][]byte, 0, 16)
+	for _, p := range rtctest.Frame(webrtc.MimeTypeH264, false, 0, 5, 1, 3000) {
+		m, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = append(raw, m)
+	}
+	if n := testing.AllocsPerRun(200, func() { b.again(raw) }); n != 0 {
+		t.Errorf("%v allocations for a frame of 5 packets to 20 subscribers", n)
+	}
+	if n := b.writer.outlets[0].sink.(*nullSink).n; n < 1000 {
+		t.Errorf("only %d packets came through", n)
+	}
+}
+
+// again sends a frame that was marshalled before, with the next numbers.
+func (b *bench) again(raw [][]byte) {
+	var first item
+	for i, r := range raw {
+		binary.BigEndian.PutUint16(r[2:], b.seq)
+		binary.BigEndian.PutUint32(r[4:], b.frame*3000)
+		b.seq++
+		var it item
+		forward.Parse(r, forward.H264, &b.layer.Extensions, &it.packet)
+		it.packet.Seq, _ = b.layer.ring.Put(r, b.now, noteOf(&it.packet))
+		it.packet.Arrived = b.now
+		if i == 0 {
+			first = it
+			continue
+		}
+		b.writer.inbox <- it
+	}
+	b.frame++
+	b.now += 33 * time.Millisecond
+	b.writer.burst(first)
+}
+
+// BenchmarkForward is the cost of one packet to one subscriber, without encryption and sockets.
+func BenchmarkForward(b *testing.B) {
+	for _, numbered := range []bool{false, true} {
+		name := map[bool]string{false: "plain", true: "transport-cc"}[numbered]
+		b.Run(name, func(b *testing.B) {
+			const subscribers = 20
+			w := newBench(b, subscribers, numbered)
+			w.send(5, make([]item, 0, 10))
+			var raw [][]byte
+			for _, p := range rtctest.Frame(webrtc.MimeTypeH264, false, 0, 5, 1, 3000) {
+				m, err := p.Marshal()
+				if err != nil {
+					b.Fatal(err)
+				}
+				raw = append(raw, m)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := 0; n < b.N; n += 5 * subscribers {
+				w.again(raw)
+			}
+		})
+	}
+}
