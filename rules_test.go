@@ -45,7 +45,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac", "media/mediatest", "hlscheck"}, "codec knowledge sits in one place; the checker shares none of it"},
 	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
 	{"github.com/pion/webrtc", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC; the stage forwards packets and knows no peer connection"},
-	{"github.com/pion/ice", []string{"rtc"}, "one place configures WebRTC"},
+	{"github.com/pion/ice", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
 	{"github.com/pion/interceptor", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
 	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
 	{"github.com/coder/websocket", []string{"stage"}, "sockets belong to what they talk about"},

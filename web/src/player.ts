@@ -61,6 +61,8 @@ export class Player {
   /** Server clock minus local clock in ms, from SERVER-TIME of the multivariant playlist. */
   private clockOffset = 0;
   private streamId?: string;
+  /** The tracks of the stream as hls.js names its buffers. */
+  private tracks = '';
   private parts = 0;
   private segments = 0;
   private lastFrames = { at: 0, count: 0 };
@@ -113,6 +115,7 @@ export class Player {
   private open(): void {
     this.hls?.destroy();
     this.parts = this.segments = 0;
+    this.tracks = '';
     this.clearPlan();
     // Chromium answers "maybe" for native HLS, so hls.js comes first wherever Media Source Extensions exist.
     if (!Hls.isSupported()) {
@@ -135,6 +138,7 @@ export class Player {
     hls.on(Hls.Events.MANIFEST_PARSED, () => void this.video.play().catch(() => this.show('stalled', 'press play')));
     hls.on(Hls.Events.FRAG_LOADED, (_, { part }) => (part ? this.parts++ : this.segments++));
     hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
+    hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => this.onTracks(Object.keys(tracks).sort().join()));
     hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => this.plan(samples));
     hls.loadSource(this.url);
     hls.attachMedia(this.video);
@@ -160,6 +164,13 @@ export class Player {
     const serverTime = Number(data.sessionData?.['SERVER-TIME']?.VALUE);
     if (serverTime > 0) this.clockOffset = serverTime * 1000 - Date.now();
     this.streamId = data.sessionData?.['BROADCAST-ID']?.VALUE;
+  }
+
+  /** onTracks begins anew when sound or pictures come to a running stream: buffers cannot be added to one. */
+  private onTracks(tracks: string): void {
+    const before = this.tracks;
+    this.tracks = tracks;
+    if (before && before !== tracks) this.again('stalled', 'the stream has other tracks now');
   }
 
   private onError(data: ErrorData): void {
