@@ -84,12 +84,6 @@ func (t *Table[T]) find(ctx context.Context, key Key) (*entry[T], error) {
 	return t.newest(ctx, key)
 }
 
-// indexed returns the entry that the index has of a key. It is for writes that expect none: the engine refuses them when
-// there is one after all, so they need not ask before.
-func (t *Table[T]) indexed(_ context.Context, key Key) (*entry[T], error) {
-	return t.index.get(key), nil
-}
-
 // newest returns the entry of a key as new as the engine's, which for a deleted record is not in the index; nil when the
 // engine has none.
 func (t *Table[T]) newest(ctx context.Context, key Key) (*entry[T], error) {

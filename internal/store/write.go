@@ -20,7 +20,7 @@ const maxAttempts = 100
 
 // Create stores a new record; fault.Conflict when the key is taken.
 func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event) (Record[T], error) {
-	return t.write(ctx, key, t.indexed, func(e *entry[T]) (draft[T], error) {
+	return t.write(ctx, key, false, func(e *entry[T]) (draft[T], error) {
 		if e != nil && !e.gone {
 			return draft[T]{}, fault.New(fault.Conflict, "the %s %s exists already", t.def.Name, key.ID)
 		}
@@ -32,7 +32,7 @@ func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event
 // faster, change is called again with the newer value, so it must have no side effects; concurrent callers all
 // succeed, in some order. An error of change is returned as it is. A missing record is fault.NotFound.
 func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, error), events ...Event) (Record[T], error) {
-	return t.write(ctx, key, t.find, func(e *entry[T]) (draft[T], error) {
+	return t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
 			return draft[T]{}, t.notFound(key)
 		}
@@ -60,11 +60,8 @@ func (t *Table[T]) PutTTL(ctx context.Context, key Key, value T, expected uint64
 }
 
 func (t *Table[T]) put(ctx context.Context, key Key, d draft[T], expected uint64) (Record[T], error) {
-	look, first := t.find, true
-	if expected == 0 {
-		look = t.indexed
-	}
-	return t.write(ctx, key, look, func(e *entry[T]) (draft[T], error) {
+	first := true
+	return t.write(ctx, key, expected > 0, func(e *entry[T]) (draft[T], error) {
 		at := uint64(0)
 		if e != nil && !e.gone {
 			at = e.Revision
@@ -84,7 +81,7 @@ func (t *Table[T]) put(ctx context.Context, key Key, d draft[T], expected uint64
 // removed; its error is returned as it is. A missing record is fault.NotFound.
 func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error, events ...Event) (Record[T], error) {
 	var last Record[T]
-	_, err := t.write(ctx, key, t.find, func(e *entry[T]) (draft[T], error) {
+	_, err := t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
 			return draft[T]{}, t.notFound(key)
 		}
@@ -114,9 +111,10 @@ var (
 )
 
 // write is the one way into the engine: decide says what to store, given the present entry, and is asked again when
-// that entry was not the newest any more. look finds the entry to begin with.
+// that entry was not the newest any more. expects tells that there should be an entry, and so to ask for one that the
+// index does not have; else the engine refuses the write when there is one after all.
 func (t *Table[T]) write(
-	ctx context.Context, key Key, look func(context.Context, Key) (*entry[T], error), decide func(*entry[T]) (draft[T], error),
+	ctx context.Context, key Key, expects bool, decide func(*entry[T]) (draft[T], error),
 ) (Record[T], error) {
 	subject := t.subject(key)
 	leave, err := t.b.turns.enter(ctx, subject)
@@ -124,7 +122,10 @@ func (t *Table[T]) write(
 		return Record[T]{}, err
 	}
 	defer leave()
-	e, err := look(ctx, key)
+	e := t.index.get(key)
+	if e == nil && expects {
+		e, err = t.newest(ctx, key)
+	}
 	for range maxAttempts {
 		if err != nil {
 			return Record[T]{}, err
