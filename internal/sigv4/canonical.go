@@ -99,13 +99,26 @@ func appendHeader(b []byte, r *http.Request, name string) []byte {
 	case "content-length":
 		return strconv.AppendInt(b, max(r.ContentLength, 0), 10)
 	}
-	for i, v := range r.Header[http.CanonicalHeaderKey(name)] {
+	for i, v := range r.Header[headerKey(name)] {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendFolded(b, v)
 	}
 	return b
+}
+
+// headerKey returns a signed header's name as net/http has it. The names that every request signs need no new string.
+func headerKey(name string) string {
+	switch name {
+	case "x-amz-date":
+		return "X-Amz-Date"
+	case "x-amz-content-sha256":
+		return "X-Amz-Content-Sha256"
+	case "x-amz-security-token":
+		return "X-Amz-Security-Token"
+	}
+	return http.CanonicalHeaderKey(name)
 }
 
 // hostOf returns the host as it is in the Host header, on the server's and the client's side.

@@ -35,7 +35,7 @@ func (s Signer) Sign(r *http.Request, bodyHash string, now time.Time) {
 	}
 	slices.Sort(signed)
 	c.signedHeaders = strings.Join(signed, ";")
-	sum := c.sign(s.key(c), r, r.URL.Query(), encodedOrder, bodyHash)
+	sum := s.prover(c).sign(&c, r, r.URL.Query(), encodedOrder, bodyHash)
 	r.Header.Set("Authorization", algorithm+" Credential="+s.credential(c)+", SignedHeaders="+c.signedHeaders+
 		", Signature="+hex.EncodeToString(sum[:]))
 }
@@ -58,7 +58,7 @@ func (s Signer) Presign(r *http.Request, bodyHash string, now time.Time, life ti
 	if bodyHash == UnsignedPayload {
 		query.Set("X-Amz-Content-Sha256", bodyHash)
 	}
-	sum := c.sign(s.key(c), r, query, encodedOrder, bodyHash)
+	sum := s.prover(c).sign(&c, r, query, encodedOrder, bodyHash)
 	query.Set("X-Amz-Signature", hex.EncodeToString(sum[:]))
 	r.URL.RawQuery = encodeQuery(query)
 }
@@ -75,7 +75,6 @@ func (s Signer) credential(c claim) string {
 	return s.AccessKeyID + "/" + c.day + "/" + c.region + "/" + c.service + "/" + terminator
 }
 
-func (s Signer) key(c claim) []byte {
-	key := deriveKey(s.Secret, scope{c.accessKeyID, c.day, c.region, c.service})
-	return key[:]
+func (s Signer) prover(c claim) *prover {
+	return newProver(deriveKey(s.Secret, scope{c.accessKeyID, c.day, c.region, c.service}))
 }

@@ -89,5 +89,7 @@ type Identity struct {
 // HashBody returns the lower-case hexadecimal SHA-256 of a body, the form in which Verify and Sign take it.
 func HashBody(body []byte) string {
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+	var text [2 * len(sum)]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }

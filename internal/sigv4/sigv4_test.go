@@ -159,7 +159,7 @@ func resign(r *http.Request, body []byte) {
 	if err != nil {
 		panic(err)
 	}
-	sum := c.sign(testSigner().key(c), r, nil, encodedOrder, HashBody(body))
+	sum := testSigner().prover(c).sign(&c, r, nil, encodedOrder, HashBody(body))
 	r.Header.Set("Authorization", head+"Signature="+hex.EncodeToString(sum[:]))
 }
 
@@ -373,6 +373,24 @@ func FuzzSignVerify(f *testing.F) {
 		r.Host += "x"
 		if _, err := Verify(r, HashBody(body), testNow(), secrets); err == nil {
 			t.Error("another host passed")
+		}
+	})
+}
+
+// FuzzDate holds parseDate against time.Parse.
+func FuzzDate(f *testing.F) {
+	for _, text := range []string{
+		"20150830T123600Z", "20240229T235959Z", "20230229T000000Z", "20150431T000000Z", "20150800T000000Z", "20151301T000000Z",
+		"20150001T000000Z", "20150830T240000Z", "20150830T236000Z", "20150830T235960Z", "00000101T000000Z", "20150830T12360.Z",
+		"20150830T123600.1Z", "20150830t123600Z", "20150830T123600+", "2015-08-30T12:36Z", "+0150830T123600Z", "",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want, wantErr := time.Parse(dateLayout, text)
+		if got, err := parseDate(text); (err == nil) != (wantErr == nil && len(text) == len(dateLayout)) || // Parse lets a fraction pass
+			err == nil && !got.Equal(want) {
+			t.Errorf("%q: %v %v, want %v %v", text, got, err, want, wantErr)
 		}
 	})
 }

@@ -3,11 +3,8 @@ package sigv4
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -20,21 +17,27 @@ type Verifier struct {
 	secret func(accessKeyID string) (string, bool)
 
 	mu   sync.RWMutex
-	keys map[scope]signingKey
+	keys map[scope]*signingKey
 }
 
 // scope is what a signing key is derived for.
 type scope struct{ accessKeyID, day, region, service string }
 
-// signingKey is a derived key and the secret that it came from, so that a changed secret is noticed.
+// signingKey is a derived key, as what computes signatures with it, and the secret that it came from, so that a changed
+// secret is noticed.
 type signingKey struct {
-	secret string
-	key    [sha256.Size]byte
+	secret  string
+	provers sync.Pool // of *prover
+}
+
+func newSigningKey(secret string, s scope) *signingKey {
+	key := deriveKey(secret, s)
+	return &signingKey{secret: secret, provers: sync.Pool{New: func() any { return newProver(key) }}}
 }
 
 // NewVerifier returns a verifier that looks secrets up with the given function.
 func NewVerifier(secret func(accessKeyID string) (string, bool)) *Verifier {
-	return &Verifier{secret: secret, keys: map[scope]signingKey{}}
+	return &Verifier{secret: secret, keys: map[scope]*signingKey{}}
 }
 
 // Pending is a request whose signature is well formed and fresh, and whose caller is known but not proved.
@@ -84,19 +87,23 @@ func (p *Pending) Finish(bodyHash string) (Identity, error) {
 		return Identity{}, err
 	}
 	key, known := p.verifier.signingKey(p.scope(), p.secret)
-	if !p.holds(key[:], content, encodedOrder) && !(repeats(p.query) && p.holds(key[:], content, plainOrder)) {
+	if !p.holds(key, content, encodedOrder) && !(repeats(p.query) && p.holds(key, content, plainOrder)) {
 		return Identity{}, refuse(Invalid, "The request signature we calculated does not match the signature you provided. "+
 			"Check your AWS Secret Access Key and signing method.")
 	}
 	if !known {
-		p.verifier.remember(p.scope(), signingKey{p.secret, key})
+		p.verifier.remember(p.scope(), key)
 	}
 	return p.Identity(), nil
 }
 
 // holds reports whether the signature is the right one, in constant time.
-func (p *Pending) holds(key []byte, content string, order queryOrder) bool {
-	want := p.claim.sign(key, p.request, p.query, order, content)
+func (p *Pending) holds(key *signingKey, content string, order queryOrder) bool {
+	with := key.provers.Get().(*prover)
+	want := with.sign(&p.claim, p.request, p.query, order, content)
+	if cap(with.text) <= maxKept {
+		key.provers.Put(with)
+	}
 	return hmac.Equal(want[:], p.claim.signature[:])
 }
 
@@ -111,7 +118,7 @@ func (p *Pending) content(bodyHash string) (string, error) {
 	case "", bodyHash:
 		return bodyHash, nil
 	case UnsignedPayload:
-		if p.claim.presigned || slices.Contains(strings.Split(p.claim.signedHeaders, ";"), "x-amz-content-sha256") {
+		if p.claim.presigned || p.claim.signs("x-amz-content-sha256") {
 			return UnsignedPayload, nil
 		}
 		return "", refuse(Invalid, "'x-amz-content-sha256' must be among the SignedHeaders when the payload is unsigned")
@@ -120,18 +127,18 @@ func (p *Pending) content(bodyHash string) (string, error) {
 }
 
 // signingKey returns the key of a scope, and whether it was remembered.
-func (v *Verifier) signingKey(s scope, secret string) (key [sha256.Size]byte, known bool) {
+func (v *Verifier) signingKey(s scope, secret string) (key *signingKey, known bool) {
 	v.mu.RLock()
-	k, ok := v.keys[s]
+	key = v.keys[s]
 	v.mu.RUnlock()
-	if ok && hmac.Equal([]byte(k.secret), []byte(secret)) {
-		return k.key, true
+	if key != nil && hmac.Equal([]byte(key.secret), []byte(secret)) {
+		return key, true
 	}
-	return deriveKey(secret, s), false
+	return newSigningKey(secret, s), false
 }
 
 // remember keeps a key that has proved right. When there are too many it starts over: days pass, callers stay.
-func (v *Verifier) remember(s scope, k signingKey) {
+func (v *Verifier) remember(s scope, k *signingKey) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.keys) >= maxKeys {
@@ -149,26 +156,6 @@ func deriveKey(secret string, s scope) [sha256.Size]byte {
 		mac.Write([]byte(part))
 		key = mac.Sum(sum[:0])
 	}
-	return sum
-}
-
-// sign returns the signature over the canonical request.
-func (c *claim) sign(
-	key []byte, r *http.Request, query url.Values, order queryOrder, content string,
-) (sum [sha256.Size]byte) {
-	buf := make([]byte, 0, 1024)
-	buf = appendCanonical(buf, r, query, order, c.signedHeaders, content)
-	hash := sha256.Sum256(buf)
-	buf = append(buf[:0], algorithm...)
-	buf = append(buf, '\n')
-	buf = append(buf, c.stamp...)
-	buf = append(buf, '\n')
-	buf = append(buf, c.day+"/"+c.region+"/"+c.service+"/"+terminator...)
-	buf = append(buf, '\n')
-	buf = hex.AppendEncode(buf, hash[:])
-	mac := hmac.New(sha256.New, key)
-	mac.Write(buf)
-	mac.Sum(sum[:0])
 	return sum
 }
 
