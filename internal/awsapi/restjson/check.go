@@ -3,11 +3,9 @@ package restjson
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -243,23 +241,6 @@ func CheckNumber[T int32 | int64 | float64](c *Checks, r *NumberRule, name strin
 }
 
 func bound(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
-// Pattern is a regular expression of a model that a whole string must match. It is compiled on first use, so a
-// process that never sees a shape does not pay for its pattern.
-type Pattern struct {
-	Source string
-	match  func() *regexp.Regexp
-}
-
-// NewPattern returns the pattern. It panics on first use if source is no RE2 expression; the generator checks that.
-func NewPattern(source string) *Pattern {
-	return &Pattern{Source: source, match: sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\A(?:` + source + `)\z`)
-	})}
-}
-
-// Match reports whether the whole of s matches.
-func (p *Pattern) Match(s string) bool { return p.match().MatchString(s) }
 
 // clip shortens s to at most n characters for a message.
 func clip(s string, n int) string {
