@@ -2,7 +2,6 @@ package awsapi
 
 import (
 	"compress/gzip"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,19 +12,25 @@ import (
 // gzipFrom is the size from which an answer is worth compressing: a smaller one fits into one packet as it is.
 const gzipFrom = 1400
 
+// field is a header with its value, in the form that http.Header keeps. The value is shared by all answers.
+type field struct {
+	name  string
+	value []string
+}
+
 // commonHeaders returns what is on every answer: the set that the models declare, with the values that AWS documents
 // (spec ivs-realtime.md 1.2). Strict-Transport-Security is as documented; browsers ignore it for its colon.
-func commonHeaders() http.Header {
-	return http.Header{
-		"Access-Control-Allow-Origin": {"*"},
-		"Access-Control-Expose-Headers": {"Access-Control-Allow-Origin,Access-Control-Expose-Headers,Cache-Control," +
+func commonHeaders() []field {
+	return []field{
+		{"Access-Control-Allow-Origin", []string{"*"}},
+		{"Access-Control-Expose-Headers", []string{"Access-Control-Allow-Origin,Access-Control-Expose-Headers,Cache-Control," +
 			"Content-Length,Content-Security-Policy,Content-Type,date,Strict-Transport-Security,x-amz-apigw-id," +
-			"x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,X-Content-Type-Options,X-Frame-Options"},
-		"Cache-Control":             {"no-store, no-cache"},
-		"Content-Security-Policy":   {"default-src 'self'; upgrade-insecure-requests;"},
-		"Strict-Transport-Security": {"max-age:47304000; includeSubDomains"},
-		"X-Content-Type-Options":    {"nosniff"},
-		"X-Frame-Options":           {"DENY"},
+			"x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,X-Content-Type-Options,X-Frame-Options"}},
+		{"Cache-Control", []string{"no-store, no-cache"}},
+		{"Content-Security-Policy", []string{"default-src 'self'; upgrade-insecure-requests;"}},
+		{"Strict-Transport-Security", []string{"max-age:47304000; includeSubDomains"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"X-Frame-Options", []string{"DENY"}},
 	}
 }
 
@@ -110,19 +115,27 @@ func (x *exchange) resourceID() string {
 	return ""
 }
 
-// setHeaders sets the headers that are on every answer. The values are shared by all answers.
+// setHeaders sets the headers that are on every answer.
 func (x *exchange) setHeaders(w http.ResponseWriter) http.Header {
 	h := w.Header()
-	maps.Copy(h, x.headers)
-	h["X-Amzn-Requestid"] = []string{x.caller.RequestID}
+	for _, f := range x.headers {
+		h[f.name] = f.value
+	}
+	h["X-Amzn-Requestid"] = x.own(0, x.caller.RequestID)
 	return h
+}
+
+// own returns a header value of this answer alone. The memory is the exchange's, which lives as long as the headers.
+func (x *exchange) own(i int, value string) []string {
+	x.values[i] = value
+	return x.values[i : i+1 : i+1]
 }
 
 // write sends the answer, compressed if the client takes that and it is worth it. A client that hung up gets nothing:
 // there is nobody to tell.
 func (x *exchange) write(w http.ResponseWriter, status int) {
 	h, out := x.setHeaders(w), x.space.answer
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = x.contentType
 	if len(out) >= gzipFrom {
 		h["Vary"] = []string{"Accept-Encoding"}
 		if acceptsGzip(x.request.Header) {
@@ -130,7 +143,7 @@ func (x *exchange) write(w http.ResponseWriter, status int) {
 			out = x.zip(out)
 		}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(out))}
+	h["Content-Length"] = x.own(1, strconv.Itoa(len(out)))
 	w.WriteHeader(status)
 	w.Write(out)
 }

@@ -131,11 +131,12 @@ type Options struct {
 
 // API answers the requests of the three services. It is an http.Handler.
 type API struct {
-	opts     Options
-	verifier *sigv4.Verifier
-	headers  http.Header
-	spaces   sync.Pool // of *space
-	zippers  sync.Pool // of *gzip.Writer; each has tables of several hundred kilobytes
+	opts        Options
+	verifier    *sigv4.Verifier
+	headers     []field
+	contentType []string  // the header's value
+	spaces      sync.Pool // of *space
+	zippers     sync.Pool // of *gzip.Writer; each has tables of several hundred kilobytes
 	router
 }
 
@@ -155,7 +156,7 @@ func New(opts Options) (*API, error) {
 	}
 	opts.PublicURL = strings.TrimRight(opts.PublicURL, "/")
 	a := &API{
-		opts: opts, headers: commonHeaders(), router: newRouter(),
+		opts: opts, headers: commonHeaders(), contentType: []string{"application/json"}, router: newRouter(),
 		spaces: sync.Pool{New: func() any { return new(space) }},
 		zippers: sync.Pool{New: func() any {
 			z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an unknown level only

@@ -33,6 +33,7 @@ type exchange struct {
 	caller   Caller
 	input    any
 	output   output
+	values   [2]string // of headers that no other answer has
 }
 
 // ServeHTTP takes a request through the pipeline.
@@ -102,15 +103,17 @@ func (x *exchange) verify() error {
 	}
 	x.caller.Region, x.caller.Account, x.caller.AccessKeyID = id.Region, account, id.AccessKeyID
 	x.caller.BaseURL = x.baseURL(id.SignedHost)
-	x.caller.Action = x.endpoint.signing + ":" + x.endpoint.name
+	x.caller.Action = x.endpoint.action
 	return nil
 }
 
 // read reads the body, which may have up to maxBody bytes.
 func (x *exchange) read() ([]byte, error) {
 	if x.request.ContentLength <= maxBody {
-		buf := &x.space.body
-		n, err := buf.ReadFrom(io.LimitReader(x.request.Body, maxBody+1))
+		buf, limited := &x.space.body, &x.space.limited
+		*limited = io.LimitedReader{R: x.request.Body, N: maxBody + 1}
+		n, err := buf.ReadFrom(limited)
+		limited.R = nil
 		if err != nil {
 			return nil, &frontError{serialization, "The body could not be read"}
 		}
@@ -270,6 +273,7 @@ func newRequestID() string {
 // space is the memory of one request, kept for the next.
 type space struct {
 	body, packed bytes.Buffer
+	limited      io.LimitedReader
 	answer       []byte
 }
 

@@ -24,7 +24,8 @@ type route struct {
 // endpoint is a route with the row that answers it, if there is one.
 type endpoint struct {
 	route
-	op *Operation
+	action string // as policies name the operation, for instance "ivs:GetChannel"
+	op     *Operation
 }
 
 // batch reports whether the operation answers for each of its targets alone, so that one bad target must not fail the
@@ -57,7 +58,7 @@ func newRouter() router {
 		},
 	}
 	for _, r := range routes() {
-		e := &endpoint{route: r}
+		e := &endpoint{route: r, action: r.signing + ":" + r.name}
 		rt.byID[restjson.Operation{Service: r.service, Name: r.name}] = e
 		if strings.HasPrefix(r.path, tagsPrefix) {
 			rt.tags[tagKey{r.service, r.method}] = e

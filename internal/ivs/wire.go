@@ -17,27 +17,31 @@ func playbackURL(c awsapi.Caller, channel arn.ARN) string {
 
 // wireChannel returns a channel as the API shows it, with every member (spec ivs.md 4.1).
 func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
+	v := &struct { // what the answer points to, in one piece
+		resource.Channel
+		arn, ingest, playback, srt string
+	}{ch, ch.ARN.String(), s.opts.IngestEndpoint(c), playbackURL(c, ch.ARN), s.opts.SRTEndpoint(c)}
 	return &Channel{
-		AdConfigurationArn: &ch.AdConfigurationARN,
-		Arn:                ptr(ch.ARN.String()),
-		Authorized:         &ch.Authorized,
-		ContainerFormat:    &ch.ContainerFormat,
-		IngestEndpoint:     ptr(s.opts.IngestEndpoint(c)),
-		InsecureIngest:     &ch.InsecureIngest,
-		LatencyMode:        &ch.LatencyMode,
+		AdConfigurationArn: &v.AdConfigurationARN,
+		Arn:                &v.arn,
+		Authorized:         &v.Authorized,
+		ContainerFormat:    &v.ContainerFormat,
+		IngestEndpoint:     &v.ingest,
+		InsecureIngest:     &v.InsecureIngest,
+		LatencyMode:        &v.LatencyMode,
 		MultitrackInputConfiguration: &MultitrackInputConfiguration{
-			Enabled:           &ch.Multitrack.Enabled,
-			MaximumResolution: &ch.Multitrack.MaximumResolution,
-			Policy:            &ch.Multitrack.Policy,
+			Enabled:           &v.Multitrack.Enabled,
+			MaximumResolution: &v.Multitrack.MaximumResolution,
+			Policy:            &v.Multitrack.Policy,
 		},
-		Name:                         &ch.Name,
-		PlaybackRestrictionPolicyArn: &ch.PlaybackRestrictionPolicyARN,
-		PlaybackUrl:                  ptr(playbackURL(c, ch.ARN)),
-		Preset:                       &ch.Preset,
-		RecordingConfigurationArn:    &ch.RecordingConfigurationARN,
-		Srt:                          &Srt{Endpoint: ptr(s.opts.SRTEndpoint(c)), Passphrase: &ch.SRTPassphrase},
-		Tags:                         wireTags(ch.Tags),
-		Type:                         &ch.Type,
+		Name:                         &v.Name,
+		PlaybackRestrictionPolicyArn: &v.PlaybackRestrictionPolicyARN,
+		PlaybackUrl:                  &v.playback,
+		Preset:                       &v.Preset,
+		RecordingConfigurationArn:    &v.RecordingConfigurationARN,
+		Srt:                          &Srt{Endpoint: &v.srt, Passphrase: &v.SRTPassphrase},
+		Tags:                         wireTags(v.Tags),
+		Type:                         &v.Type,
 	}
 }
 
