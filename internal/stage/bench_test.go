@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // nullSink counts and forgets.

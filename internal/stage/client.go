@@ -25,9 +25,16 @@ func (c client) fill(p *resource.Participant) {
 // browser finds name and version, the more specific products first.
 func browser(ua string) (name, version string) {
 	for _, b := range [...]struct{ token, name string }{
-		{"Edg/", "Microsoft Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Mozilla Firefox"}, {"CriOS/", "Google Chrome"},
-		{"Chrome/", "Google Chrome"}, {"Version/", "Safari"}, {"obs-studio/", "OBS Studio"}, {"OBS-Studio/", "OBS Studio"},
-		{"GStreamer/", "GStreamer"}, {"Lavf/", "FFmpeg"},
+		{"Edg/", "Microsoft Edge"},
+		{"OPR/", "Opera"},
+		{"Firefox/", "Mozilla Firefox"},
+		{"CriOS/", "Google Chrome"},
+		{"Chrome/", "Google Chrome"},
+		{"Version/", "Safari"},
+		{"OBS-Studio/", "OBS Studio"},
+		{"obs-studio/", "OBS Studio"},
+		{"GStreamer/", "GStreamer"},
+		{"Lavf/", "FFmpeg"},
 	} {
 		if _, rest, ok := strings.Cut(ua, b.token); ok {
 			return b.name, word(rest)
@@ -39,8 +46,13 @@ func browser(ua string) (name, version string) {
 // system finds the operating system.
 func system(ua string) (name, version string) {
 	for _, s := range [...]struct{ token, name string }{
-		{"Windows NT ", "Windows"}, {"Android ", "Android"}, {"iPhone OS ", "iOS"}, {"CPU OS ", "iPadOS"},
-		{"Mac OS X ", "macOS"}, {"CrOS ", "ChromeOS"}, {"Linux", "Linux"},
+		{"Windows NT ", "Windows"},
+		{"Android ", "Android"},
+		{"iPhone OS ", "iOS"},
+		{"CPU OS ", "iPadOS"},
+		{"Mac OS X ", "macOS"},
+		{"CrOS ", "ChromeOS"},
+		{"Linux", "Linux"},
 	} {
 		if _, rest, ok := strings.Cut(ua, s.token); ok {
 			return s.name, strings.ReplaceAll(word(rest), "_", ".")

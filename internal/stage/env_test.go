@@ -133,7 +133,7 @@ func (e *env) token(id string, change func(*token.Claims)) string {
 }
 
 // request sends a request and returns status, header and body.
-func (e *env) request(tb testing.TB, method, url, tok, contentType, body string, header map[string]string) (*http.Response, string) {
+func (e *env) request(tb testing.TB, method, url, tok, contentType, body string, header map[string]string) (answer, string) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -157,7 +157,13 @@ func (e *env) request(tb testing.TB, method, url, tok, contentType, body string,
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return resp, string(b)
+	return answer{StatusCode: resp.StatusCode, Header: resp.Header}, string(b)
+}
+
+// answer is a response without its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
 }
 
 const sdpType = "application/sdp"
@@ -184,18 +190,18 @@ func (e *env) join(tb testing.TB, path, tok string, c offerer) joined {
 	return joined{url: e.url + resp.Header.Get("Location"), tok: tok}
 }
 
-// publish makes a participant publish.
-func (e *env) publish(tb testing.TB, id string, o rtctest.Options) (*rtctest.Publisher, joined) {
+// publish makes alice publish.
+func (e *env) publish(tb testing.TB, o rtctest.Options) (*rtctest.Publisher, joined) {
 	tb.Helper()
 	p := rtctest.NewPublisher(tb, o)
-	return p, e.join(tb, "/rt/whip", e.token(id, nil), p)
+	return p, e.join(tb, "/rt/whip", e.token("alice", nil), p)
 }
 
-// subscribe makes a participant subscribe to another one.
-func (e *env) subscribe(tb testing.TB, id, publisher string, o rtctest.Options) (*rtctest.Subscriber, joined) {
+// subscribe makes a participant subscribe to alice.
+func (e *env) subscribe(tb testing.TB, id string, o rtctest.Options) (*rtctest.Subscriber, joined) {
 	tb.Helper()
 	s := rtctest.NewSubscriber(tb, o)
-	return s, e.join(tb, "/rt/whip/subscribe/"+publisher, e.token(id, nil), s)
+	return s, e.join(tb, "/rt/whip/subscribe/alice", e.token(id, nil), s)
 }
 
 // events is an events socket of a client.

@@ -1,26 +1,41 @@
 package stage
 
-// reason is why a connection of a participant ends, as the events socket shows it. The close codes are ours
-// (RFC 6455, section 7.4.2); docs/stage-protocol.md lists them.
+// cause is why the server ends the connections of a participant.
+type cause uint8
+
+const (
+	shutdown cause = iota // the server stops
+	replaced              // a newer socket of the participant
+	kicked                // DisconnectParticipant
+	deleted               // DeleteStage
+	slow                  // the client does not read
+	badFrame              // the client sends what is no message, or too much
+	busy                  // the stage is full, or about to end
+)
+
+// causes are the close codes (ours are from 4000 on: RFC 6455, section 7.4.2) and names that docs/stage-protocol.md lists.
+var causes = [...]struct { //nolint:gochecknoglobals // a constant table
+	code int
+	name string
+}{
+	shutdown: {1001, "SERVER_SHUTDOWN"},
+	replaced: {4001, "REPLACED"},
+	kicked:   {4002, "PARTICIPANT_DISCONNECTED"},
+	deleted:  {4003, "STAGE_DELETED"},
+	slow:     {4005, "TOO_SLOW"},
+	badFrame: {4006, "PROTOCOL_ERROR"},
+	busy:     {1013, "TRY_AGAIN"},
+}
+
+// reason is a cause as the events socket shows it.
 type reason struct {
 	code int
 	name string
 	text string // from whoever caused it
 }
 
-// The reasons.
-var ( //nolint:gochecknoglobals // a constant table
-	reasonShutdown = reason{code: 1001, name: "SERVER_SHUTDOWN"}
-	reasonReplaced = reason{code: 4001, name: "REPLACED"}
-	reasonDeleted  = reason{code: 4003, name: "STAGE_DELETED"}
-	reasonSlow     = reason{code: 4005, name: "TOO_SLOW"}
-	reasonBadFrame = reason{code: 4006, name: "PROTOCOL_ERROR"}
-	reasonSilent   = reason{code: 4007, name: "TIMEOUT"}
-)
-
-// kicked is the reason of a participant who was disconnected by the API.
-func kicked(text string) reason {
-	return reason{code: 4002, name: "PARTICIPANT_DISCONNECTED", text: text}
+func because(c cause, text string) reason {
+	return reason{code: causes[c].code, name: causes[c].name, text: text}
 }
 
 // refused is the reason of a token that is no good, by the status that HTTP would give it.

@@ -131,11 +131,11 @@ func (m *Manager) obey(ctx context.Context, d directive) error {
 		return err
 	}
 	if d.Participant == "" {
-		err = r.closeAll(ctx, reasonDeleted)
+		err = r.closeAll(ctx, because(deleted, ""))
 	} else {
 		err = r.do(ctx, func() error {
 			if p := r.participants[d.Participant]; p != nil {
-				r.kick(p, kicked(d.Reason))
+				r.kick(p, because(kicked, d.Reason))
 			}
 			return nil
 		})

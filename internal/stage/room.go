@@ -81,7 +81,7 @@ func (r *room) run(ctx context.Context) {
 		case <-done:
 			done = nil
 			r.closing = true
-			r.kickAll(reasonShutdown)
+			r.kickAll(because(shutdown, ""))
 		}
 	}
 	r.manager.forget(r)

@@ -41,7 +41,7 @@ func (s *socket) send(b []byte) {
 	select {
 	case s.out <- b:
 	default:
-		s.close(reasonSlow)
+		s.close(because(slow, ""))
 	}
 }
 
@@ -116,7 +116,7 @@ func (m *Manager) events(ctx context.Context, c *websocket.Conn, claims token.Cl
 		return err
 	})
 	if err != nil {
-		farewell(ctx, c, reason{code: 1013, name: "TRY_AGAIN", text: err.Error()})
+		farewell(ctx, c, because(busy, err.Error()))
 		return
 	}
 	m.recheck(ctx, claims)
@@ -175,7 +175,7 @@ func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *roo
 		count++
 		cmd, ok := parseCommand(b)
 		if !ok || kind != websocket.MessageText || count > commandsASec {
-			s.close(reasonBadFrame)
+			s.close(because(badFrame, ""))
 			continue
 		}
 		m.command(ctx, cmd, s, r, p)
@@ -252,7 +252,7 @@ func (r *room) connect(c token.Claims, s *socket, from client) (*participant, er
 		return nil, err
 	}
 	if p.socket != nil {
-		p.socket.close(reasonReplaced)
+		p.socket.close(because(replaced, ""))
 	}
 	p.socket = s
 	from.fill(&p.record)

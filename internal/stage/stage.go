@@ -133,7 +133,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 	}
 	m.mu.Unlock()
 	for _, r := range list {
-		if err := r.closeAll(ctx, reasonShutdown); err != nil && !errors.Is(err, errGone) {
+		if err := r.closeAll(ctx, because(shutdown, "")); err != nil && !errors.Is(err, errGone) {
 			return err
 		}
 	}

@@ -28,11 +28,11 @@ func TestJoinPublishSubscribe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnv(t, nil)
-			pub, _ := e.publish(t, "alice", o)
+			pub, _ := e.publish(t, o)
 			pub.Run(30, 4)
 			rtctest.WaitClosed(t, "publisher connects", pub.Connected())
 			begin := time.Now()
-			sub, session := e.subscribe(t, "bob", "alice", rtctest.Options{Video: o.Video, TCP: o.TCP})
+			sub, session := e.subscribe(t, "bob", rtctest.Options{Video: o.Video, TCP: o.TCP})
 			sub.Wait(t, "audio", rtctest.IsAudio)
 			t.Logf("first audio after %v", time.Since(begin))
 			if o.Video != "none" {
@@ -57,11 +57,11 @@ func TestJoinPublishSubscribe(t *testing.T) {
 func TestFramesAreWholeAndInOrder(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	pub, _ := e.publish(t, "alice", rtctest.Options{})
+	pub, _ := e.publish(t, rtctest.Options{})
 	pub.Run(30, 5)
 	var subs []*rtctest.Subscriber
 	for _, id := range []string{"a", "b", "c", "d", "e", "f", "g"} {
-		s, _ := e.subscribe(t, id, "alice", rtctest.Options{})
+		s, _ := e.subscribe(t, id, rtctest.Options{})
 		subs = append(subs, s)
 	}
 	for _, s := range subs {
@@ -83,7 +83,7 @@ func TestFramesAreWholeAndInOrder(t *testing.T) {
 func TestRecordsOfASession(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, func(o *Options) { o.Grace = 300 * time.Millisecond })
-	_, a := e.publish(t, "alice", rtctest.Options{})
+	_, a := e.publish(t, rtctest.Options{})
 	var session string
 	eventually(t, "alice's presence", func() bool {
 		id, p := e.presence()
@@ -112,7 +112,7 @@ func TestRecordsOfASession(t *testing.T) {
 func TestSimulcast(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	pub, _ := e.publish(t, "alice", rtctest.Options{RIDs: []string{"hi", "mid", "low"}})
+	pub, _ := e.publish(t, rtctest.Options{RIDs: []string{"hi", "mid", "low"}})
 	pub.Run(30, 3)
 	tok := e.token("bob", nil)
 	socket := e.connect(t, tok)
@@ -150,7 +150,7 @@ func TestSimulcast(t *testing.T) {
 func TestKickReachesEverything(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	alice, _ := e.publish(t, "alice", rtctest.Options{})
+	alice, _ := e.publish(t, rtctest.Options{})
 	tok := e.token("bob", nil)
 	bob := e.connect(t, tok)
 	bobPub := rtctest.NewPublisher(t, rtctest.Options{})
@@ -210,9 +210,9 @@ func TestNewerConnectionReplacesOlder(t *testing.T) {
 	rtctest.WaitClosed(t, "the older publication ends", first.Ended())
 	rtctest.WaitClosed(t, "the newer connects", second.Connected())
 	second.Run(30, 2)
-	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{})
+	sub, _ := e.subscribe(t, "bob", rtctest.Options{})
 	sub.Wait(t, "video", isFrame)
-	again, _ := e.subscribe(t, "bob", "alice", rtctest.Options{})
+	again, _ := e.subscribe(t, "bob", rtctest.Options{})
 	rtctest.WaitClosed(t, "the older subscription ends", sub.Ended())
 	again.Wait(t, "video", isFrame)
 	if s := e.Stats(); s != (Stats{Stages: 1, Participants: 2, Publications: 1, Subscriptions: 1}) {
@@ -223,7 +223,7 @@ func TestNewerConnectionReplacesOlder(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, func(o *Options) { o.Codecs = []string{"H264"}; o.MaxPublishers = 1 })
-	e.publish(t, "alice", rtctest.Options{})
+	e.publish(t, rtctest.Options{})
 	offer := rtctest.NewPublisher(t, rtctest.Options{}).Offer(t)
 	vp8 := rtctest.NewPublisher(t, rtctest.Options{Video: webrtc.MimeTypeVP8}).Offer(t)
 	recv := rtctest.NewSubscriber(t, rtctest.Options{}).Offer(t)
@@ -269,12 +269,12 @@ func TestTrickleAndRestart(t *testing.T) {
 	e := newEnv(t, nil)
 	pub := rtctest.NewPublisher(t, rtctest.Options{})
 	tok := e.token("alice", nil)
-	resp, answer := e.request(t, http.MethodPost, e.url+"/rt/whip", tok, sdpType, pub.Offer(t), nil)
-	pub.Answer(t, answer)
+	resp, sdp := e.request(t, http.MethodPost, e.url+"/rt/whip", tok, sdpType, pub.Offer(t), nil)
+	pub.Answer(t, sdp)
 	url, etag := e.url+resp.Header.Get("Location"), resp.Header.Get("ETag")
 	rtctest.WaitClosed(t, "connected", pub.Connected())
 	pub.Run(30, 2)
-	patch := func(body string, header map[string]string) (*http.Response, string) {
+	patch := func(body string, header map[string]string) (answer, string) {
 		t.Helper()
 		return e.request(t, http.MethodPatch, url, tok, "application/trickle-ice-sdpfrag", body, header)
 	}
@@ -294,7 +294,7 @@ func TestTrickleAndRestart(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, resp.StatusCode, body)
 		}
 	}
-	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{})
+	sub, _ := e.subscribe(t, "bob", rtctest.Options{})
 	before := sub.Wait(t, "video", isFrame)
 
 	offer, err := pub.PC.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
@@ -308,7 +308,7 @@ func TestTrickleAndRestart(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("ETag") == etag || !strings.Contains(fragment, "a=candidate:") {
 		t.Fatalf("restart: %d %s", resp.StatusCode, fragment)
 	}
-	pub.Answer(t, replaceCredentials(answer, fragment))
+	pub.Answer(t, replaceCredentials(sdp, fragment))
 	sub.Wait(t, "video after the restart", func(g rtctest.Got) bool { return isFrame(g) && g.Frame > before.Frame+60 })
 }
 
@@ -396,10 +396,10 @@ func TestSocketProtocol(t *testing.T) {
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	pub, _ := e.publish(t, "alice", rtctest.Options{})
+	pub, _ := e.publish(t, rtctest.Options{})
 	pub.Run(30, 5)
 	lossy := &rtctest.Lossy{Every: 20, Burst: 4, BurstEvery: 10}
-	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{Settings: lossy.Apply(t)})
+	sub, _ := e.subscribe(t, "bob", rtctest.Options{Settings: lossy.Apply(t)})
 	first := sub.Wait(t, "video", isFrame).Frame
 	seen := map[uint32]int{}
 	const frames = 90
@@ -422,10 +422,10 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 // TestCyclesLeaveNothing joins and leaves again and again.
 func TestCyclesLeaveNothing(t *testing.T) {
 	e := newEnv(t, nil)
-	pub, _ := e.publish(t, "alice", rtctest.Options{})
+	pub, _ := e.publish(t, rtctest.Options{})
 	pub.Run(30, 2)
 	cycle := func() {
-		sub, session := e.subscribe(t, "bob", "alice", rtctest.Options{})
+		sub, session := e.subscribe(t, "bob", rtctest.Options{})
 		sub.Wait(t, "video", isFrame)
 		if resp, _ := e.request(t, http.MethodDelete, session.url, session.tok, "", "", nil); resp.StatusCode != http.StatusOK {
 			t.Fatalf("DELETE: %d", resp.StatusCode)
@@ -449,12 +449,23 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	eventually(t, "goroutines are as many as before", func() bool { return runtime.NumGoroutine() <= before+3 })
 }
 
+// TestOffersThatNeverConnect: a client that posts its offer and is never heard of again holds nothing for long.
+func TestOffersThatNeverConnect(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	offer := rtctest.NewPublisher(t, rtctest.Options{}).Offer(t)
+	if resp, body := e.request(t, http.MethodPost, e.url+"/rt/whip", e.token("alice", nil), sdpType, offer, nil); resp.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	eventually(t, "it is gone", func() bool { return e.Stats() == Stats{Stages: 1} && e.whip.Sessions() == 0 })
+}
+
 func TestDeadPeersAreGone(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
 	gone := &rtctest.Lossy{}
-	_, _ = e.publish(t, "alice", rtctest.Options{})
-	sub, _ := e.subscribe(t, "bob", "alice", rtctest.Options{Settings: gone.Apply(t)})
+	_, _ = e.publish(t, rtctest.Options{})
+	sub, _ := e.subscribe(t, "bob", rtctest.Options{Settings: gone.Apply(t)})
 	rtctest.WaitClosed(t, "connected", sub.Connected())
 	gone.Unplug()
 	begin := time.Now()

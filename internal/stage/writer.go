@@ -264,7 +264,7 @@ func (w *writer) take(it item) {
 func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 	switch it.what {
 	case packetCame:
-		v := forward.Inactive
+		var v forward.Verdict
 		if o.video != nil {
 			v = o.video.Forward(int(it.layer), &it.packet, &w.out)
 		} else {

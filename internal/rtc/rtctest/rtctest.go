@@ -459,7 +459,7 @@ func WaitClosed(tb testing.TB, what string, ch <-chan struct{}) {
 	select {
 	case <-ch:
 	case <-time.After(20 * time.Second):
-		tb.Fatal(fmt.Sprintf("timeout: %s", what))
+		tb.Fatalf("timeout: %s", what)
 	}
 }
 

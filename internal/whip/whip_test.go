@@ -1,0 +1,182 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/token"
+)
+
+// fake is a joiner, a verifier and a session in one.
+type fake struct {
+	joinErr, verifyErr error
+	publisher          string
+	request            Request
+	ended              chan struct{}
+	closed             int
+	answer             string // to a fragment
+}
+
+func (f *fake) Publish(_ context.Context, r Request) (Session, error) {
+	f.request = r
+	return f, f.joinErr
+}
+
+func (f *fake) Subscribe(_ context.Context, id string, r Request) (Session, error) {
+	f.publisher, f.request = id, r
+	return f, f.joinErr
+}
+
+func (f *fake) Verify(_ context.Context, text string) (token.Claims, error) {
+	stage := arn.ARN{Service: "ivs", Scope: arn.Scope{Region: "us-west-2", Account: "000000000000"}, Type: "stage", ID: "abc"}
+	return token.Claims{ParticipantID: strings.TrimSuffix(text, "-2"), StageARN: stage}, f.verifyErr
+}
+
+func (f *fake) Answer() string { return "v=0 answer" }
+func (f *fake) Trickle(_ context.Context, _ string, restart bool) (string, error) {
+	if !restart {
+		return "", nil
+	}
+	return f.answer, nil
+}
+func (f *fake) Close(context.Context)  { f.closed++ }
+func (f *fake) Ended() <-chan struct{} { return f.ended }
+
+func serve(f *fake) *Handler {
+	f.ended = make(chan struct{})
+	return New(Options{Prefix: "/rt/whip", Joiner: f, Verifier: f, ICEServers: []string{`<stun:s.example>; rel="ice-server"`}})
+}
+
+func call(h http.Handler, method, path, tok, kind, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if tok != "" {
+		r.Header.Set("Authorization", "Bearer "+tok)
+	}
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestSessionLife(t *testing.T) {
+	t.Parallel()
+	f := &fake{answer: "a=ice-ufrag:x"}
+	h := serve(f)
+	w := call(h, "POST", "/rt/whip/subscribe/bob", "alice", "application/sdp; charset=utf-8", "offer", "User-Agent", "me")
+	url, etag := w.Header().Get("Location"), w.Header().Get("ETag")
+	if w.Code != 201 || w.Body.String() != "v=0 answer" || w.Header().Get("Content-Type") != typeSDP || etag == "" ||
+		!strings.HasPrefix(url, "/rt/whip/session/") || w.Header().Get("Link") == "" {
+		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if f.publisher != "bob" || f.request.Offer != "offer" || f.request.UserAgent != "me" || f.request.Claims.ParticipantID != "alice" {
+		t.Errorf("%+v", f.request)
+	}
+	const frag = typeFragment
+	for _, c := range []struct {
+		name, method, tok, kind, match string
+		status                         int
+	}{
+		{"no token", "PATCH", "", frag, etag, 401},
+		{"another participant", "PATCH", "carol", frag, etag, 403},
+		{"another token of the same", "PATCH", "alice-2", frag, etag, 204},
+		{"wrong type", "PATCH", "alice", typeSDP, etag, 415},
+		{"no precondition", "PATCH", "alice", frag, "", 428},
+		{"stale", "PATCH", "alice", frag, `"x"`, 412},
+		{"trickle", "PATCH", "alice", frag, etag, 204},
+		{"restart", "PATCH", "alice", frag, "*", 200},
+		{"the tag has changed", "PATCH", "alice", frag, etag, 412},
+		{"GET", "GET", "alice", "", "", 405},
+		{"POST", "POST", "alice", typeSDP, "", 405},
+		{"OPTIONS", "OPTIONS", "", "", "", 204},
+		{"another's DELETE", "DELETE", "carol", "", "", 403},
+		{"DELETE", "DELETE", "alice", "", "", 200},
+		{"second DELETE", "DELETE", "alice", "", "", 404},
+	} {
+		header := []string{}
+		if c.match != "" {
+			header = []string{"If-Match", c.match}
+		}
+		if w := call(h, c.method, url, c.tok, c.kind, "a=x", header...); w.Code != c.status {
+			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
+		}
+	}
+	if f.closed != 1 || h.Sessions() != 0 {
+		t.Errorf("closed %d times, %d sessions", f.closed, h.Sessions())
+	}
+}
+
+func TestExpiredTokenMayStillLeave(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	h := serve(f)
+	url := call(h, "POST", "/rt/whip", "alice", typeSDP, "offer").Header().Get("Location")
+	f.verifyErr = &token.Refusal{Status: 401, Reason: token.Expired}
+	if w := call(h, "DELETE", url, "alice-2", "", ""); w.Code != 401 {
+		t.Errorf("another expired token: %d", w.Code)
+	}
+	if w := call(h, "DELETE", url, "alice", "", ""); w.Code != 200 {
+		t.Errorf("the token that made it: %d", w.Code)
+	}
+}
+
+func TestGone(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	h := serve(f)
+	call(h, "POST", "/rt/whip", "alice", typeSDP, "offer")
+	if f.request.Gone(); h.Sessions() != 0 {
+		t.Error("the session is still there")
+	}
+	close(f.ended) // one that ends before it is listed
+	if call(h, "POST", "/rt/whip", "alice", typeSDP, "offer"); h.Sessions() != 0 {
+		t.Error("an ended session is listed")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		verify, join error
+		status       int
+		retry        bool
+	}{
+		{"token", &token.Refusal{Status: 403, Reason: token.WasDisconnected}, nil, 403, false},
+		{"engine", fault.New(fault.Unavailable, "x"), nil, 503, true},
+		{"refusal", nil, &Refusal{Status: 422, Message: "no"}, 422, false},
+		{"full", nil, &Refusal{Status: 503, Message: "no", RetryAfter: 100 * time.Millisecond}, 503, true},
+		{"engine again", nil, fault.New(fault.Unavailable, "x"), 503, true},
+		{"defect", nil, errors.New("secret"), 500, false},
+	} {
+		w := call(serve(&fake{verifyErr: c.verify, joinErr: c.join}), "POST", "/rt/whip", "alice", typeSDP, "offer")
+		if w.Code != c.status || (w.Header().Get("Retry-After") != "") != c.retry || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %v %s", c.name, w.Code, w.Header(), w.Body)
+		}
+	}
+	h := serve(&fake{})
+	for path, status := range map[string]int{
+		"/rt/whip/subscribe/": 404, "/rt/whip/subscribe/a/b": 404, "/rt/whip/subscribe/" + strings.Repeat("a", 65): 404,
+		"/rt/whip/": 201, "/rt/whip/subscribe/a_B-9": 201, "/rt/whipx": 404, "/rt/whip/session/x": 405, "/rt/other": 404,
+	} {
+		if w := call(h, "POST", path, "alice", typeSDP, "offer"); w.Code != status {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.Redirect(w, httptest.NewRequest("POST", "/", nil))
+	if w.Code != 307 || w.Header().Get("Location") != "/rt/whip" {
+		t.Errorf("redirect: %d %v", w.Code, w.Header())
+	}
+}
