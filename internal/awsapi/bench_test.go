@@ -52,7 +52,7 @@ func BenchmarkGetChannel(b *testing.B) {
 // TestGetChannelAllocations holds the pipeline's share of the budget: what it allocates is what it costs.
 func TestGetChannelAllocations(t *testing.T) {
 	serve := serveGetChannel(t)
-	const most = 50
+	const most = 25
 	if n := testing.AllocsPerRun(200, serve); n > most {
 		t.Errorf("%v allocations a request, at most %d", n, most)
 	}
