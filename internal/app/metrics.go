@@ -3,7 +3,6 @@ package app
 import (
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,13 +17,6 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	calls    *prometheus.HistogramVec
-	observed sync.Map // from call to prometheus.Observer, as many as the histogram has children
-}
-
-// call is what the histogram of API requests is labelled with. Operations are those of the models, or "Unknown".
-type call struct {
-	operation string
-	status    int
 }
 
 func newMetrics(s *server) *metrics {
@@ -41,12 +33,7 @@ func newMetrics(s *server) *metrics {
 }
 
 func (m *metrics) observeCall(operation string, status int, d time.Duration) {
-	c := call{operation, status}
-	o, ok := m.observed.Load(c)
-	if !ok {
-		o, _ = m.observed.LoadOrStore(c, m.calls.WithLabelValues(operation, strconv.Itoa(status)))
-	}
-	o.(prometheus.Observer).Observe(d.Seconds())
+	m.calls.WithLabelValues(operation, strconv.Itoa(status)).Observe(d.Seconds())
 }
 
 // partFigures reads the figures of every part when they are asked for.
