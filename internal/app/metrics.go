@@ -77,6 +77,14 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_ingest_rebases_total", "Timestamp jumps taken out.", b.Rebases)
 	sendPartLatency(out, b.PartLatency)
 
+	if p.stages.manager != nil {
+		st := p.stages.manager.Stats()
+		gauge("rivus_stages", "Stages with somebody on them.", float64(st.Stages))
+		gauge("rivus_stage_participants", "Participants connected to this node.", float64(st.Participants))
+		gauge("rivus_stage_publications", "Publications that this node forwards.", float64(st.Publications))
+		gauge("rivus_stage_subscriptions", "Subscriptions that this node serves.", float64(st.Subscriptions))
+	}
+
 	o := p.origin.Stats()
 	for _, c := range o.Requests {
 		counter("rivus_playback_requests_total", "Playback requests, by kind and status.", c.Count,

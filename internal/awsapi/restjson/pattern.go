@@ -75,17 +75,19 @@ func newSequence(source string) (*sequence, bool) {
 
 // newItem returns the item that matches what a part of an expression matches, if there is one.
 func newItem(part *syntax.Regexp) (it item, ok bool) {
-	switch {
-	case part.Op == syntax.OpLiteral:
+	switch part.Op {
+	case syntax.OpLiteral:
 		return newLiteral(part)
-	case part.Op == syntax.OpCharClass:
+	case syntax.OpCharClass:
 		it.min, it.max = 1, 1
-	case part.Op == syntax.OpQuest:
+	case syntax.OpQuest:
 		part, it.min, it.max = part.Sub[0], 0, 1
-	case part.Op == syntax.OpStar:
+	case syntax.OpStar:
 		part, it.min, it.max = part.Sub[0], 0, -1
-	case part.Op == syntax.OpPlus:
+	case syntax.OpPlus:
 		part, it.min, it.max = part.Sub[0], 1, -1
+	default:
+		return item{}, false
 	}
 	if part.Op != syntax.OpCharClass || part.Rune[len(part.Rune)-1] > unicode.MaxASCII {
 		return item{}, false
