@@ -28,7 +28,7 @@ type sharedListener struct {
 	config    *tls.Config
 	serveRTMP func(context.Context, net.Conn)
 
-	ctx    context.Context //nolint:containedctx // the listener's own life: net.Listener has no ctx in Accept
+	ctx    context.Context // the listener's own life: net.Listener has no ctx in Accept
 	cancel context.CancelFunc
 	conns  chan net.Conn
 	slots  chan struct{} // holds one entry for each connection whose protocol is not known yet

@@ -51,7 +51,7 @@ func parsePriority(q url.Values) priority {
 	if err != nil || n < 1 {
 		return priority{given: true}
 	}
-	return priority{given: true, value: int32(n)} //nolint:gosec // ParseInt was told 32 bits
+	return priority{given: true, value: int32(n)} // ParseInt was told 32 bits
 }
 
 // parseTarget reads keyframeInterval, whole seconds from 2 to 6. Anything else is no wish: the first GOP decides then.

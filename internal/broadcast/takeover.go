@@ -183,7 +183,7 @@ func (f *feed) probe(running description) (description, error) {
 		if !begun && isMedia(m) {
 			first, begun = m.Timestamp, true
 		}
-		if begun && int32(m.Timestamp-first) > int32(span) { //nolint:gosec // RTMP time is modulo 2^32
+		if begun && int32(m.Timestamp-first) > int32(span) { // RTMP time is modulo 2^32
 			span = m.Timestamp - first
 		}
 		bytes += len(m.Payload) + probeCost

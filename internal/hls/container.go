@@ -95,7 +95,7 @@ func appendSamples(dst []mp4.Sample, frames []media.Frame, end int64) []mp4.Samp
 			next = frames[i+1].DTS
 		}
 		duration := min(max(next-f.DTS, 1), 1<<31)
-		dst = append(dst, mp4.Sample{Data: f.Data, Duration: uint32(duration), Offset: f.Offset, Key: f.Key}) //nolint:gosec // bounded above
+		dst = append(dst, mp4.Sample{Data: f.Data, Duration: uint32(duration), Offset: f.Offset, Key: f.Key}) // bounded above
 	}
 	return dst
 }

@@ -268,7 +268,7 @@ func randomName() string {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	b := make([]byte, 16)
 	for i := range b {
-		b[i] = letters[rand.IntN(len(letters))] //nolint:gosec // a label, not a secret
+		b[i] = letters[rand.IntN(len(letters))] // a label, not a secret
 	}
 	return string(b)
 }

@@ -156,7 +156,7 @@ func (t *Timeline) locate(c *clock, ts uint32) int64 {
 // at returns the place that a timestamp has under a shift: of all that are congruent modulo 2^32, the one that lies
 // nearest to now.
 func (t *Timeline) at(ts, shift uint32) int64 {
-	return t.high + int64(int32(ts+shift-uint32(t.high))) //nolint:gosec // arithmetic modulo 2^32 is what is meant
+	return t.high + int64(int32(ts+shift-uint32(t.high))) // arithmetic modulo 2^32 is what is meant
 }
 
 // distance tells how unlikely a place is as the next one of a track: 0 between the track's last and the furthest of
@@ -189,7 +189,7 @@ func (t *Timeline) expected(c *clock) int64 {
 
 // rebase gives the track the shift that puts ts at the wanted place, and remembers it for the other track.
 func (t *Timeline) rebase(c *clock, ts uint32, at int64) int64 {
-	c.shift = uint32(at) - ts //nolint:gosec // modulo 2^32
+	c.shift = uint32(at) - ts // modulo 2^32
 	copy(t.shifts[1:], t.shifts[:])
 	t.shifts[0] = c.shift
 	t.known = min(t.known+1, len(t.shifts))

@@ -61,7 +61,7 @@ type Server struct {
 	exchanges sync.Pool // of net/http's requests
 	date      dateCache
 
-	life context.Context //nolint:containedctx // what requests of the loop live in, until Shutdown has lost its patience
+	life context.Context // what requests of the loop live in, until Shutdown has lost its patience
 	cut  context.CancelFunc
 
 	running sync.WaitGroup

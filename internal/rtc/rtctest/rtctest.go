@@ -252,7 +252,7 @@ func (p *Publisher) run(fps, perFrame int) {
 	var frame uint32
 	for i := range p.Videos {
 		p.wanted[i].Store(true)
-		seqs[i] = uint16(rand.Uint32()) //nolint:gosec // a test
+		seqs[i] = uint16(rand.Uint32()) // a test
 	}
 	for n := uint32(0); ; {
 		select {
@@ -299,7 +299,7 @@ func (p *Publisher) name(pkt *rtp.Packet, layer int, frame uint32) {
 			value = p.rids[layer]
 		}
 		if value != "" {
-			_ = pkt.SetExtension(uint8(e.ID), []byte(value)) //nolint:gosec // ids are small
+			_ = pkt.SetExtension(uint8(e.ID), []byte(value)) // ids are small
 		}
 	}
 }
