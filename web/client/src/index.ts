@@ -1,0 +1,28 @@
+// @rivus/web: join the stages of a Rivus server from a browser.
+
+export {
+  InitialLayerPreference,
+  JitterBufferMinDelay,
+  LocalStageStreamEvents,
+  NetworkQuality,
+  RemoteStageStreamEvents,
+  StageConnectionState,
+  StageConnectionState as ConnectionState,
+  StageErrorCategory,
+  StageErrorCode,
+  StageEvents,
+  StageLeftReason,
+  StageParticipantPublishState,
+  StageParticipantSubscribeState,
+  StageStreamLayerSelectedReason,
+  StreamType,
+  SubscribeType,
+} from './enums.js';
+export { StageError } from './errors.js';
+export { LocalStageStream, SimulcastLayerPresets, type LocalStageStreamConfig, type SimulcastLayer } from './local-stream.js';
+export type { StageParticipantCapability, StageParticipantInfo } from './participant.js';
+export type { QualityStats } from './quality.js';
+export { RemoteStageStream, type StageStreamLayer } from './remote-stream.js';
+export { Stage, type SeiMessage, type StageEventMap } from './stage.js';
+export type { StageStrategy, SubscribeConfiguration } from './strategy.js';
+export { StageStream } from './stream.js';
