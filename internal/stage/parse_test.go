@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pion/rtcp"
-
 	"github.com/rivus-live/rivus/internal/resource"
 )
 
@@ -38,63 +36,6 @@ func TestClientDetails(t *testing.T) {
 			t.Errorf("%s: %q", ua, got)
 		}
 	}
-}
-
-func TestStatusesOfFeedback(t *testing.T) {
-	t.Parallel()
-	h := &hearing{}
-	list, ok := h.statuses(&rtcp.TransportLayerCC{
-		PacketStatusCount: 4, ReferenceTime: 2,
-		PacketChunks: []rtcp.PacketStatusChunk{
-			&rtcp.RunLengthChunk{PacketStatusSymbol: rtcp.TypeTCCPacketReceivedSmallDelta, RunLength: 2},
-			&rtcp.StatusVectorChunk{SymbolList: []uint16{rtcp.TypeTCCPacketNotReceived, rtcp.TypeTCCPacketReceivedLargeDelta, 0}},
-		},
-		RecvDeltas: []*rtcp.RecvDelta{{Delta: 1000}, {Delta: 250}, {Delta: -500}},
-	})
-	if !ok || len(list) != 4 || list[2].Received || !list[3].Received {
-		t.Fatalf("%v %+v", ok, list)
-	}
-	if list[0].At.Microseconds() != 129_000 || list[1].At.Microseconds() != 129_250 || list[3].At.Microseconds() != 128_750 {
-		t.Errorf("%+v", list)
-	}
-	if _, ok := h.statuses(&rtcp.TransportLayerCC{
-		PacketStatusCount: 9, PacketChunks: []rtcp.PacketStatusChunk{&rtcp.RunLengthChunk{PacketStatusSymbol: 1, RunLength: 9}},
-	}); ok {
-		t.Error("feedback without its deltas was taken")
-	}
-}
-
-// FuzzFeedback: RTCP of a subscriber is bounded in what it makes us do.
-func FuzzFeedback(f *testing.F) {
-	add := func(p rtcp.Packet) {
-		b, err := p.Marshal()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	add(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 0xffff}}})
-	add(&rtcp.PictureLossIndication{MediaSSRC: 1})
-	add(&rtcp.ReceiverReport{SSRC: 1, Reports: []rtcp.ReceptionReport{{SSRC: 2}}})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		packets, err := rtcp.Unmarshal(b)
-		if err != nil {
-			return
-		}
-		h := &hearing{}
-		for _, p := range packets {
-			switch p := p.(type) {
-			case *rtcp.TransportLayerNack:
-				if n := len(h.lost(p)); n > resendsAtOnce {
-					t.Fatalf("%d packets", n)
-				}
-			case *rtcp.TransportLayerCC:
-				if list, ok := h.statuses(p); ok && len(list) > maxStatuses {
-					t.Fatalf("%d statuses", len(list))
-				}
-			}
-		}
-	})
 }
 
 // FuzzCommand: a message of a client is bounded, whatever it holds.

@@ -3,13 +3,11 @@ package stage
 import (
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
 
 	"github.com/rivus-live/rivus/internal/rtc"
-	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
@@ -145,122 +143,6 @@ func ntp(t time.Time) uint64 {
 	const from1900 = 2_208_988_800
 	seconds := uint64(t.Unix()) + from1900
 	return seconds<<32 | uint64(t.Nanosecond())<<32/1_000_000_000
-}
-
-// hearing translates a subscriber's RTCP. It is told whom it belongs to when the connection exists.
-type hearing struct {
-	mu       sync.Mutex
-	sink     *peerSink
-	feedback Feedback
-
-	arrivals []bwe.Arrival
-	seqs     []uint16
-}
-
-func (h *hearing) attach(s *peerSink, f Feedback) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.sink, h.feedback = s, f
-}
-
-// rtcp takes the packets of one message.
-func (h *hearing) rtcp(packets []rtcp.Packet) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.feedback == nil {
-		return
-	}
-	for _, p := range packets {
-		switch p := p.(type) {
-		case *rtcp.TransportLayerNack:
-			if k, ok := h.kindOf(p.MediaSSRC); ok {
-				h.feedback.Lost(k, h.lost(p))
-			}
-		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-			h.feedback.KeyframeWanted()
-		case *rtcp.TransportLayerCC:
-			if list, ok := h.statuses(p); ok {
-				h.feedback.Arrivals(p.BaseSequenceNumber, list)
-			}
-		}
-	}
-}
-
-func (h *hearing) kindOf(ssrc uint32) (Kind, bool) {
-	for k, t := range h.sink.senders {
-		if t == nil {
-			continue
-		}
-		if own, _, _, _ := t.Stream(); own == ssrc {
-			return Kind(k), true
-		}
-	}
-	return 0, false
-}
-
-// lost lists the packets that a NACK names, at most as many as are answered.
-func (h *hearing) lost(p *rtcp.TransportLayerNack) []uint16 {
-	h.seqs = h.seqs[:0]
-	for _, pair := range p.Nacks {
-		pair.Range(func(seq uint16) bool {
-			h.seqs = append(h.seqs, seq)
-			return len(h.seqs) < resendsAtOnce
-		})
-		if len(h.seqs) >= resendsAtOnce {
-			break
-		}
-	}
-	return h.seqs
-}
-
-// Units of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
-const (
-	feedbackUnit = 64 * time.Millisecond
-	maxStatuses  = 4096
-)
-
-// statuses expands a feedback message; false for one that contradicts itself.
-func (h *hearing) statuses(p *rtcp.TransportLayerCC) ([]bwe.Arrival, bool) {
-	h.arrivals = h.arrivals[:0]
-	count := min(int(p.PacketStatusCount), maxStatuses)
-	at := time.Duration(p.ReferenceTime) * feedbackUnit
-	deltas := p.RecvDeltas
-	take := func(symbol uint16) bool {
-		if len(h.arrivals) == count {
-			return true
-		}
-		if symbol == rtcp.TypeTCCPacketNotReceived || symbol == rtcp.TypeTCCPacketReceivedWithoutDelta {
-			h.arrivals = append(h.arrivals, bwe.Arrival{})
-			return true
-		}
-		if len(deltas) == 0 {
-			return false
-		}
-		at += time.Duration(deltas[0].Delta) * time.Microsecond
-		deltas = deltas[1:]
-		h.arrivals = append(h.arrivals, bwe.Arrival{Received: true, At: at})
-		return true
-	}
-	for _, chunk := range p.PacketChunks {
-		switch c := chunk.(type) {
-		case *rtcp.RunLengthChunk:
-			for range c.RunLength {
-				if len(h.arrivals) == count {
-					break
-				}
-				if !take(c.PacketStatusSymbol) {
-					return nil, false
-				}
-			}
-		case *rtcp.StatusVectorChunk:
-			for _, symbol := range c.SymbolList {
-				if !take(symbol) {
-					return nil, false
-				}
-			}
-		}
-	}
-	return h.arrivals, len(h.arrivals) > 0
 }
 
 // randomName makes the CNAME of a participant's streams (RFC 7022, section 4.2).
