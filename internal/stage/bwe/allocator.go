@@ -10,7 +10,7 @@ const (
 	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
 	headroom    = 1.10 // what must have been proved, over what is to be sent
 	probeMargin = 1.20 // what a probe asks for, over what is to be sent
-	probeStep   = 1.5  // how far a probe may go beyond what is sent or has passed: one that fails makes a queue
+	probeStep   = 1.5  // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
 	careful     = 1.2  // the same after a failure
 	probeLength = 300 * time.Millisecond
 	proofLife   = 2 * time.Second // a passed probe proves nothing after that
@@ -26,6 +26,8 @@ const (
 
 // Allocator divides an estimate. It remembers its choices, and what its upgrades led to.
 type Allocator struct {
+	Cap int // bits a second that audio and videos may take together, whatever the link carries; 0: no limit
+
 	videos  map[uint64]*video
 	order   []*video // of the present call, in order of priority
 	choices []Choice
@@ -65,9 +67,9 @@ func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan 
 	}
 	audio := a.gather(demands)
 	a.listen(now, s)
-	budget := s.Estimate - audio
+	budget := a.capped(s.Estimate) - audio
 	a.admit(budget)
-	a.reduce(now, s, budget)
+	a.reduce(now, s, budget, audio)
 	probe := a.raise(now, s, audio)
 	a.choices = a.choices[:0]
 	for i := range demands {
@@ -76,6 +78,14 @@ func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan 
 		}
 	}
 	return Plan{Choices: a.choices, Probe: probe}
+}
+
+// capped returns a rate, or Cap if that is less.
+func (a *Allocator) capped(rate int) int {
+	if a.Cap > 0 {
+		return min(rate, a.Cap)
+	}
+	return rate
 }
 
 // fresh is the layer of a video that has not been decided about yet.
@@ -224,10 +234,10 @@ func (a *Allocator) admit(budget int) {
 }
 
 // reduce takes layers away until the rest fits: highest first, then from the end of the order.
-func (a *Allocator) reduce(now time.Duration, s State, budget int) {
+func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	limit := budget
 	if !s.Congested {
-		limit = int(float64(budget) * tolerance)
+		limit = a.capped(int(float64(budget)*tolerance)+audio) - audio
 	}
 	used := a.used()
 	if used <= limit {
@@ -326,7 +336,7 @@ func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
 	if a.failed {
 		step = careful
 	}
-	most := int(float64(max(audio+a.used(), s.Throughput, a.reach)) * step)
+	most := int(float64(max(audio+a.used(), s.Throughput, s.Carried, a.reach)) * step)
 	return Probe{ID: a.probes, Rate: min(goal, most), Length: probeLength}
 }
 
@@ -340,7 +350,7 @@ func (a *Allocator) upgrade(proved, audio int) (some bool) {
 			return some
 		}
 		more := total + v.cost(to) - v.rate()
-		if float64(more)*headroom > float64(proved) {
+		if float64(more)*headroom > float64(proved) || a.capped(more) < more {
 			v.plan = MaxLayers // it had its turn
 			continue
 		}
@@ -355,19 +365,25 @@ func (a *Allocator) wish(audio, throughput int) int {
 	a.plan()
 	base := audio + a.used()
 	total, most := base, int(float64(base)*probeStep)
-	for n := 0; n == 0 || !a.failed; n++ {
+	for n := 0; n == 0 || !a.failed; {
 		v, to := a.poorest()
 		if v == nil {
 			break
 		}
 		more := total + v.cost(to) - v.cost(v.plan)
+		if a.capped(more) < more {
+			v.plan = MaxLayers // never
+			continue
+		}
 		if n > 0 && more > most {
 			break
 		}
 		total, v.plan = more, to
+		n++
 	}
 	if total == base {
 		return 0
 	}
-	return int(float64(total-base+max(base, throughput)) * probeMargin)
+	goal := int(float64(total-base+max(base, throughput)) * probeMargin)
+	return min(goal, int(float64(a.capped(goal))*headroom)+1)
 }

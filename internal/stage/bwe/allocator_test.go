@@ -184,3 +184,33 @@ func TestVideosThatComeAndGo(t *testing.T) {
 		t.Fatalf("resumed, it should not wait for a probe: %v", got)
 	}
 }
+
+func TestTheCapHolds(t *testing.T) {
+	t.Parallel()
+	audio := Demand{ID: 100, Audio: true, Rates: [MaxLayers]int{40_000}}
+	for limit, want := range map[int][]int{
+		0: {2, 2}, 43_400: {2, 2}, 43_399: {2, 1}, 41_400: {1, 1}, 41_399: {1, 0}, 40_400: {0, 0}, 40_399: {0, None}, 30_000: {None, None},
+	} {
+		s := newAudience(1 << 20)
+		s.Cap = limit
+		demands := []Demand{video3(1), video3(2), audio}
+		got := s.steps(100, demands)
+		if got = got[:2]; !slices.Equal(got, want) {
+			t.Errorf("cap %d: layers %v, want %v", limit, got, want)
+		}
+		for _, rate := range s.asked {
+			if limit > 0 && float64(rate) > headroom*float64(limit)+1 {
+				t.Errorf("cap %d: a probe of %d", limit, rate)
+			}
+		}
+	}
+	s := newAudience(1 << 20) // rates that rise above the cap
+	s.Cap = 45_000
+	if got := s.steps(100, []Demand{video3(1), video3(2), audio})[:2]; !slices.Equal(got, []int{2, 2}) {
+		t.Fatalf("before: %v", got)
+	}
+	more := func(id uint64) Demand { return Demand{ID: id, Rates: [MaxLayers]int{600, 2100, 5100}, Limit: 2} }
+	if got := s.steps(5, []Demand{more(1), more(2), audio})[:2]; !slices.Equal(got, []int{1, 1}) {
+		t.Fatalf("after: %v", got)
+	}
+}

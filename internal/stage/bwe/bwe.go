@@ -49,6 +49,7 @@ type ProbeResult struct {
 type State struct {
 	Estimate   int           // bits a second that the link is taken to carry
 	Throughput int           // bits a second that arrived in the last half second
+	Carried    int           // the most that arrived in the last 20 seconds without congestion, up to Estimate
 	Loss       float64       // 0 to 1, of the last half second
 	Queue      time.Duration // delay above the usual
 	Congested  bool          // delay is building up or loss is high, or it was so just now: no upgrades

@@ -1,6 +1,9 @@
 package bwe
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // How queueing delay is judged, in seconds. The threshold follows the path's own jitter.
 const (
@@ -79,6 +82,9 @@ func (d *delay) threshold() float64 { return min(max(0.015+2*d.dev+2*d.noise, mi
 // high reports whether there is a queue, growing or not.
 func (d *delay) high() bool { return d.started && d.excess() > d.threshold() }
 
+// adopt makes the present delay the usual one.
+func (d *delay) adopt() { d.slow, d.over = d.fast, false }
+
 // overuse reports whether the queue has been growing for long enough to act.
 func (d *delay) overuse(now time.Duration) bool { return d.over && now-d.since >= persist }
 
@@ -94,7 +100,7 @@ func (d *delay) slope(now time.Duration) float64 {
 }
 
 // line is a least-squares fit.
-type line struct{ n, x, y, xx, xy float64 }
+type line struct{ n, x, y, xx, xy, yy float64 }
 
 func (l *line) add(x, y float64) {
 	l.n++
@@ -102,6 +108,7 @@ func (l *line) add(x, y float64) {
 	l.y += y
 	l.xx += x * x
 	l.xy += x * y
+	l.yy += y * y
 }
 
 // slope returns 0 for fewer than three points.
@@ -110,6 +117,17 @@ func (l *line) slope() float64 {
 		return (l.n*l.xy - l.x*l.y) / spread
 	}
 	return 0
+}
+
+// doubt returns the standard error of the slope: how much of it may be jitter.
+func (l *line) doubt() float64 {
+	spread := l.xx - l.x*l.x/l.n
+	if l.n < 3 || spread <= 0 {
+		return 0
+	}
+	rise := l.xy - l.x*l.y/l.n
+	rest := l.yy - l.y*l.y/l.n - rise*rise/spread
+	return math.Sqrt(max(0, rest) / (l.n - 2) / spread)
 }
 
 // roughness sums up how a delay changes from packet to packet of one feedback message.

@@ -18,9 +18,13 @@ const (
 	highLoss   = 0.10
 	heavyLoss  = 0.25
 	lowLoss    = 0.02
-	growth     = 0.08 // a second, when the link is being used
-	usedShare  = 0.80 // what counts as being used
-	growthCap  = 1.15 // of what arrives
+	growth     = 0.08        // a second, when the link is being used
+	usedShare  = 0.80        // what counts as being used
+	growthCap  = 1.15        // of what arrives
+	draining   = time.Second // with less than idle of what the link was found to carry, a queue becomes much shorter
+	idle       = 0.70
+	stubborn   = 0.50             // of the delay that led to the decrease: more is none of ours
+	memory     = 20 * time.Second // of what the link has carried
 )
 
 // Options are an estimator's limits in bits a second; zero values take the defaults.
@@ -41,6 +45,11 @@ type Estimator struct {
 	paths     map[*Path]*minimum // least one-way delay of each, with the clocks' difference
 	heard     time.Duration      // newest feedback
 	decreased time.Duration
+	guilty    float64       // estimate after the newest decrease while much was sent
+	blamed    float64       // seconds of queue that led to it
+	relieved  time.Duration // since when less is sent
+	carried   float64       // highest throughput without congestion, in the last memory
+	carriedAt time.Duration
 	increased time.Duration
 	lag       time.Duration // from sending to feedback
 	blind     bool          // no feedback has ever come
@@ -155,6 +164,21 @@ func (e *Estimator) react(now time.Duration) {
 	default:
 		e.increase(now, loss)
 	}
+	e.acquit(now)
+}
+
+// acquit takes a delay that does not go away when little is sent for that of the path: a queue that we made drains.
+func (e *Estimator) acquit(now time.Duration) {
+	if !e.delay.high() || float64(e.window.rate(now, rateSpan)) > idle*e.guilty {
+		e.relieved = now
+	}
+	if now-e.relieved < draining {
+		return
+	}
+	if e.delay.excess() > stubborn*e.blamed {
+		e.delay.adopt()
+	}
+	e.relieved = now
 }
 
 // arriving is the throughput that a decrease starts from: of a link that became narrower just now, the newer part; of one
@@ -170,6 +194,9 @@ func (e *Estimator) decrease(now time.Duration, to float64) {
 	}
 	e.decreased = now
 	e.estimate = max(min(e.estimate, to), float64(e.opts.Min))
+	if float64(e.window.rate(now, rateSpan)) >= idle*e.estimate {
+		e.guilty, e.blamed = e.estimate, e.delay.excess()
+	}
 }
 
 // increase lets the estimate grow only on what arrives: an application-limited sender proves nothing.
@@ -177,6 +204,9 @@ func (e *Estimator) increase(now time.Duration, loss float64) {
 	dt := min(now-e.increased, time.Second)
 	e.increased = now
 	throughput := float64(e.window.rate(now, rateSpan))
+	if !e.congested(now) && (throughput >= e.carried || now-e.carriedAt > memory) {
+		e.carried, e.carriedAt = throughput, now
+	}
 	if loss > lowLoss || e.congested(now) || e.probe.running() || throughput < usedShare*e.estimate {
 		return
 	}
@@ -202,6 +232,7 @@ func (e *Estimator) State(now time.Duration) State {
 	return State{
 		Estimate:   int(e.estimate),
 		Throughput: e.window.rate(now, rateSpan),
+		Carried:    int(min(e.carried, e.estimate)),
 		Loss:       e.loss(),
 		Queue:      time.Duration(e.delay.excess() * float64(time.Second)),
 		Congested:  e.congested(now),

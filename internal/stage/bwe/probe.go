@@ -10,7 +10,8 @@ const feedbackInterval = 100 * time.Millisecond
 
 // probe measures what arrives of all packets sent while it runs, padding and media alike. A link that is too narrow
 // spreads them out: arrival times, on our clock, rise by more than 1 for each second of sending time. A line fitted
-// through them is not misled by jitter, as the first and last arrival would be.
+// through them is not misled by jitter, as the first and last arrival would be, and how far they are from the line tells
+// how much of its slope is jitter.
 type probe struct {
 	now         Probe // Rate 0: none runs
 	began, ends time.Duration
@@ -53,7 +54,7 @@ func (b *probe) end(now, lag time.Duration) bool {
 		return false
 	}
 	rate := func(bytes int) float64 { return float64(bytes*8) / b.now.Length.Seconds() }
-	arrived := rate(b.arrived) / max(1, b.fit.slope())
+	arrived := rate(b.arrived) / max(1, b.fit.slope()-2*b.fit.doubt())
 	b.last = ProbeResult{ID: b.now.ID, Rate: int(arrived)}
 	b.last.Passed = !b.failed && b.sent > 0 && arrived >= passing*rate(b.sent)
 	b.now = Probe{}

@@ -12,6 +12,9 @@ type link struct {
 	capacity func(now time.Duration) int // bits a second
 	limit    int                         // bytes of queue
 	jitter   time.Duration
+	ordered  bool          // jitter keeps the order
+	detour   time.Duration // more delay, of all packets
+	last     time.Duration // newest arrival
 	loss     float64
 	busy     time.Duration // when the queue is empty again
 	rnd      *rand.Rand
@@ -34,6 +37,11 @@ func (l *link) send(now time.Duration, size int) (time.Duration, bool) {
 	if l.jitter > 0 {
 		at += time.Duration(l.rnd.Int64N(int64(l.jitter)))
 	}
+	at += l.detour
+	if l.ordered {
+		at = max(at, l.last)
+	}
+	l.last = max(l.last, at)
 	return at, true
 }
 
@@ -209,6 +217,9 @@ func (w *world) feedback(p *publisher) {
 // wire is what the layers take with headers.
 func (p *publisher) wire() (rates [MaxLayers]int) {
 	for i, r := range p.rates {
+		if r == 0 {
+			continue // off
+		}
 		rates[i] = r + 30*8*50*(1+r/8/30/1150)
 	}
 	return rates

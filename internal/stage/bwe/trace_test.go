@@ -148,3 +148,42 @@ func (w *world) wantChanges(when string, from, to time.Duration, most int) {
 		w.t.Errorf("%s: %d layer changes, want at most %d", when, n, most)
 	}
 }
+
+// TestADelayThatStaysIsNoCongestion has a path that takes longer from some time on, however little is sent.
+func TestADelayThatStaysIsNoCongestion(t *testing.T) {
+	t.Parallel()
+	for _, publishers := range []int{1, 4} {
+		for seed := range uint64(4) {
+			w := newWorld(t, seed, publishers, web(), constant(12_000_000))
+			w.run(15 * time.Second)
+			w.link.detour = 200 * time.Millisecond
+			w.run(25 * time.Second)
+			if l := w.layers(); l[0] > 0 || l[2]+l[3] < publishers {
+				t.Errorf("%d publishers, seed %d: layers %v, %+v", publishers, seed, l, w.state)
+			}
+			w.run(50 * time.Second)
+			if l := w.layers(); l[3] < publishers-1 {
+				t.Errorf("%d publishers, seed %d: at the end layers %v, %+v", publishers, seed, l, w.state)
+			}
+		}
+	}
+}
+
+// TestJitterInOrderIsNoCongestion has packets wait for those before them, as in a radio link that sends in batches.
+func TestJitterInOrderIsNoCongestion(t *testing.T) {
+	t.Parallel()
+	single := [MaxLayers]int{875_000}
+	for seed := range uint64(4) {
+		w := newWorld(t, seed, 1, single, constant(12_000_000))
+		w.run(time.Second)
+		w.link.jitter, w.link.ordered = 200*time.Millisecond, true
+		var off int
+		for w.now < 30*time.Second {
+			w.run(w.now + 100*time.Millisecond)
+			off += w.layers()[0]
+		}
+		if off > 70 {
+			t.Errorf("seed %d: no video for %d00 ms, %+v", seed, off, w.state)
+		}
+	}
+}
