@@ -1,68 +1,82 @@
 import { Emitter } from './emitter.js';
-import type {
-  StageConnectionState,
-  StageEvents,
-  StageLeftReason,
-  StageParticipantPublishState,
-  StageParticipantSubscribeState,
-  StageStreamLayerSelectedReason,
-} from './enums.js';
-import type { StageError } from './errors.js';
-import type { LocalStageStream } from './local-stream.js';
-import type { StageParticipantInfo } from './participant.js';
-import type { RemoteStageStream, StageStreamLayer } from './remote-stream.js';
+import { StageErrorCategory, StageErrorCode, StageLeftReason } from './enums.js';
+import { StageError } from './errors.js';
+import type { StageEventMap } from './stage-events.js';
 import type { StageStrategy } from './strategy.js';
+import { type Claims, parseToken } from './token.js';
+import { Visit } from './visit.js';
 
-/** An SEI message (user data unregistered, H.264 annex D.1.7) as it came. */
-export interface SeiMessage {
-  payload: ArrayBuffer;
-  /** With dashes, in lower case. */
-  uuid: string;
-}
-
-/** What the listeners of each event get. */
-export interface StageEventMap {
-  [StageEvents.ERROR]: [error: StageError];
-  [StageEvents.STAGE_CONNECTION_STATE_CHANGED]: [state: StageConnectionState];
-  [StageEvents.STAGE_LEFT]: [reason: StageLeftReason];
-  [StageEvents.STAGE_PARTICIPANT_JOINED]: [participant: StageParticipantInfo];
-  [StageEvents.STAGE_PARTICIPANT_LEFT]: [participant: StageParticipantInfo];
-  [StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED]: [participant: StageParticipantInfo];
-  [StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED]: [participant: StageParticipantInfo, state: StageParticipantPublishState];
-  [StageEvents.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED]: [participant: StageParticipantInfo, state: StageParticipantSubscribeState];
-  [StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED]: [participant: StageParticipantInfo, streams: (LocalStageStream | RemoteStageStream)[]];
-  [StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED]: [participant: StageParticipantInfo, streams: (LocalStageStream | RemoteStageStream)[]];
-  [StageEvents.STAGE_STREAM_MUTE_CHANGED]: [participant: StageParticipantInfo, stream: LocalStageStream | RemoteStageStream];
-  [StageEvents.STAGE_STREAM_ADAPTION_CHANGED]: [participant: StageParticipantInfo, stream: RemoteStageStream, isAdapting: boolean];
-  [StageEvents.STAGE_STREAM_LAYERS_CHANGED]: [participant: StageParticipantInfo, stream: RemoteStageStream, layers: StageStreamLayer[]];
-  [StageEvents.STAGE_STREAM_LAYER_SELECTED]: [
-    participant: StageParticipantInfo,
-    stream: RemoteStageStream,
-    layer: StageStreamLayer | undefined,
-    reason: StageStreamLayerSelectedReason,
-  ];
-  [StageEvents.STAGE_STREAM_SEI_MESSAGE_RECEIVED]: [participant: StageParticipantInfo, message: SeiMessage];
-}
-
-/** A stage, as the holder of one token takes part in it. */
+/**
+ * A stage, as the holder of one token takes part in it. What it publishes and receives is the strategy's to say; what
+ * happens is told by events.
+ */
 export class Stage extends Emitter<StageEventMap> {
+  #token: string;
+  #claims: Claims;
+  #strategy: StageStrategy;
+  #visit?: Visit;
+  readonly #pageHides = () => this.leave();
+
   /** Throws a StageError (TOKEN_MALFORMED) for what is no participant token. */
-  constructor(_token: string, _strategy: StageStrategy) {
+  constructor(token: string, strategy: StageStrategy) {
     super();
+    this.#claims = parseToken(token);
+    this.#token = token;
+    this.#strategy = strategy;
   }
 
-  /** Connects. Rejects with a StageError. */
-  async join(): Promise<void> {}
+  /** Connects. Rejects with a StageError, of which the listeners of StageEvents.ERROR are told too. */
+  join(): Promise<void> {
+    if (this.#visit) return this.#visit.joined;
+    globalThis.addEventListener?.('pagehide', this.#pageHides);
+    const visit = new Visit(this.#claims, {
+      emit: (event, ...args) => this.emit(event, ...args),
+      strategy: () => this.#strategy,
+      token: () => this.#token,
+      over: () => this.#over(),
+    });
+    this.#visit = visit;
+    visit.connect();
+    return visit.joined;
+  }
 
-  /** Ends everything. The stage can be joined again. */
-  leave(): void {}
+  /** Stops publishing and receiving, and disconnects. The stage can be joined again. */
+  leave(): void {
+    this.#visit?.leave(StageLeftReason.USER_INITIATED);
+  }
 
   /** Asks the strategy again and does what is missing; nothing when nothing has changed. */
-  refreshStrategy(): void {}
+  refreshStrategy(): void {
+    this.#visit?.refresh();
+  }
 
   /** Asks another strategy from now on. */
-  replaceStrategy(_strategy: StageStrategy): void {}
+  replaceStrategy(strategy: StageStrategy): void {
+    this.#strategy = strategy;
+    this.refreshStrategy();
+  }
 
-  /** Goes on with another token of the same participant. */
-  async exchangeToken(_token: string): Promise<void> {}
+  /**
+   * Goes on with another token of the same participant: its user id, attributes and capabilities count from now on.
+   * Rejects with a StageError (TOKEN_EXCHANGE_FAILED), and the old token stays.
+   */
+  async exchangeToken(token: string): Promise<void> {
+    const claims = parseToken(token);
+    for (const claim of ['participantId', 'stageArn', 'stageId', 'whipUrl', 'eventsUrl'] as const) {
+      if (claims[claim] === this.#claims[claim]) continue;
+      const message = 'the new token is not one of the same participant';
+      throw new StageError(StageErrorCode.TOKEN_EXCHANGE_FAILED, StageErrorCategory.JOIN_ERROR, message, { claim });
+    }
+    await this.#visit?.exchange(token, claims, () => {
+      this.#token = token;
+      this.#claims = claims;
+    });
+    this.#token = token;
+    this.#claims = claims;
+  }
+
+  #over(): void {
+    this.#visit = undefined;
+    globalThis.removeEventListener?.('pagehide', this.#pageHides);
+  }
 }

@@ -1,0 +1,192 @@
+import { LocalStageStreamEvents, StageErrorCategory, StageParticipantPublishState, StreamType } from './enums.js';
+import type { StageError } from './errors.js';
+import { type InBand, needsInsertableStreams, pass } from './in-band.js';
+import { Link } from './link.js';
+import type { LocalStageStream } from './local-stream.js';
+import { withParameters } from './sdp.js';
+import type { Tuning } from './session.js';
+import { encodings } from './simulcast.js';
+
+export interface PublicationObserver {
+  state(state: StageParticipantPublishState): void;
+  added(streams: LocalStageStream[]): void;
+  removed(streams: LocalStageStream[]): void;
+  muted(stream: LocalStageStream): void;
+  failed(error: StageError): void;
+}
+
+const defaultAudioBitrate = 64;
+
+/** What this client publishes: by one link, for as long as anything is wanted. */
+export class Publication {
+  #streams: LocalStageStream[] = [];
+  #link?: Link;
+  #senders = new Map<StreamType, RTCRtpSender>();
+  #state = StageParticipantPublishState.NOT_PUBLISHED;
+
+  constructor(
+    private readonly url: string,
+    private readonly token: () => string,
+    private readonly inBand: InBand,
+    private readonly observer: PublicationObserver,
+  ) {}
+
+  get state(): StageParticipantPublishState {
+    return this.#state;
+  }
+
+  /** What others are told of the tracks. */
+  get mute(): { audioMuted: boolean; videoStopped: boolean } {
+    const muted = (type: StreamType) => this.#streams.find((s) => s.streamType === type)?.isMuted ?? false;
+    return { audioMuted: muted(StreamType.AUDIO), videoStopped: muted(StreamType.VIDEO) };
+  }
+
+  /** Publishes these streams and nothing else. After an error it tries anew. */
+  update(wanted: LocalStageStream[]): void {
+    const streams = firstOfEachKind(wanted);
+    const before = this.#streams;
+    const same = streams.length === before.length && streams.every((s) => before.includes(s));
+    const errored = this.#state === StageParticipantPublishState.ERRORED;
+    if (same && (!errored || streams.length === 0)) return;
+    const removed = before.filter((s) => !streams.includes(s));
+    const added = streams.filter((s) => !before.includes(s));
+    this.#streams = streams;
+    for (const stream of removed) this.#release(stream);
+    if (removed.length > 0) this.observer.removed(removed);
+    for (const stream of added) stream.on(LocalStageStreamEvents.LOCAL_STREAM_MUTE_CHANGED, this.#muted, this);
+    if (added.length > 0) this.observer.added(added);
+    if (streams.length === 0) this.#stop();
+    else if (!errored && this.#link && form(streams) === form(before)) this.#exchange();
+    else this.#start();
+  }
+
+  /** Gives up, because the server has said so; update tries anew. */
+  fail(error: StageError): void {
+    this.#link?.close();
+    this.#link = undefined;
+    this.#to(StageParticipantPublishState.ERRORED);
+    this.observer.failed(error);
+  }
+
+  close(): void {
+    this.update([]);
+  }
+
+  #start(): void {
+    this.#link?.close();
+    this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
+    this.#link = new Link({
+      endpoint: { url: this.url, category: StageErrorCategory.PUBLISH_ERROR, token: this.token },
+      tuning: tuning(this.#streams),
+      build: () => this.#build(),
+      opened: () => {},
+      up: () => this.#to(StageParticipantPublishState.PUBLISHED),
+      lost: () => this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH),
+      failed: (error) => this.fail(error),
+    });
+  }
+
+  #stop(): void {
+    this.#link?.close();
+    this.#link = undefined;
+    this.#senders.clear();
+    this.#to(StageParticipantPublishState.NOT_PUBLISHED);
+  }
+
+  /** Makes a connection that sends the streams. */
+  #build(): RTCPeerConnection {
+    const inBand = this.#streams.some(usesInBand);
+    const pc = new RTCPeerConnection({
+      bundlePolicy: 'max-bundle',
+      ...(inBand && needsInsertableStreams() && { encodedInsertableStreams: true }),
+    } as RTCConfiguration);
+    this.#senders.clear();
+    for (const stream of this.#streams) {
+      const transceiver = pc.addTransceiver(stream.mediaStreamTrack, { direction: 'sendonly', sendEncodings: encodingsOf(stream) });
+      preferH264(transceiver, stream.streamType);
+      this.#senders.set(stream.streamType, transceiver.sender);
+      if (inBand) this.#prepare(stream, transceiver.sender);
+      stream.attach(transceiver.sender);
+    }
+    return pc;
+  }
+
+  #prepare(stream: LocalStageStream, sender: RTCRtpSender): void {
+    if (usesInBand(stream)) stream.attachSei(this.inBand.send(sender));
+    else pass(sender);
+  }
+
+  /** Puts other tracks into the connection that there is. */
+  #exchange(): void {
+    for (const stream of this.#streams) {
+      const sender = this.#senders.get(stream.streamType);
+      if (!sender || sender.track === stream.mediaStreamTrack) continue;
+      void this.#replace(sender, stream).catch(() => this.#start());
+      stream.attach(sender);
+    }
+  }
+
+  async #replace(sender: RTCRtpSender, stream: LocalStageStream): Promise<void> {
+    await sender.replaceTrack(stream.mediaStreamTrack);
+    const parameters = sender.getParameters();
+    const wanted = encodingsOf(stream);
+    parameters.encodings.forEach((encoding, i) => Object.assign(encoding, wanted[i]));
+    await sender.setParameters(parameters);
+  }
+
+  #release(stream: LocalStageStream): void {
+    stream.off(LocalStageStreamEvents.LOCAL_STREAM_MUTE_CHANGED, this.#muted, this);
+    stream.attachSei(undefined);
+    stream.cleanup();
+  }
+
+  #muted(stream: LocalStageStream): void {
+    this.observer.muted(stream);
+  }
+
+  #to(state: StageParticipantPublishState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.observer.state(state);
+  }
+}
+
+function firstOfEachKind(streams: LocalStageStream[]): LocalStageStream[] {
+  return [StreamType.AUDIO, StreamType.VIDEO].flatMap((type) => streams.find((s) => s.streamType === type) ?? []);
+}
+
+function usesInBand(stream: LocalStageStream): boolean {
+  return stream.streamType === StreamType.VIDEO && stream.mediaConfig.inBandMessaging?.enabled === true;
+}
+
+/** What cannot be changed without a new connection. */
+function form(streams: LocalStageStream[]): string {
+  return streams
+    .map((s) => [s.streamType, encodingsOf(s).map((e) => e.rid), usesInBand(s), s.mediaConfig.stereo, s.mediaConfig.minBitrate])
+    .join(';');
+}
+
+function encodingsOf(stream: LocalStageStream): RTCRtpEncodingParameters[] {
+  const { mediaConfig, mediaStreamTrack, streamType } = stream;
+  if (streamType === StreamType.VIDEO) return encodings(mediaStreamTrack.getSettings(), mediaConfig);
+  return [{ maxBitrate: (mediaConfig.maxAudioBitrateKbps ?? defaultAudioBitrate) * 1000 }];
+}
+
+/** The server takes the first codec of an offer that it carries. */
+function preferH264(transceiver: RTCRtpTransceiver, type: StreamType): void {
+  const codecs = type === StreamType.VIDEO ? RTCRtpReceiver.getCapabilities?.('video')?.codecs : undefined;
+  if (!codecs || !transceiver.setCodecPreferences) return;
+  const first = codecs.filter((c) => /H264/i.test(c.mimeType) && /packetization-mode=1/.test(c.sdpFmtpLine ?? ''));
+  transceiver.setCodecPreferences([...first, ...codecs.filter((c) => !first.includes(c))]);
+}
+
+/** Stereo is asked for in both descriptions; the lowest rate of video only Chromium knows, and only there. */
+function tuning(streams: LocalStageStream[]): Tuning {
+  const { stereo } = streams.find((s) => s.streamType === StreamType.AUDIO)?.mediaConfig ?? {};
+  const { minBitrate } = streams.find((s) => s.streamType === StreamType.VIDEO)?.mediaConfig ?? {};
+  const withStereo = (sdp: string) => (stereo ? withParameters(sdp, 'opus', { stereo: 1, 'sprop-stereo': 1 }) : sdp);
+  return {
+    offer: withStereo,
+    answer: (sdp) => (minBitrate ? withParameters(withStereo(sdp), 'H264', { 'x-google-min-bitrate': minBitrate }) : withStereo(sdp)),
+  };
+}

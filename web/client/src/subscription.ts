@@ -1,0 +1,264 @@
+import {
+  InitialLayerPreference,
+  StageErrorCategory,
+  StageErrorCode,
+  StageParticipantSubscribeState,
+  StreamType,
+  SubscribeType,
+} from './enums.js';
+import type { StageError } from './errors.js';
+import { type InBand, needsInsertableStreams, pass } from './in-band.js';
+import { Link } from './link.js';
+import type { Participant } from './participant.js';
+import type { LayerView, Say } from './protocol.js';
+import { RemoteStageStream } from './remote-stream.js';
+import { withParameters } from './sdp.js';
+import type { SeiMessage } from './sei.js';
+import type { SubscribeConfiguration } from './strategy.js';
+
+export interface SubscriptionObserver {
+  state(state: StageParticipantSubscribeState): void;
+  added(streams: RemoteStageStream[]): void;
+  removed(streams: RemoteStageStream[]): void;
+  sei(message: SeiMessage): void;
+  failed(error: StageError): void;
+}
+
+/** What is to be received of a participant, and how. */
+export interface Wish {
+  type: SubscribeType;
+  config: SubscribeConfiguration;
+  /** Whether this client publishes too: then received media is not held back. */
+  publishing: boolean;
+}
+
+/** What a participant offers. */
+export interface Offered {
+  audio: boolean;
+  video: boolean;
+}
+
+const holdHighFor = 3; // lists of layers, which come once a second
+
+/**
+ * What this client receives of one participant. Video that is not wanted now is paused at the server, so that it comes
+ * back without a new connection.
+ */
+export class Subscription {
+  #wish: Wish = { type: SubscribeType.NONE, config: {}, publishing: false };
+  #offered: Offered = { audio: false, video: false };
+  #asked: Offered = { audio: false, video: false }; // of the link
+  #audioAlone = false; // the video's codec is none of ours
+  #link?: Link;
+  #pc?: RTCPeerConnection;
+  #received = new Map<StreamType, RemoteStageStream>();
+  #shown: RemoteStageStream[] = [];
+  #state = StageParticipantSubscribeState.NOT_SUBSCRIBED;
+  #layers: LayerView[] = [];
+  #selected = '';
+  #preferred = '';
+  #held = 0; // lists of layers for which the highest layer is still asked for
+  #paused = false; // the video, as the server was told
+
+  constructor(
+    private readonly url: string,
+    private readonly token: () => string,
+    private readonly participant: Participant,
+    private readonly inBand: InBand,
+    private readonly say: Say,
+    private readonly observer: SubscriptionObserver,
+  ) {}
+
+  /** The stream of the video, while it is received. */
+  get video(): RemoteStageStream | undefined {
+    return this.#shown.find((s) => s.streamType === StreamType.VIDEO);
+  }
+
+  get streams(): readonly RemoteStageStream[] {
+    return this.#shown;
+  }
+
+  /** Receives what is wanted of what is offered. After an error it tries anew. */
+  update(wish: Wish, offered: Offered): void {
+    if (offered.video && !this.#offered.video) this.#audioAlone = false;
+    this.#wish = wish;
+    this.#offered = offered;
+    const asked = this.#needs();
+    if (!asked.audio && !asked.video) return this.#stop();
+    const covered = this.#link && (!asked.audio || this.#asked.audio) && (!asked.video || this.#asked.video);
+    if (covered) this.#apply();
+    else this.#start(asked);
+  }
+
+  /** Tells the server again what it may have missed. */
+  resync(): void {
+    if (!this.#pc) return;
+    this.#pause();
+    this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+  }
+
+  /** Takes what the server says of the layers. */
+  layers(layers: LayerView[]): void {
+    this.#layers = layers;
+    this.video?.setLayers(layers);
+    if (this.#held > 0) this.#hold(this.#held - 1);
+  }
+
+  /** Takes which layer the server sends. */
+  selected(label: string): void {
+    this.#selected = label;
+    this.video?.setSelected(label);
+    if (this.#held > 0 && label === this.#highest()) this.#hold(0);
+  }
+
+  /** Asks for one layer, by its label; "" leaves it to the network. */
+  prefer(label: string): void {
+    if (label === this.#preferred) return;
+    this.#preferred = label;
+    this.video?.setPreferred(label);
+    if (label && !this.#layers.some((l) => l.label === label)) return this.video?.unavailable();
+    this.#held = 0;
+    if (this.#pc) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+  }
+
+  /** Gives up, because the server has said so; update tries anew. */
+  fail(error: StageError): void {
+    this.#drop();
+    this.#to(StageParticipantSubscribeState.ERRORED);
+    this.observer.failed(error);
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  /** What the connection has to have: also a video that is paused. */
+  #needs(): Offered {
+    const { type } = this.#wish;
+    const { audio, video } = this.#offered;
+    if (type === SubscribeType.AUDIO_VIDEO) return { audio, video };
+    if (type === SubscribeType.NONE || !audio) return { audio: false, video: false };
+    return { audio, video: video && !this.#audioAlone };
+  }
+
+  #start(asked: Offered): void {
+    this.#drop();
+    this.#asked = asked;
+    this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
+    this.#link = new Link({
+      endpoint: { url: this.url, category: StageErrorCategory.SUBSCRIBE_ERROR, token: this.token },
+      tuning: { offer: (sdp) => withParameters(sdp, 'opus', { stereo: 1 }) },
+      build: () => this.#build(),
+      opened: (pc) => this.#opened(pc),
+      up: () => this.#to(StageParticipantSubscribeState.SUBSCRIBED),
+      lost: () => this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE),
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  #build(): RTCPeerConnection {
+    const inBand = this.#asked.video && this.#wish.config.inBandMessaging?.enabled === true;
+    const pc = new RTCPeerConnection({
+      bundlePolicy: 'max-bundle',
+      ...(inBand && needsInsertableStreams() && { encodedInsertableStreams: true }),
+    } as RTCConfiguration);
+    for (const kind of ['audio', 'video'] as const) {
+      if (!this.#asked[kind]) continue;
+      const { receiver } = pc.addTransceiver(kind, { direction: 'recvonly' });
+      if (inBand && kind === 'video') this.inBand.receive(receiver, (message) => this.#pc === pc && this.observer.sei(message));
+      else if (inBand) pass(receiver);
+    }
+    return pc;
+  }
+
+  /** Takes the tracks of a new connection in the place of those of the one before. */
+  #opened(pc: RTCPeerConnection): void {
+    this.#pc = pc;
+    this.#received.clear();
+    for (const { receiver, currentDirection } of pc.getTransceivers()) {
+      if (currentDirection !== 'recvonly') continue;
+      const stream = new RemoteStageStream(receiver.track, this.participant);
+      stream.attach(receiver);
+      this.#received.set(stream.streamType, stream);
+    }
+    const highest = this.#wish.config.simulcast?.initialLayerPreference === InitialLayerPreference.HIGHEST_QUALITY;
+    this.#held = highest && !this.#preferred && this.#highest() ? holdHighFor : 0;
+    this.#selected = '';
+    this.#paused = false;
+    this.#apply();
+    if (this.#layer()) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+  }
+
+  /** Makes what is shown and played what is wanted. */
+  #apply(): void {
+    if (!this.#pc) return;
+    const { type, config, publishing } = this.#wish;
+    const delay = config.jitterBuffer?.minDelay || null;
+    for (const { receiver } of this.#pc.getTransceivers()) receiver.jitterBufferTarget = publishing ? null : delay;
+    const watching = type === SubscribeType.AUDIO_VIDEO;
+    if (this.#asked.video && watching === this.#paused) this.#pause();
+    this.#show([...this.#received.values()].filter((s) => watching || s.streamType === StreamType.AUDIO));
+  }
+
+  /** Says whether the server is to send the video. */
+  #pause(): void {
+    this.#paused = this.#wish.type !== SubscribeType.AUDIO_VIDEO;
+    this.say('PAUSE', { id: this.participant.id, audio: false, video: this.#paused });
+  }
+
+  #show(streams: RemoteStageStream[]): void {
+    const removed = this.#shown.filter((s) => !streams.includes(s));
+    const added = streams.filter((s) => !this.#shown.includes(s));
+    this.#shown = streams;
+    for (const stream of removed) stream.cleanup();
+    if (removed.length > 0) this.observer.removed(removed);
+    if (added.length > 0) this.observer.added(added);
+    for (const stream of added) {
+      if (stream.streamType !== StreamType.VIDEO) continue;
+      stream.setPreferred(this.#preferred);
+      stream.setLayers(this.#layers);
+      stream.setSelected(this.#selected);
+    }
+  }
+
+  #layer(): string {
+    return this.#held > 0 ? this.#highest() : this.#preferred;
+  }
+
+  #highest(): string {
+    return this.#layers.findLast((l) => l.bitrate > 0)?.label ?? this.#layers.at(-1)?.label ?? '';
+  }
+
+  /** Asks for the highest layer for so many more lists; then bandwidth decides. */
+  #hold(lists: number): void {
+    this.#held = lists;
+    if (lists === 0) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#preferred });
+  }
+
+  #failed(error: StageError): void {
+    if (error.code === StageErrorCode.CODEC_MISMATCH && this.#wish.type === SubscribeType.AUDIO_ONLY && this.#asked.video) {
+      this.#audioAlone = true;
+      return this.#start(this.#needs());
+    }
+    this.fail(error);
+  }
+
+  #stop(): void {
+    this.#drop();
+    this.#to(StageParticipantSubscribeState.NOT_SUBSCRIBED);
+  }
+
+  #drop(): void {
+    this.#link?.close();
+    this.#link = this.#pc = undefined;
+    this.#paused = false;
+    this.#received.clear();
+    this.#show([]);
+  }
+
+  #to(state: StageParticipantSubscribeState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.observer.state(state);
+  }
+}
