@@ -8,6 +8,7 @@ import (
 // How the allocator moves. Downwards at once, upwards one proven step after the other, each failure doubling the wait.
 const (
 	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
+	lenient     = 1.25 // before a video goes off altogether: a decrease takes more than the link has lost
 	headroom    = 1.10 // what must have been proved, over what is to be sent
 	probeMargin = 1.20 // what a probe asks for, over what is to be sent
 	probeStep   = 1.5  // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
@@ -246,7 +247,7 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	reduced := false
 	for used > limit {
 		v := a.richest()
-		if v == nil {
+		if v == nil || v.down(v.layer) == None && float64(used) <= float64(limit)*lenient {
 			break
 		}
 		used -= v.rate()

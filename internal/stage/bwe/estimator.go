@@ -23,6 +23,7 @@ const (
 	growthCap  = 1.15        // of what arrives
 	draining   = time.Second // with less than idle of what the link was found to carry, a queue becomes much shorter
 	idle       = 0.70
+	worse      = 1.25             // of the delay that led to the decrease: it grows though little is sent
 	stubborn   = 0.50             // of the delay that led to the decrease: more is none of ours
 	memory     = 20 * time.Second // of what the link has carried
 )
@@ -148,6 +149,7 @@ func (e *Estimator) react(now time.Duration) {
 		e.probe.fail()
 		e.graceEnds = now + grace
 	case e.delay.overuse(now) && now < e.graceEnds && e.delay.excess() < longQueue:
+	case e.delay.overuse(now) && e.idles(now) && e.delay.excess() < worse*e.blamed: // the same queue, or none of ours
 	case e.delay.overuse(now):
 		factor := backoff
 		if e.delay.excess() > longQueue {
@@ -167,9 +169,14 @@ func (e *Estimator) react(now time.Duration) {
 	e.acquit(now)
 }
 
+// idles reports whether little is sent since the last decrease.
+func (e *Estimator) idles(now time.Duration) bool {
+	return float64(e.window.rate(now, rateSpan)) < idle*e.guilty
+}
+
 // acquit takes a delay that does not go away when little is sent for that of the path: a queue that we made drains.
 func (e *Estimator) acquit(now time.Duration) {
-	if !e.delay.high() || float64(e.window.rate(now, rateSpan)) > idle*e.guilty {
+	if !e.delay.high() || !e.idles(now) {
 		e.relieved = now
 	}
 	if now-e.relieved < draining {
