@@ -24,7 +24,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	"state":   {"natsd", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
 	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/rtctest", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
-	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck"},
+	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 
 var below = map[string][]string{ //nolint:gochecknoglobals // a constant table
@@ -44,7 +44,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/nats-io/", []string{"natsd", "store", "cluster", "event"}, "state is the only layer that touches NATS"},
 	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac", "media/mediatest", "hlscheck"}, "codec knowledge sits in one place; the checker shares none of it"},
 	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
-	{"github.com/pion/webrtc", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC; the stage forwards packets and knows no peer connection"},
+	{"github.com/pion/webrtc", []string{"rtc", "rtc/rtctest", "whipcheck"}, "one place configures WebRTC; the stage forwards packets and knows no peer connection; the checker is a client of any server"},
 	{"github.com/pion/ice", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
 	{"github.com/pion/interceptor", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
 	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
