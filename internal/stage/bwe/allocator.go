@@ -71,6 +71,7 @@ func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan 
 	budget := a.capped(s.Estimate) - audio
 	a.admit(budget)
 	a.reduce(now, s, budget, audio)
+	a.restore(now, s, budget)
 	probe := a.raise(now, s, audio)
 	a.choices = a.choices[:0]
 	for i := range demands {
@@ -264,6 +265,26 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	}
 	a.trouble = now
 	a.next = max(a.next, now+firstWait)
+}
+
+// restore gives videos that are off their lowest layer back when the estimate has room: what was asked for may be less
+// than it was, and an estimate that congestion has lowered is itself a proof.
+func (a *Allocator) restore(now time.Duration, s State, budget int) {
+	if s.Congested || s.Probing || now < a.next {
+		return
+	}
+	used, some := a.used(), false
+	for _, v := range a.order {
+		lowest := v.lowest()
+		if v.layer != None || lowest == None || used+v.cost(lowest) > budget {
+			continue
+		}
+		v.layer, some = lowest, true
+		used += v.cost(lowest)
+	}
+	if some {
+		a.upgraded, a.next = now, now+settle
+	}
 }
 
 // richest returns the video to take a layer from.

@@ -214,3 +214,36 @@ func TestTheCapHolds(t *testing.T) {
 		t.Fatalf("after: %v", got)
 	}
 }
+
+func TestAVideoThatWasRefusedComesWhenItFits(t *testing.T) {
+	t.Parallel()
+	s := newAudience(3000)
+	burst := Demand{ID: 1, Rates: [MaxLayers]int{5800}, Limit: 2} // a rate taken from the opening keyframe
+	if got := s.step([]Demand{burst}); got[0] != None {
+		t.Fatalf("a rate above the estimate: %v", got)
+	}
+	s.width = 0 // no probe passes
+	burst.Rates[0] = 2442
+	if got := s.steps(10, []Demand{burst}); got[0] != 0 {
+		t.Fatalf("a rate that fits: %v, probes %v", got, s.asked)
+	}
+}
+
+func TestALowestLayerThatFitsTheEstimateComesBack(t *testing.T) {
+	t.Parallel()
+	s := newAudience(1 << 20)
+	demands := []Demand{video3(1), video3(2)}
+	s.steps(100, demands)
+	s.state.Estimate, s.state.Congested, s.width = 150, true, 150
+	if got := s.step(demands); !slices.Equal(got, []int{None, None}) {
+		t.Fatalf("congested: %v", got)
+	}
+	s.state.Estimate = 250
+	if got := s.step(demands); !slices.Equal(got, []int{None, None}) {
+		t.Fatalf("still congested: %v", got)
+	}
+	s.state.Congested = false
+	if got := s.steps(100, demands); !slices.Equal(got, []int{0, None}) {
+		t.Fatalf("calm: %v", got)
+	}
+}

@@ -152,9 +152,10 @@ func (l *line) again() (uint16, Ref, bool) {
 	return 0, Ref{}, false
 }
 
-// pad makes a packet of padding. Without an RTX stream it takes a number of the media stream, after a frame's end.
+// pad makes a packet of padding. Without an RTX stream it takes a number of the media stream, after a frame's end; with
+// one it needs no media before it, so that a link can be probed for the first picture.
 func (l *line) pad(n int, out *Out) bool {
-	if n < 1 || n > 255 || !l.clocks.started {
+	if n < 1 || n > 255 {
 		return false
 	}
 	*out = Out{stream: &l.stream, Timestamp: l.clocks.last, padding: uint8(n)}

@@ -114,8 +114,11 @@ func TestPadding(t *testing.T) {
 	e := encoders()[0]
 	s := subscriber{video: NewVideo(testStream(VP8))}
 	var out Out
-	if s.video.Padding(100, &out) {
-		t.Fatal("padding before the first packet")
+	if !s.video.Padding(100, &out) || !out.Retransmission() {
+		t.Fatal("no padding before the first packet")
+	}
+	if got := s.place(t, unit{}, &out); got.header.SSRC != 0xbbbb || got.header.SequenceNumber != 0 || got.header.PaddingSize != 100 {
+		t.Fatalf("before the first packet: %+v", got.header)
 	}
 	s.feed(t, e.frame(t, 0, 2, true)...)
 	for i, n := range []int{1, 2, 255} {
@@ -124,7 +127,7 @@ func TestPadding(t *testing.T) {
 		}
 		got := s.place(t, unit{}, &out)
 		h := got.header
-		if h.SSRC != 0xbbbb || h.SequenceNumber != uint16(i) || !h.Padding || int(h.PaddingSize) != n || len(got.payload) != 0 || h.Timestamp != s.got[0].header.Timestamp {
+		if h.SSRC != 0xbbbb || h.SequenceNumber != uint16(1+i) || !h.Padding || int(h.PaddingSize) != n || len(got.payload) != 0 || h.Timestamp != s.got[0].header.Timestamp {
 			t.Fatalf("%d bytes: %+v, payload %x", n, h, got.payload)
 		}
 	}
@@ -141,6 +144,9 @@ func TestPaddingWithoutRTXTakesItsOwnNumbers(t *testing.T) {
 	s := subscriber{video: NewVideo(plain)}
 	units := e.frame(t, 0, 2, true)
 	var out Out
+	if s.video.Padding(10, &out) {
+		t.Fatal("padding before the first packet")
+	}
 	s.feed(t, units[0])
 	if s.video.Padding(10, &out) {
 		t.Fatal("padding within a frame")
