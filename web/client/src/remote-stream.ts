@@ -70,7 +70,8 @@ export class RemoteStageStream extends StageStream<Events> {
   setSelected(label: string): void {
     if (label === this.#selected) return;
     this.#selected = label;
-    this.#tell(label === this.#preferred ? StageStreamLayerSelectedReason.PREFERRED : StageStreamLayerSelectedReason.NETWORK);
+    const preferred = label !== '' && label === this.#preferred;
+    this.#tell(preferred ? StageStreamLayerSelectedReason.PREFERRED : StageStreamLayerSelectedReason.NETWORK);
   }
 
   /** @internal Takes which layer the application wants; "" for none. */

@@ -174,7 +174,7 @@ export class Subscription {
   /** Takes the tracks of a new connection in the place of those of the one before. */
   #opened(pc: RTCPeerConnection): void {
     this.#pc = pc;
-    this.#received.clear();
+    this.#forget();
     for (const { receiver, currentDirection } of pc.getTransceivers()) {
       if (currentDirection !== 'recvonly') continue;
       const stream = new RemoteStageStream(receiver.track, this.participant);
@@ -210,7 +210,6 @@ export class Subscription {
     const removed = this.#shown.filter((s) => !streams.includes(s));
     const added = streams.filter((s) => !this.#shown.includes(s));
     this.#shown = streams;
-    for (const stream of removed) stream.cleanup();
     if (removed.length > 0) this.observer.removed(removed);
     if (added.length > 0) this.observer.added(added);
     for (const stream of added) {
@@ -252,8 +251,13 @@ export class Subscription {
     this.#link?.close();
     this.#link = this.#pc = undefined;
     this.#paused = false;
-    this.#received.clear();
+    this.#forget();
     this.#show([]);
+  }
+
+  #forget(): void {
+    for (const stream of this.#received.values()) stream.cleanup();
+    this.#received.clear();
   }
 
   #to(state: StageParticipantSubscribeState): void {
