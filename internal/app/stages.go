@@ -50,12 +50,12 @@ func (s *server) openStages(ctx context.Context) error {
 	o := stage.Options{
 		Engine: engine, Verifier: s.realtime.tokens, Node: s.node, Codecs: s.cfg.Codecs, Clock: s.clock, Logger: s.log,
 		Records: stage.Records{
-			Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants, History: r.ParticipantHistory,
-			Events: r.ParticipantEvents, Burnt: r.Disconnected,
+			Stages: r.Stages, Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants,
+			History: r.ParticipantHistory, Events: r.ParticipantEvents, Burnt: r.Disconnected,
 		},
 	}
 	if s.cfg.Quotas == "aws" { // spec ivs-realtime.md 15.2
-		o.MaxPublishers, o.MaxParticipants = 12, 10_000
+		o.Limits = stage.ServiceLimits()
 	}
 	s.stages.manager = stage.NewManager(o)
 	s.stages.whip = whip.New(whip.Options{Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.realtime.tokens, Logger: s.log})

@@ -57,7 +57,8 @@ type bench struct {
 func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 	tb.Helper()
 	b := &bench{}
-	pub := newPublication(nil, [kinds]*Format{Video: {}}, nil, func() time.Duration { return b.now }, func() {}, nil)
+	env := environment{now: func() time.Duration { return b.now }, flush: func() {}, counters: &counters{}}
+	pub := newPublication(env, nil, [kinds]*Format{Video: {}}, nil, nil)
 	b.track = pub.tracks[Video]
 	var ok bool
 	if b.layer, ok = b.track.add(frameSource{}); !ok {
@@ -68,15 +69,15 @@ func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 		stream := forward.Stream{
 			Codec: forward.H264, ClockRate: 90000, SSRC: uint32(i + 1), PayloadType: 96, RTXSSRC: uint32(i + 1000), RTXPayloadType: 97,
 		}
-		o := &outlet{kind: Video, sink: &nullSink{}}
+		o := newOutlet(Video, &nullSink{})
+		o.rate.Store(100_000_000)
 		if numbered {
 			stream.Extensions.TransportSeq = 3
 			path := bwe.NewPath()
 			o.sent = path.Sent
 		}
 		o.video = forward.NewVideo(stream)
-		o.pin.Store(forward.None)
-		o.applied.pin = forward.None
+		o.writer.Store(b.writer)
 		b.writer.admit(o)
 	}
 	return b

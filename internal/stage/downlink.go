@@ -9,9 +9,10 @@ import (
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
-// allocateEvery is how often layers are chosen at least; probeStep is how a probe is paced.
+// Layers are chosen anew by the room's tick, and by feedback unless that was a moment ago: every subscription brings
+// twenty messages a second. probeStep is how a probe is paced.
 const (
-	allocateEvery = 100 * time.Millisecond
+	allocateLeast = 10 * time.Millisecond
 	probeStep     = 5 * time.Millisecond
 	probeMost     = 20_000 // bytes in one step
 )
@@ -19,7 +20,7 @@ const (
 // downlink is what a participant can receive, over all its subscriptions: one estimator and one allocator. Its lock is
 // held for a few comparisons only; packets are numbered under it.
 type downlink struct {
-	now   clock
+	environment
 	group *sync.WaitGroup // the stage's
 
 	mu        sync.Mutex
@@ -28,17 +29,21 @@ type downlink struct {
 	subs      []*subscription // in order of their beginning
 	demands   []bwe.Demand
 	results   []bwe.Result
-	bytes     int // sent since the probe's last step
+	allocated time.Duration // when last
+	heard     bool          // feedback has come
+	bytes     int           // sent since the probe's last step
 	probing   bool
 	stopProbe chan struct{}
 	closed    bool
 }
 
-func newDownlink(now clock, group *sync.WaitGroup) *downlink {
-	return &downlink{
-		now: now, group: group, stopProbe: make(chan struct{}),
+func newDownlink(env environment, group *sync.WaitGroup) *downlink {
+	d := &downlink{
+		environment: env, group: group, stopProbe: make(chan struct{}),
 		estimator: bwe.NewEstimator(bwe.Options{}), allocator: bwe.NewAllocator(),
 	}
+	d.allocator.Cap = env.download
+	return d
 }
 
 // number makes a subscription's packets carry transport-wide numbers, if its subscriber reports on them. Call it before
@@ -97,10 +102,14 @@ func (d *downlink) arrivals(s *subscription, base uint16, arrivals []bwe.Arrival
 	if s.path == nil || !slices.Contains(d.subs, s) {
 		return
 	}
+	d.counters.feedback.Add(1)
 	now := d.now()
+	d.heard = true
 	d.results = s.path.Match(d.results[:0], base, arrivals)
 	d.estimator.Feedback(now, s.path, d.results)
-	d.allocate(now)
+	if now-d.allocated >= allocateLeast {
+		d.allocate(now)
+	}
 }
 
 // tick chooses anew without feedback.
@@ -114,51 +123,80 @@ func (d *downlink) tick() {
 
 // allocate chooses the layers of all subscriptions. The caller holds the lock.
 func (d *downlink) allocate(now time.Duration) {
+	d.allocated = now
+	d.counters.allocations.Add(1)
 	d.demands = d.demands[:0]
+	videos, room := 0, d.download
 	for _, s := range d.subs {
+		if s.outlets[Video] != nil {
+			videos++
+		}
 		if s.path == nil {
-			s.aimHigh(now)
+			room -= s.aimHigh(room, d.download > 0)
 			continue
 		}
 		if o := s.outlets[Audio]; o != nil && !o.paused.Load() {
 			d.demands = append(d.demands, bwe.Demand{
-				ID: s.id * uint64(kinds), Audio: true, Rates: [bwe.MaxLayers]int{s.pub.audioRate(now)},
+				ID: s.id * uint64(kinds), Audio: true, Rates: [bwe.MaxLayers]int{s.pub.Load().audioRate()},
 			})
 		}
 		if o := s.outlets[Video]; o != nil {
-			d.demands = append(d.demands, videoDemand(s, o, now))
+			d.demands = append(d.demands, videoDemand(s, o))
 		}
 	}
-	plan := d.allocator.Allocate(now, d.estimator.State(now), d.demands)
-	for _, c := range plan.Choices {
-		for _, s := range d.subs {
-			if o := s.outlets[Video]; o != nil && s.id*uint64(kinds)+uint64(Video) == c.ID {
-				o.aim(c.Layer)
-			}
-		}
-	}
+	state := d.estimator.State(now)
+	plan := d.allocator.Allocate(now, state, d.demands)
+	d.apply(plan.Choices, paceRate(state.Estimate, videos))
 	if plan.Probe.Rate > 0 && !d.probing && !d.closed {
 		d.probe(now, plan.Probe)
 	}
 }
 
-// aimHigh chooses the highest layer there is: nothing will ever tell what the link of this subscriber carries.
-func (s *subscription) aimHigh(now time.Duration) {
-	o := s.outlets[Video]
-	if o == nil {
-		return
+// apply hands out the choices, which are in the order of the demands. The caller holds the lock.
+func (d *downlink) apply(choices []bwe.Choice, rate int64) {
+	for _, s := range d.subs {
+		o := s.outlets[Video]
+		if o == nil || s.path == nil || len(choices) == 0 {
+			continue
+		}
+		layer := choices[0].Layer
+		choices = choices[1:]
+		if d.heard {
+			o.rate.Store(rate)
+		}
+		if layer == forward.None && s.rates == [forward.MaxLayers]int{} && !o.paused.Load() {
+			continue // nothing is known of the layers yet: whichever comes is welcome
+		}
+		if o.aim(layer) {
+			d.counters.changes.Add(1)
+		}
+	}
+}
+
+// aimHigh chooses the highest layer there is, within a room for all of a participant if that is limited, and returns
+// what it takes: nothing will ever tell what the link of this subscriber carries.
+func (s *subscription) aimHigh(room int, limited bool) int {
+	o, rates := s.outlets[Video], s.pub.Load().layers()
+	if o == nil || o.paused.Load() {
+		return 0
 	}
 	best := 0
-	for i, rate := range s.pub.layers(now) {
-		if rate > 0 {
+	for i, rate := range rates {
+		if rate > 0 && (!limited || rate <= room) && (o.pin.Load() == forward.None || i <= int(o.pin.Load())) {
 			best = i
 		}
 	}
 	o.aim(best)
+	return rates[best]
 }
 
-func videoDemand(s *subscription, o *outlet, now time.Duration) bwe.Demand {
-	v := bwe.Demand{ID: s.id*uint64(kinds) + uint64(Video), Rates: s.pub.layers(now), Limit: bwe.MaxLayers - 1}
+// videoDemand is what a subscription wants of its publisher's video. Until the first packets of a new publication come,
+// the rates of the one that it replaced count, so that the layer stays.
+func videoDemand(s *subscription, o *outlet) bwe.Demand {
+	if rates := s.pub.Load().layers(); rates != [forward.MaxLayers]int{} {
+		s.rates = rates
+	}
+	v := bwe.Demand{ID: s.id*uint64(kinds) + uint64(Video), Rates: s.rates, Limit: bwe.MaxLayers - 1}
 	if pin := o.pin.Load(); pin != forward.None {
 		v.Limit, v.Pinned = int(pin), true
 	}
@@ -173,7 +211,11 @@ func videoDemand(s *subscription, o *outlet, now time.Duration) bwe.Demand {
 func (d *downlink) probe(now time.Duration, p bwe.Probe) {
 	var o *outlet
 	for _, s := range d.subs {
-		if v := s.outlet(Video); v != nil && s.path != nil {
+		v := s.outlets[Video]
+		if v == nil || s.path == nil || v.writer.Load() == nil {
+			continue
+		}
+		if o == nil || o.current.Load() == forward.None { // one that is being sent has packets to repeat
 			o = v
 		}
 	}
@@ -181,6 +223,7 @@ func (d *downlink) probe(now time.Duration, p bwe.Probe) {
 		return
 	}
 	d.estimator.Probe(now, p)
+	d.counters.probes.Add(1)
 	d.probing, d.bytes = true, 0
 	d.group.Go(func() { d.pace(o, p) })
 }
@@ -206,8 +249,11 @@ func (d *downlink) pace(o *outlet, p bwe.Probe) {
 			return
 		}
 		last = now
-		if missing > 0 {
-			o.writer.post(func() { o.writer.pad(o, min(missing, probeMost)) })
+		if w := o.writer.Load(); w != nil && missing > 0 {
+			w.post(func() { w.pad(o, min(missing, probeMost)) })
 		}
 	}
 }
+
+// age is how long ago an instant was.
+func age(now, then time.Duration) time.Duration { return max(0, now-then) }

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -23,12 +24,21 @@ type failure struct {
 
 func (f *failure) Unwrap() error { return &f.Refusal }
 
+// codeOf returns the error code of a failure, that of a fault of ours for any other error.
+func codeOf(err error) string {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f.code
+	}
+	return resource.ErrorInternal
+}
+
 func fail(status int, code, text string) error {
 	return &failure{Refusal: whip.Refusal{Status: status, Message: text}, code: code}
 }
 
 var (
 	errFull        = fail(http.StatusTooManyRequests, resource.ErrorQuotaExceeded, "the stage is full")
+	errRegionFull  = fail(http.StatusTooManyRequests, resource.ErrorQuotaExceeded, "the account has as many as it may in this region")
 	errNoPublisher = fail(http.StatusNotFound, resource.ErrorPublisherNotFound, "the participant does not publish")
 )
 
@@ -44,19 +54,33 @@ func (m *Manager) Subscribe(ctx context.Context, publisherID string, q whip.Requ
 	return s, m.refusal(ctx, q, resource.EventSubscribeError, publisherID, err)
 }
 
-// refusal records an error of a participant who is on the stage, and returns what the client is told.
+// refusal records an error of a participant while a session is under way, and returns what the client is told.
 func (m *Manager) refusal(ctx context.Context, q whip.Request, name, remote string, err error) error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		return err
 	}
 	_, _ = m.in(ctx, q.Claims.StageARN, false, func(r *room) error {
-		if p := r.participants[q.Claims.ParticipantID]; p != nil {
-			r.event(p, resource.ParticipantEvent{Name: name, RemoteParticipantID: remote, ErrorCode: f.code})
-		}
+		r.failed(q.Claims.ParticipantID, resource.ParticipantEvent{Name: name, RemoteParticipantID: remote, ErrorCode: f.code})
 		return nil
 	})
 	return &f.Refusal
+}
+
+// maxErrors is how many errors a room records in a second, and repeats of the same it does not: clients try again.
+const maxErrors = 100
+
+// errorLimit holds the errors that were recorded in this second.
+type errorLimit map[string]struct{}
+
+// failed records an error of somebody who may be on the stage or not. Without a session there is no place for it.
+func (r *room) failed(id string, e resource.ParticipantEvent) {
+	key := id + " " + e.Name + " " + e.RemoteParticipantID + " " + e.ErrorCode
+	if _, again := r.errors[key]; again || !r.opened || len(r.errors) >= maxErrors {
+		return
+	}
+	r.errors[key] = struct{}{}
+	r.eventOf(id, e)
 }
 
 // publish makes a publication of an offer.
@@ -81,8 +105,8 @@ func (m *Manager) publish(ctx context.Context, q whip.Request) (whip.Session, er
 		labels = order(offer.Video.RIDs)
 	}
 	pub := newPublication(
-		&peerSource{Inbound: in, offer: offer, rids: labels}, [kinds]*Format{Audio: formatOf(audio), Video: formatOf(video)},
-		labels, m.now, m.opt.Engine.Flush, q.Gone)
+		m.env, &peerSource{Inbound: in, offer: offer, rids: labels},
+		[kinds]*Format{Audio: formatOf(audio), Video: formatOf(video)}, labels, q.Gone)
 	var p *participant
 	r, err := m.in(ctx, q.Claims.StageARN, true, func(r *room) (err error) {
 		p, err = r.publish(q.Claims, pub, client{userAgent: q.UserAgent, protocol: resource.ProtocolWHIP})
@@ -161,16 +185,16 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 	if err != nil {
 		return nil, badOffer(err)
 	}
-	s := newSubscription(m.subscriptions.Add(1), publisherID, pub, q.Gone)
 	sink := newPeerSink(out, randomName())
-	s.sink = sink
+	s := newSubscription(
+		m.subscriptions.Add(1), publisherID, pub, sink, [kinds]bool{Audio: audio != nil, Video: video != nil}, q.Gone)
 	var p *participant
 	r, err := m.in(ctx, q.Claims.StageARN, false, func(r *room) (err error) {
-		p, err = r.subscribe(q.Claims, s)
+		p, err = r.subscribe(q.Claims, s, client{userAgent: q.UserAgent})
 		return err
 	})
 	if err == nil && r == nil {
-		err = errNoPublisher
+		err = m.nobody()
 	}
 	if err != nil {
 		out.Close()
@@ -197,9 +221,19 @@ func (m *Manager) publication(ctx context.Context, c token.Claims, publisherID s
 		return nil, err
 	}
 	if r == nil || pub == nil {
-		return nil, errNoPublisher
+		return nil, m.nobody()
 	}
 	return pub, nil
+}
+
+// nobody is why there is no publisher.
+func (m *Manager) nobody() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining {
+		return errShutdown
+	}
+	return errNoPublisher
 }
 
 // wanted chooses the codecs of the offer in which a publication can be received.
@@ -227,31 +261,34 @@ func wanted(o *rtc.Offer, pub *publication) (audio, video *rtc.Codec, err error)
 	return audio, video, nil
 }
 
-// recheck ends a participant who was burnt between the verification of the token and its entry. Later ones are watched.
+// recheck ends a participant who was burnt, or whose stage was deleted, between the verification of the token and its
+// entry. Later ones are watched.
 func (m *Manager) recheck(ctx context.Context, c token.Claims) {
-	_, err := m.opt.Records.Burnt.Find(ctx, "participant", store.BurntValue(c.StageARN, c.ParticipantID))
+	burnt, err := m.opt.Records.Burnt.Find(ctx, "participant", store.BurntValue(c.StageARN, c.ParticipantID))
 	if err == nil {
-		_ = m.obey(ctx, directive{Stage: c.StageARN, Participant: c.ParticipantID})
-	} else if !fault.Is(err, fault.NotFound) {
-		m.opt.Logger.Warn("burnt participants cannot be looked up", "error", err)
+		_ = m.obey(ctx, directive{Stage: c.StageARN, Participant: c.ParticipantID, Reason: burnt.Value.Reason})
+		return
+	}
+	_, err = m.opt.Records.Stages.Get(ctx, store.Key{Scope: c.StageARN.Scope, ID: c.StageARN.ID})
+	if fault.Is(err, fault.NotFound) {
+		_ = m.obey(ctx, directive{Stage: c.StageARN})
 	}
 }
 
 // exchanged applies the claims of a new token: lost capabilities take effect at once.
 func (r *room) exchanged(p *participant, c token.Claims) {
-	old := p.claims
+	r.event(p, resource.ParticipantEvent{
+		Name: resource.EventTokenExchanged, PreviousToken: exchangedToken(p.claims), NewToken: exchangedToken(c),
+	})
 	r.renew(p, c)
 	if !c.Publish && p.publication != nil {
 		r.unpublish(p, p.publication)
 	}
 	if !c.Subscribe {
-		for _, s := range p.subs {
+		for _, s := range slices.Collect(maps.Values(p.subs)) {
 			r.unsubscribe(p, s)
 		}
 	}
-	r.event(p, resource.ParticipantEvent{
-		Name: resource.EventTokenExchanged, PreviousToken: exchangedToken(old), NewToken: exchangedToken(c),
-	})
 }
 
 func exchangedToken(c token.Claims) *resource.ExchangedToken {

@@ -31,6 +31,9 @@ func (f *Format) codec() rtc.Codec {
 	return rtc.Codec{Name: f.Name, ClockRate: f.ClockRate, Fmtp: f.Parameters}
 }
 
+// plays reports whether what was negotiated for other receives f as well.
+func (f *Format) plays(other *Format) bool { return *f == *other }
+
 // peerSource is a publisher's connection.
 type peerSource struct {
 	*rtc.Inbound

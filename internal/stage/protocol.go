@@ -26,6 +26,7 @@ const (
 	typeExchanged    = "TOKEN_EXCHANGED"
 	typeError        = "ERROR"
 
+	typeHello    = "HELLO"          // from the client
 	typeMute     = "MUTE"           // from the client
 	typeSelect   = "SELECT_LAYER"   // from the client
 	typePause    = "PAUSE"          // from the client
@@ -91,7 +92,8 @@ type reasonPayload struct {
 type errorPayload struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	Request string `json:"request,omitempty"` // type of the message it answers
+	Request string `json:"request,omitempty"` // type of the message it answers, or PUBLISH or SUBSCRIBE
+	ID      string `json:"id,omitempty"`      // the publisher, with SUBSCRIBE
 }
 
 // command is a message of a client.
@@ -105,6 +107,7 @@ type command struct {
 		Video        bool   `json:"video"`
 		AudioMuted   bool   `json:"audioMuted"`
 		VideoStopped bool   `json:"videoStopped"`
+		hello
 	} `json:"payload"`
 }
 
@@ -148,7 +151,7 @@ func (r *room) layers(pub *publication) []layerView {
 	if len(pub.labels) < 2 {
 		return nil
 	}
-	rates := pub.layers(r.manager.now())
+	rates := pub.layers()
 	out := make([]layerView, 0, len(pub.labels))
 	for i, label := range pub.labels[:min(len(pub.labels), forward.MaxLayers)] {
 		out = append(out, layerView{Label: label, Bitrate: rates[i]})
@@ -160,7 +163,7 @@ func (r *room) layers(pub *publication) []layerView {
 func (r *room) state() []byte {
 	s := statePayload{StageID: r.stage.ID, Participants: []participantView{}}
 	for _, p := range slices.SortedFunc(maps.Values(r.participants), byJoin) {
-		if p.publication != nil || len(r.participants) <= crowd {
+		if r.listed(p) {
 			s.Participants = append(s.Participants, r.view(p))
 		}
 	}
@@ -174,12 +177,39 @@ func byJoin(a, b *participant) int {
 	return strings.Compare(a.id, b.id)
 }
 
+// listed reports whether sockets are told of a participant.
+func (r *room) listed(p *participant) bool {
+	return p.publication != nil || len(r.participants) <= crowd
+}
+
+// came and went tell the sockets of somebody who has just joined or left, and does not publish. In a crowd nobody is told.
+func (r *room) came(p *participant) {
+	if len(r.participants) <= crowd {
+		r.tell(p, typeJoined, r.view(p))
+	}
+	r.changed = r.changed || len(r.participants) <= crowd+1
+}
+
+func (r *room) went(p *participant) {
+	if len(r.participants) < crowd {
+		r.tell(nil, typeLeft, idPayload{p.id})
+	}
+	r.changed = r.changed || len(r.participants) <= crowd
+}
+
 // tellState sends the snapshot to everybody, encoded once.
 func (r *room) tellState() { r.broadcast(nil, r.state()) }
 
 // tell sends a message to everybody but one, who may be nil.
 func (r *room) tell(except *participant, kind string, payload any) {
 	r.broadcast(except, encode(kind, payload))
+}
+
+// tell sends the participant a message, if it listens.
+func (p *participant) tell(kind string, payload any) {
+	if p.socket != nil {
+		p.socket.send(encode(kind, payload))
+	}
 }
 
 func (r *room) broadcast(except *participant, b []byte) {
@@ -202,7 +232,7 @@ func (r *room) tellLayers() {
 			if p.socket == nil || p.subs[id] == nil {
 				continue
 			}
-			if b == nil {
+			if b == nil { // once for all
 				b = encode(typeLayers, layersPayload{ID: id, Layers: r.layers(pub)})
 			}
 			p.socket.send(b)
@@ -213,8 +243,8 @@ func (r *room) tellLayers() {
 // tellSelected tells a participant which layers it gets, when that has changed.
 func (r *room) tellSelected(p *participant) {
 	for id, s := range p.subs {
-		o := s.outlet(Video)
-		if o == nil {
+		o := s.outlets[Video]
+		if o == nil || !s.told {
 			continue
 		}
 		now := o.current.Load()
@@ -222,13 +252,10 @@ func (r *room) tellSelected(p *participant) {
 			continue
 		}
 		p.lastSelected[id] = now
-		if p.socket == nil {
-			continue
+		v, labels := selectedPayload{ID: id, On: now != forward.None}, s.pub.Load().labels
+		if i := int(now); i >= 0 && i < len(labels) {
+			v.Label = labels[i]
 		}
-		v := selectedPayload{ID: id, On: now != forward.None}
-		if i := int(now); i >= 0 && i < len(s.pub.labels) {
-			v.Label = s.pub.labels[i]
-		}
-		p.socket.send(encode(typeSelected, v))
+		p.tell(typeSelected, v)
 	}
 }

@@ -2,24 +2,39 @@ package stage
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
+// environment is what all publications and downlinks of a Manager share.
+type environment struct {
+	now      clock
+	flush    func() // lets go of packets that were sent
+	counters *counters
+	pixels   int // of a picture, at most; 0: any
+	download int // bits a second to one participant, at most; 0: what the link carries
+}
+
 // publication is what one participant sends: a source, its tracks, and the subscriptions fed from them.
 type publication struct {
+	environment
 	source  Source
 	formats [kinds]*Format // nil: not published
 	tracks  [kinds]*track
-	labels  []string // of the simulcast layers, lowest first; empty without simulcast
-	now     clock
-	flush   func()
-	gone    func() // called when it is over; may be nil
+	labels  []string    // of the simulcast layers, lowest first; empty without simulcast
+	gone    func()      // called when it is over; may be nil
+	exceeds func(error) // told of a limit that is exceeded; may be nil
 	clocks  sharedClock
+	bytes   atomic.Int64 // received
 	group   sync.WaitGroup
 	over    chan struct{} // closed when run has returned
+
+	// ---- the room's
 	started time.Time
+	rate    rateWatch
 }
 
 // Format is what a track of a publication holds, as subscribers have to match it.
@@ -29,9 +44,9 @@ type Format struct {
 	Parameters string // as an fmtp line has them
 }
 
-func newPublication(src Source, formats [kinds]*Format, labels []string, now clock, flush, gone func()) *publication {
+func newPublication(env environment, src Source, formats [kinds]*Format, labels []string, gone func()) *publication {
 	p := &publication{
-		source: src, formats: formats, labels: labels, now: now, flush: flush, gone: gone, over: make(chan struct{}),
+		environment: env, source: src, formats: formats, labels: labels, gone: gone, over: make(chan struct{}),
 	}
 	for k, f := range formats {
 		if f != nil {
@@ -43,7 +58,6 @@ func newPublication(src Source, formats [kinds]*Format, labels []string, now clo
 
 // run accepts layers until the source is over, then closes it and returns after the last goroutine.
 func (p *publication) run() {
-	defer close(p.over)
 	for {
 		l, err := p.source.Accept()
 		if err != nil {
@@ -70,31 +84,74 @@ func (p *publication) run() {
 		}
 	}
 	p.group.Wait()
-	if p.gone != nil {
+	close(p.over)
+	if p.gone != nil { // after over is closed: who looks then sees the end
 		p.gone()
 	}
 }
 
-// layers returns which layers of the video have packets now, lowest first, with their rates.
-func (p *publication) layers(now time.Duration) (rates [forward.MaxLayers]int) {
+// feeds reports whether what is fed from p can be fed from next without being negotiated anew: they have the same tracks
+// in the same codecs.
+func (p *publication) feeds(next *publication) bool {
+	for k, old := range p.formats {
+		f := next.formats[k]
+		if (old == nil) != (f == nil) || f != nil && !f.plays(old) {
+			return false
+		}
+	}
+	return true
+}
+
+// layers returns which layers of the video have packets, lowest first, with their rates, 0 for one that is off. A layer
+// is off when others go on without it: a still picture may leave long pauses between its frames.
+func (p *publication) layers() (rates [forward.MaxLayers]int) {
 	t := p.tracks[Video]
 	if t == nil {
 		return rates
 	}
+	var newest time.Duration
 	for i := range rates {
 		if l := t.layer(i); l != nil {
-			rates[i] = l.meter.get(now)
+			newest = max(newest, l.meter.lastAt())
+		}
+	}
+	for i := range rates {
+		if l := t.layer(i); l != nil {
+			rates[i] = l.meter.get(newest)
 		}
 	}
 	return rates
 }
 
 // audioRate returns the bits a second of the audio.
-func (p *publication) audioRate(now time.Duration) int {
+func (p *publication) audioRate() int {
 	if t := p.tracks[Audio]; t != nil {
 		if l := t.layer(0); l != nil {
-			return l.meter.get(now)
+			return l.meter.get(p.now())
 		}
 	}
 	return 0
+}
+
+// tooLarge looks at the first packet of a keyframe, and tells the room when the picture has more pixels than it may.
+func (p *publication) tooLarge(c forward.Codec, payload []byte) bool {
+	if p.pixels == 0 {
+		return false
+	}
+	width, height, ok := pictureSize(c, payload)
+	if !ok || width*height <= p.pixels {
+		return false
+	}
+	p.exceed(failTooLarge(width, height))
+	return true
+}
+
+func (p *publication) exceed(err error) {
+	if p.exceeds != nil {
+		p.exceeds(err)
+	}
+}
+
+func failTooLarge(width, height int) error {
+	return fail(0, resource.ErrorResolutionExceeded, "a picture of "+dimensions(width, height)+" is larger than the stage allows")
 }

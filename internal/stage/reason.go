@@ -10,7 +10,8 @@ const (
 	deleted               // DeleteStage
 	slow                  // the client does not read
 	badFrame              // the client sends what is no message, or too much
-	busy                  // the stage is full, or about to end
+	busy                  // the stage is about to end
+	full                  // the stage has as many participants as it may
 )
 
 // causes are the close codes (ours are from 4000 on: RFC 6455, section 7.4.2) and names that docs/stage-protocol.md lists.
@@ -25,6 +26,7 @@ var causes = [...]struct { //nolint:gochecknoglobals // a constant table
 	slow:     {4005, "TOO_SLOW"},
 	badFrame: {4006, "PROTOCOL_ERROR"},
 	busy:     {1013, "TRY_AGAIN"},
+	full:     {4429, "STAGE_FULL"},
 }
 
 // reason is a cause as the events socket shows it.

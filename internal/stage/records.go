@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,11 +29,12 @@ type recorder struct {
 	manager *Manager
 	stage   arn.ARN
 	log     *slog.Logger
+	earlier <-chan struct{} // closed when the records of an earlier room of the stage are written; nil without one
 	wake    chan struct{}
 
 	mu       sync.Mutex
 	dirty    map[string]presence // participants to write
-	events   []resource.ParticipantEvent
+	events   []numbered
 	dropped  int
 	ended    time.Time // zero while the room is open
 	finished bool
@@ -46,9 +48,16 @@ type presence struct {
 	connected bool
 }
 
-func newRecorder(m *Manager, stage arn.ARN, log *slog.Logger) *recorder {
+// numbered is an event with a number that no other event has, so that it is not written twice when the state engine has
+// taken it and could not say so.
+type numbered struct {
+	resource.ParticipantEvent
+	id string
+}
+
+func newRecorder(m *Manager, stage arn.ARN, log *slog.Logger, earlier <-chan struct{}) *recorder {
 	return &recorder{
-		manager: m, stage: stage, log: log, wake: make(chan struct{}, 1), dirty: make(map[string]presence),
+		manager: m, stage: stage, log: log, earlier: earlier, wake: make(chan struct{}, 1), dirty: make(map[string]presence),
 	}
 }
 
@@ -69,9 +78,10 @@ func (r *recorder) participant(p resource.Participant, connected bool) {
 
 // event says that something happened. When too many wait, the newest are lost.
 func (r *recorder) event(e resource.ParticipantEvent) {
+	id := r.manager.opt.Node.Incarnation() + "/" + strconv.FormatUint(r.manager.events.Add(1), 10)
 	r.mu.Lock()
 	if len(r.events) < maxWaiting {
-		r.events = append(r.events, e)
+		r.events = append(r.events, numbered{ParticipantEvent: e, id: id})
 	} else {
 		r.dropped++
 	}
@@ -89,6 +99,10 @@ func (r *recorder) finish(at time.Time) {
 
 // run writes until finish, or until ctx is done.
 func (r *recorder) run(ctx context.Context) {
+	defer r.mourn()
+	if !r.turn(ctx) {
+		return
+	}
 	for {
 		select {
 		case <-r.wake:
@@ -102,10 +116,6 @@ func (r *recorder) run(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		if ctx.Err() != nil {
-			r.log.Error("records of the stage were lost", "error", err)
-			return
-		}
 		r.log.Warn("cannot write the stage's records; will try again", "error", err)
 		select {
 		case <-time.After(recordRetry):
@@ -115,8 +125,32 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
+// turn waits until what was before is in the records: earlier lives of the node, and an earlier session of the stage.
+func (r *recorder) turn(ctx context.Context) bool {
+	for _, before := range [...]<-chan struct{}{r.manager.tidied, r.earlier} {
+		if before == nil {
+			continue
+		}
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// mourn tells of what could not be written.
+func (r *recorder) mourn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if lost := len(r.dirty) + len(r.events) + r.dropped; lost > 0 {
+		r.log.Error("records of the stage were lost", "count", lost)
+	}
+}
+
 // take returns what is to be written.
-func (r *recorder) take() (dirty map[string]presence, events []resource.ParticipantEvent, over bool) {
+func (r *recorder) take() (dirty map[string]presence, events []numbered, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	dirty, events, over = r.dirty, r.events, r.finished
@@ -125,7 +159,7 @@ func (r *recorder) take() (dirty map[string]presence, events []resource.Particip
 }
 
 // back returns what could not be written; newer records of a participant go before.
-func (r *recorder) back(dirty map[string]presence, events []resource.ParticipantEvent) {
+func (r *recorder) back(dirty map[string]presence, events []numbered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, p := range dirty {
@@ -158,7 +192,8 @@ func (r *recorder) flush(ctx context.Context) (over bool, err error) {
 	for len(events) > 0 {
 		e := events[0]
 		key := store.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
-		if err := r.manager.opt.Records.Events.Append(ctx, key, e.ParticipantID, e); err != nil {
+		err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, e.id, e.ParticipantEvent)
+		if err != nil {
 			return over, fmt.Errorf("append event: %w", err)
 		}
 		events = events[1:]
@@ -302,7 +337,11 @@ func (m *Manager) removePresence(ctx context.Context, s resource.StageSession) e
 func (m *Manager) recover(ctx context.Context) {
 	for {
 		err := m.tidy(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			close(m.tidied)
+			return
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		m.opt.Logger.Warn("cannot end what the last run left open; will try again", "error", err)

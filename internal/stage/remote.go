@@ -152,9 +152,21 @@ func (m *Manager) burnt(c store.Change[resource.Disconnected]) {
 		return
 	}
 	d := directive{Stage: c.New.StageARN, Participant: c.New.ParticipantID, Reason: c.New.Reason}
+	m.enforceSoon(d)
+}
+
+// deleted is told of every stage that is no more.
+func (m *Manager) deleted(c store.Change[resource.Stage]) {
+	if c.New == nil && c.Old != nil {
+		m.enforceSoon(directive{Stage: c.Old.ARN})
+	}
+}
+
+// enforceSoon obeys a command that nobody waits for.
+func (m *Manager) enforceSoon(d directive) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestPatience)
 	defer cancel()
 	if err := m.obey(ctx, d); err != nil {
-		m.opt.Logger.Error("a burnt participant stays connected", "stage_arn", d.Stage.String(), "participant_id", d.Participant, "error", err)
+		m.opt.Logger.Error("somebody stays connected who must not", "stage_arn", d.Stage.String(), "participant_id", d.Participant, "error", err)
 	}
 }

@@ -11,17 +11,20 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
 // Bounds of an events socket.
 const (
-	socketQueue   = 256 // messages waiting for a slow client
-	socketMessage = 32 << 10
-	socketPing    = 4 * time.Second // between pings of ours
-	socketSilence = 4 * time.Second // for the answer to one
-	socketWrite   = 5 * time.Second
-	commandsASec  = 50
+	socketQueue    = 256 // messages waiting for a slow client
+	socketMessage  = 32 << 10
+	socketPing     = 4 * time.Second // between pings of ours
+	socketSilence  = 4 * time.Second // for the answer to one
+	socketWrite    = 5 * time.Second
+	socketFarewell = time.Second // for the last message
+	commandsASec   = 50
 )
 
 // socket is the events connection of a participant, as its room sees it.
@@ -51,6 +54,16 @@ func (s *socket) close(why reason) {
 		s.why = why
 		close(s.closing)
 	})
+}
+
+// over reports whether the socket is being closed.
+func (s *socket) over() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // ServeEvents serves the events socket of a stage: GET with the participant token as WebSocket subprotocol. A token
@@ -84,7 +97,7 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 		farewell(r.Context(), c, refused(refusal.Status, string(refusal.Reason)))
 		return
 	}
-	m.events(r.Context(), c, claims, client{userAgent: r.UserAgent()})
+	m.listen(r.Context(), c, claims, client{userAgent: r.UserAgent()})
 }
 
 // offered returns the token among the offered subprotocols.
@@ -101,14 +114,14 @@ func offered(r *http.Request) string {
 
 // farewell tells the client why and closes.
 func farewell(ctx context.Context, c *websocket.Conn, why reason) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
 	defer cancel()
 	_ = c.Write(ctx, websocket.MessageText, encode(typeDisconnected, reasonPayload{Reason: why.name, Message: why.text}))
 	_ = c.Close(websocket.StatusCode(why.code), why.name)
 }
 
-// events runs a socket to its end.
-func (m *Manager) events(ctx context.Context, c *websocket.Conn, claims token.Claims, from client) {
+// listen runs a socket to its end.
+func (m *Manager) listen(ctx context.Context, c *websocket.Conn, claims token.Claims, from client) {
 	s := newSocket()
 	var p *participant
 	r, err := m.in(ctx, claims.StageARN, true, func(r *room) (err error) {
@@ -116,26 +129,30 @@ func (m *Manager) events(ctx context.Context, c *websocket.Conn, claims token.Cl
 		return err
 	})
 	if err != nil {
-		farewell(ctx, c, because(busy, err.Error()))
+		why := because(busy, err.Error())
+		if f, ok := errors.AsType[*failure](err); ok && f.code == resource.ErrorQuotaExceeded {
+			why = because(full, err.Error())
+		}
+		farewell(ctx, c, why)
 		return
 	}
 	m.recheck(ctx, claims)
 	reading, stop := context.WithCancel(ctx)
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		defer stop()
-		m.write(reading, c, s)
-	})
+	var group sync.WaitGroup
+	for _, part := range [...]func(context.Context, *websocket.Conn, *socket){write, ping} {
+		group.Go(func() {
+			defer stop()
+			part(reading, c, s)
+		})
+	}
 	m.read(reading, c, s, r, p)
 	stop()
-	writer.Wait()
+	group.Wait()
 	_ = r.do(context.WithoutCancel(ctx), func() error { r.disconnected(p, s); return nil })
 }
 
-// write sends what is queued, and pings, until the socket is closed or the client is gone.
-func (m *Manager) write(ctx context.Context, c *websocket.Conn, s *socket) {
-	ping := time.NewTicker(socketPing)
-	defer ping.Stop()
+// write sends what is queued until the socket is closed or the client is gone.
+func write(ctx context.Context, c *websocket.Conn, s *socket) {
 	for {
 		select {
 		case b := <-s.out:
@@ -145,7 +162,22 @@ func (m *Manager) write(ctx context.Context, c *websocket.Conn, s *socket) {
 			if err != nil {
 				return
 			}
-		case <-ping.C:
+		case <-s.closing:
+			farewell(ctx, c, s.why)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ping finds out whether the client is still there. What it is to be told does not wait for its answers.
+func ping(ctx context.Context, c *websocket.Conn, s *socket) {
+	every := time.NewTicker(socketPing)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
 			pinging, cancel := context.WithTimeout(ctx, socketSilence)
 			err := c.Ping(pinging)
 			cancel()
@@ -153,7 +185,7 @@ func (m *Manager) write(ctx context.Context, c *websocket.Conn, s *socket) {
 				return
 			}
 		case <-s.closing:
-			farewell(ctx, c, s.why)
+			<-ctx.Done() // write says goodbye
 			return
 		case <-ctx.Done():
 			return
@@ -173,6 +205,9 @@ func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *roo
 			window, count = now, 0
 		}
 		count++
+		if s.over() {
+			continue // what comes now comes too late
+		}
 		cmd, ok := parseCommand(b)
 		if !ok || kind != websocket.MessageText || count > commandsASec {
 			s.close(because(badFrame, ""))
@@ -194,6 +229,8 @@ func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p 
 		return
 	case typePong:
 		return
+	case typeHello:
+		do = func() { r.greet(p, c.Payload.hello) }
 	case typeMute:
 		do = func() { r.mute(p, c.Payload.AudioMuted, c.Payload.VideoStopped) }
 	case typeSelect:
@@ -276,6 +313,9 @@ func (r *room) mute(p *participant, audio, video bool) {
 		return
 	}
 	p.muted = [kinds]bool{Audio: audio, Video: video}
+	if !r.listed(p) {
+		return
+	}
 	r.tell(nil, typeMuteChanged, mutePayload{ID: p.id, AudioMuted: audio, VideoStopped: video})
 	r.changed = true
 }
@@ -286,12 +326,25 @@ func (r *room) selectLayer(p *participant, publisher, label string) bool {
 	if s == nil {
 		return false
 	}
-	layer := slices.Index(s.pub.labels, label)
-	if label == "" {
-		layer = -1
-	} else if layer < 0 {
+	if label != "" && !slices.Contains(s.pub.Load().labels, label) {
 		return false
 	}
-	s.choose(layer)
+	s.pinned = label
+	s.choose(s.layer())
 	return true
+}
+
+// layer returns the layer that the subscriber wants, forward.None for any, and for one that there is no more.
+func (s *subscription) layer() int {
+	if s.pinned == "" {
+		return forward.None
+	}
+	return slices.Index(s.pub.Load().labels, s.pinned)
+}
+
+// greet takes down what a client says of itself.
+func (r *room) greet(p *participant, h hello) {
+	if h.fill(&p.record) {
+		r.save(p, true)
+	}
 }

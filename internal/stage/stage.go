@@ -44,16 +44,16 @@ type Options struct {
 	Node     *cluster.Node
 	Records  Records
 
-	Codecs          []string      // video codecs that publishers may use, as rtc names them; nil: all
-	Grace           time.Duration // 0: DefaultGrace
-	MaxPublishers   int           // of one stage; 0: no limit
-	MaxParticipants int           // of one stage; 0: no limit
-	Clock           func() time.Time
-	Logger          *slog.Logger
+	Codecs []string      // video codecs that publishers may use, as rtc names them; nil: all
+	Grace  time.Duration // 0: DefaultGrace
+	Limits Limits
+	Clock  func() time.Time
+	Logger *slog.Logger
 }
 
-// Records are where a Manager writes what happens, and reads who was disconnected.
+// Records are where a Manager writes what happens, and reads which stages there are and who was disconnected.
 type Records struct {
+	Stages       *store.Table[resource.Stage]
 	Sessions     *store.Table[resource.StageSession]
 	SessionLog   *store.Log[resource.StageSession]
 	Participants *store.Table[resource.Participant]
@@ -64,17 +64,22 @@ type Records struct {
 
 // Manager runs the stages of one node. It is safe for use from many goroutines.
 type Manager struct {
-	opt     Options
-	begin   time.Time
-	starts  chan *room
-	closed  chan struct{} // Run has returned or is about to
-	sockets sync.WaitGroup
+	opt      Options
+	env      environment
+	begin    time.Time
+	starts   chan *room
+	tidied   chan struct{} // closed when nothing of earlier lives is left in the records
+	closed   chan struct{} // Run has returned or is about to
+	sockets  sync.WaitGroup
+	counters counters
+	census   census
 
-	mu       sync.Mutex
-	draining bool
-	rooms    map[arn.ARN]*room
+	mu        sync.Mutex
+	draining  bool
+	rooms     map[arn.ARN]*room
+	finishing map[arn.ARN]<-chan struct{} // rooms that are over and whose records are still being written
 
-	subscriptions atomic.Uint64 // numbers them
+	subscriptions, events atomic.Uint64 // number them
 }
 
 var _ whip.Joiner = (*Manager)(nil)
@@ -90,9 +95,17 @@ func NewManager(o Options) *Manager {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
-	return &Manager{
-		opt: o, begin: o.Clock(), starts: make(chan *room), closed: make(chan struct{}), rooms: make(map[arn.ARN]*room),
+	m := &Manager{
+		opt: o, begin: o.Clock(), starts: make(chan *room), tidied: make(chan struct{}), closed: make(chan struct{}),
+		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
 	}
+	m.env = environment{
+		now: m.now, flush: func() {}, counters: &m.counters, pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
+	}
+	if o.Engine != nil {
+		m.env.flush = o.Engine.Flush
+	}
+	return m
 }
 
 // now is the clock of all rings, reports and estimates of this node.
@@ -112,6 +125,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer stop()
 	group.Go(func() { m.recover(ctx) })
 	group.Go(func() { m.opt.Records.Burnt.Watch(ctx, m.burnt) })
+	group.Go(func() { m.opt.Records.Stages.Watch(ctx, m.deleted) })
 	for {
 		select {
 		case r := <-m.starts:
@@ -145,7 +159,7 @@ var (
 	errShutdown = &whip.Refusal{Status: 503, Message: "the server stops", RetryAfter: time.Second}
 )
 
-// room returns the stage's room, a new one when there is none and make is set; nil without.
+// room returns the stage's room, a new one when there is none and create is set; nil without.
 func (m *Manager) room(ctx context.Context, stage arn.ARN, create bool) (*room, error) {
 	m.mu.Lock()
 	r := m.rooms[stage]
@@ -155,7 +169,7 @@ func (m *Manager) room(ctx context.Context, stage arn.ARN, create bool) (*room, 
 		return nil, errShutdown
 	}
 	if fresh {
-		r = newRoom(m, stage)
+		r = newRoom(m, stage, m.finishing[stage])
 		m.rooms[stage] = r
 	}
 	m.mu.Unlock()
@@ -168,21 +182,37 @@ func (m *Manager) room(ctx context.Context, stage arn.ARN, create bool) (*room, 
 	case <-m.closed:
 	case <-ctx.Done():
 	}
-	m.forget(r)
-	close(r.over)
+	m.abandon(r)
 	if err := ctx.Err(); err != nil {
 		return nil, err //nolint:wrapcheck // the caller hung up
 	}
 	return nil, errShutdown
 }
 
-// forget takes a room out of the list: who comes now gets a new one.
+// abandon takes a room out of the list that was never run.
+func (m *Manager) abandon(r *room) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.rooms, r.stage)
+	close(r.over)
+}
+
+// forget takes a room out of the list: who comes now gets a new one, whose records follow those of this one.
 func (m *Manager) forget(r *room) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rooms[r.stage] == r {
-		delete(m.rooms, r.stage)
+	delete(m.rooms, r.stage)
+	m.finishing[r.stage] = r.recorded
+}
+
+// finished is called when the records of a room are written.
+func (m *Manager) finished(r *room) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.finishing[r.stage] == r.recorded {
+		delete(m.finishing, r.stage)
 	}
+	close(r.recorded)
 }
 
 // in runs fn on the goroutine of the stage's room, which it makes if need be and create is set.
@@ -195,8 +225,7 @@ func (m *Manager) in(ctx context.Context, stage arn.ARN, create bool, fn func(r 
 		if err = r.do(ctx, func() error { return fn(r) }); !errors.Is(err, errGone) {
 			return r, err
 		}
-		m.forget(r) // it ended between the two; its session ends before another begins
-		select {
+		select { // it ended between the two
 		case <-r.over:
 		case <-ctx.Done():
 			return nil, ctx.Err() //nolint:wrapcheck // the caller hung up

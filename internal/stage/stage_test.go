@@ -222,7 +222,7 @@ func TestNewerConnectionReplacesOlder(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t, func(o *Options) { o.Codecs = []string{"H264"}; o.MaxPublishers = 1 })
+	e := newEnv(t, func(o *Options) { o.Codecs = []string{"H264"}; o.Limits.Publishers = 1 })
 	e.publish(t, rtctest.Options{})
 	offer := rtctest.NewPublisher(t, rtctest.Options{}).Offer(t)
 	vp8 := rtctest.NewPublisher(t, rtctest.Options{Video: webrtc.MimeTypeVP8}).Offer(t)

@@ -3,137 +3,169 @@ package stage
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
-// subscription sends one participant's publication to another participant.
+// subscription sends what one participant publishes to another participant. It outlives a publication: when the
+// publisher replaces its own by one with the same codecs, the subscription moves to the new one on the same connection.
 type subscription struct {
 	id        uint64
 	publisher string
-	pub       *publication
+	pub       atomic.Pointer[publication] // to be fed from; the room stores, run follows
 	sink      Sink
 	down      *downlink
-	path      *bwe.Path // guarded by down; nil when the subscriber sends no transport-wide feedback
-	outlets   [kinds]*outlet
-	told      bool          // the start was recorded; the room's
-	gone      func()        // called when it is over; may be nil
-	stop      chan struct{} // closed to end it
+	path      *bwe.Path              // guarded by down; nil when the subscriber sends no transport-wide feedback
+	rates     [forward.MaxLayers]int // of the video's layers when last known; guarded by down
+	outlets   [kinds]*outlet         // one for each kind that the sink takes
+	gone      func()                 // called when it is over; may be nil
+	moved     chan struct{}          // holds a token when pub is new
+	stop      chan struct{}          // closed to end it
 	stopOnce  sync.Once
-	live      chan struct{} // closed when the outlets are attached
 	over      chan struct{} // closed when run has returned
+
+	// ---- the room's
+	told    bool      // the start was recorded, and the end was not
+	pinned  string    // label of the layer that the subscriber wants, "" for any
+	started time.Time // when it was let in
 }
 
-func newSubscription(id uint64, publisher string, pub *publication, gone func()) *subscription {
-	return &subscription{
-		id: id, publisher: publisher, pub: pub, gone: gone,
-		stop: make(chan struct{}), live: make(chan struct{}), over: make(chan struct{}),
+func newSubscription(id uint64, publisher string, pub *publication, sink Sink, takes [kinds]bool, gone func()) *subscription {
+	s := &subscription{
+		id: id, publisher: publisher, sink: sink, gone: gone,
+		moved: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{}),
 	}
+	s.pub.Store(pub)
+	for k := range kinds {
+		if takes[k] {
+			s.outlets[k] = newOutlet(k, sink)
+		}
+	}
+	return s
 }
 
-// run feeds the sink once it is connected, until it ends, the publication ends or stop is closed.
+// run feeds the sink once it is connected, until it ends or stop is closed. The end of a publication is no end by
+// itself: the room decides whether another takes its place.
 func (s *subscription) run(started func()) {
-	defer close(s.over)
 	defer s.finish()
 	select {
 	case <-s.sink.Connected():
 	case <-s.sink.Ended():
 		return
-	case <-s.pub.over:
-		return
 	case <-s.stop:
 		return
 	}
-	defer s.leave()
-	if !s.enter() {
-		return
-	}
+	s.open()
+	feed := s.pub.Load()
+	s.attach(feed)
+	defer func() {
+		s.down.remove(s)
+		s.detach(feed)
+	}()
+	s.down.add(s)
 	started()
-	select {
-	case <-s.sink.Ended():
-	case <-s.pub.source.Ended():
-	case <-s.pub.over:
-	case <-s.stop:
+	for {
+		select {
+		case <-s.sink.Ended():
+			return
+		case <-s.stop:
+			return
+		case <-s.moved:
+			if next := s.pub.Load(); next != feed {
+				s.detach(feed)
+				feed = next
+				s.attach(feed)
+			}
+		}
 	}
 }
 
 // end makes run return.
 func (s *subscription) end() { s.stopOnce.Do(func() { close(s.stop) }) }
 
+// move makes run feed the sink from another publication. Only the room calls it.
+func (s *subscription) move(to *publication) {
+	s.pub.Store(to)
+	select {
+	case s.moved <- struct{}{}:
+	default:
+	}
+}
+
 func (s *subscription) finish() {
 	s.sink.Close()
-	if s.gone != nil {
+	close(s.over)
+	if s.gone != nil { // after over is closed: who looks then sees the end
 		s.gone()
 	}
 }
 
-// enter attaches the outlets.
-func (s *subscription) enter() bool {
+// open gives the outlets their forwarders, once the connection tells what was negotiated.
+func (s *subscription) open() {
 	var streams [kinds]forward.Stream
-	for k := range kinds {
-		stream, ok := s.sink.Stream(k)
-		if !ok || s.pub.tracks[k] == nil {
+	for k, o := range s.outlets {
+		if o == nil {
+			continue
+		}
+		stream, ok := s.sink.Stream(Kind(k))
+		if !ok {
 			continue
 		}
 		streams[k] = stream
-		o := &outlet{kind: k, sink: s.sink}
-		o.pin.Store(forward.None)
-		o.applied.pin = forward.None
-		o.current.Store(forward.None)
-		if k == Audio {
+		if Kind(k) == Audio {
 			o.audio = forward.NewAudio(stream)
 		} else {
 			o.video = forward.NewVideo(stream)
 		}
-		s.outlets[k] = o
 	}
 	s.down.number(s, streams)
-	for k, o := range s.outlets {
-		if o != nil && !s.pub.tracks[k].attach(o) {
-			return false
-		}
-	}
-	s.down.add(s)
-	close(s.live)
-	return true
 }
 
-// leave takes everything back.
-func (s *subscription) leave() {
-	s.down.remove(s)
+// attach lets a publication feed the outlets. One that is over feeds nothing.
+func (s *subscription) attach(p *publication) {
 	for k, o := range s.outlets {
-		if o != nil && o.writer != nil {
-			s.pub.tracks[k].detach(o)
+		if o != nil && p.tracks[k] != nil && (o.audio != nil || o.video != nil) {
+			p.tracks[k].attach(o)
 		}
 	}
 }
 
-// outlet returns an attached outlet, nil when there is none of this kind yet.
-func (s *subscription) outlet(k Kind) *outlet {
-	select {
-	case <-s.live:
-		return s.outlets[k]
-	default:
-		return nil
+// detach takes the outlets back; nothing is sent when it has returned. What comes next has other numbers.
+func (s *subscription) detach(p *publication) {
+	for k, o := range s.outlets {
+		if o != nil && o.writer.Load() != nil {
+			p.tracks[k].detach(o)
+			o.restart()
+		}
 	}
 }
 
 // Lost implements Feedback: the writer answers from the ring.
 func (s *subscription) Lost(k Kind, seqs []uint16) {
-	if o := s.outlet(k); o != nil {
-		list := slices.Clone(seqs[:min(len(seqs), resendsAtOnce)])
-		o.writer.post(func() { o.writer.resend(o, list) })
+	o := s.outlets[k]
+	if o == nil || len(seqs) == 0 {
+		return
 	}
+	w := o.writer.Load()
+	if w == nil {
+		return
+	}
+	list := slices.Clone(seqs[:min(len(seqs), resendsAtOnce)])
+	s.down.counters.nacked.Add(uint64(len(list)))
+	w.post(func() { w.resend(o, list) })
 }
 
 // KeyframeWanted implements Feedback.
 func (s *subscription) KeyframeWanted() {
-	if o := s.outlet(Video); o != nil {
-		if l := o.current.Load(); l != forward.None {
-			s.pub.tracks[Video].want(int(l))
-		}
+	o, t := s.outlets[Video], s.pub.Load().tracks[Video]
+	if o == nil || t == nil {
+		return
+	}
+	if l := o.current.Load(); l != forward.None {
+		t.want(int(l))
 	}
 }
 
@@ -142,34 +174,19 @@ func (s *subscription) Arrivals(base uint16, arrivals []bwe.Arrival) {
 	s.down.arrivals(s, base, arrivals)
 }
 
-// choose says which layer is sent when bandwidth allows; forward.None leaves it to bandwidth alone.
+// choose says which layer is sent when bandwidth allows; forward.None leaves it to bandwidth alone. It may come before
+// the connection is established.
 func (s *subscription) choose(layer int) {
-	if o := s.outlet(Video); o != nil {
+	if o := s.outlets[Video]; o != nil {
 		o.pin.Store(int32(layer))
-		o.writer.nudge()
+		o.nudge()
 	}
 }
 
-// pause stops and resumes a track.
+// pause stops and resumes a track. It may come before the connection is established.
 func (s *subscription) pause(k Kind, paused bool) {
-	o := s.outlet(k)
-	if o == nil {
-		return
-	}
-	o.paused.Store(paused)
-	if o.audio != nil {
-		o.writer.post(func() { o.audio.Pause(paused) })
-		return
-	}
-	o.writer.nudge()
-}
-
-// aim is called by the allocator with the layer that bandwidth allows.
-func (o *outlet) aim(layer int) {
-	if o.target.Swap(int32(layer)) != int32(layer) {
-		o.writer.nudge()
+	if o := s.outlets[k]; o != nil {
+		o.paused.Store(paused)
+		o.nudge()
 	}
 }
-
-// age is how long ago an instant of the publication's clock was.
-func age(now, then time.Duration) time.Duration { return max(0, now-then) }

@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"errors"
+	"io"
 	"math"
 	"slices"
 	"sync"
@@ -28,6 +30,9 @@ type track struct {
 	flush  func()
 	layers [forward.MaxLayers]atomic.Pointer[layer]
 	clocks *sharedClock
+	pub    *publication
+
+	counters *counters
 
 	writers atomic.Pointer[[]*writer] // replaced whole
 	mu      sync.Mutex                // guards what follows, and the replacement of writers
@@ -37,7 +42,7 @@ type track struct {
 }
 
 func newTrack(k Kind, p *publication) *track {
-	t := &track{kind: k, now: p.now, flush: p.flush, clocks: &p.clocks, group: &p.group}
+	t := &track{kind: k, now: p.now, flush: p.flush, clocks: &p.clocks, group: &p.group, pub: p, counters: p.counters}
 	t.writers.Store(&[]*writer{})
 	return t
 }
@@ -86,7 +91,6 @@ type what uint8
 const (
 	packetCame what = iota
 	reportCame
-	restarted // the layer's numbers begin anew
 )
 
 // read is the only goroutine that reads the layer. It ends with its source.
@@ -95,18 +99,24 @@ func (t *track) read(l *layer) {
 	it := item{layer: int8(l.Index)}
 	for {
 		n, err := l.source.Read(buf)
+		if errors.Is(err, io.ErrShortBuffer) { // longer than anybody needs, and not a reason to stop
+			continue
+		}
 		if err != nil {
 			return
 		}
 		now := t.now()
+		t.counters.received.Add(1)
+		t.pub.bytes.Add(int64(n))
 		if !forward.Parse(buf[:n], l.Codec, &l.Extensions, &it.packet) {
 			continue
 		}
+		if it.packet.Keyframe() && t.pub.tooLarge(l.Codec, buf[it.packet.Start:it.packet.End]) {
+			return
+		}
 		seq, outcome := l.ring.Put(buf[:n], now, noteOf(&it.packet))
 		switch outcome {
-		case packetring.Stored, packetring.Late:
-		case packetring.Restarted:
-			t.offer(item{what: restarted, layer: it.layer})
+		case packetring.Stored, packetring.Late, packetring.Restarted: // forward sees that numbers begin anew
 		case packetring.Duplicate, packetring.Stale, packetring.Oversize:
 			continue
 		}
@@ -119,9 +129,15 @@ func (t *track) read(l *layer) {
 			t.offer(item{what: reportCame, layer: it.layer, report: r})
 		}
 		if l.keyframes.due(now, it.packet.Keyframe()) {
-			l.source.RequestKeyframe()
+			t.ask(l)
 		}
 	}
+}
+
+// ask requests a keyframe.
+func (t *track) ask(l *layer) {
+	t.counters.requests.Add(1)
+	l.source.RequestKeyframe()
 }
 
 func noteOf(p *forward.Packet) packetring.Note {
@@ -149,6 +165,7 @@ func (t *track) offer(it item) {
 		select {
 		case w.inbox <- it:
 		default:
+			t.counters.dropped.Add(1)
 			w.behind.Store(true)
 		}
 	}
@@ -157,17 +174,25 @@ func (t *track) offer(it item) {
 // want asks the publisher for a keyframe of a layer, unless that was done a moment ago.
 func (t *track) want(layer int) {
 	if l := t.layer(layer); l != nil && l.keyframes.want(t.now()) {
-		l.source.RequestKeyframe()
+		t.ask(l)
 	}
 }
 
-// attach gives an outlet to the writer with the fewest, or to a new one: about √n for n subscribers. False when the
-// track has ended.
-func (t *track) attach(o *outlet) bool {
+// attach gives an outlet to the writer with the fewest, or to a new one: about √n for n subscribers. It does nothing
+// when the track has ended.
+func (t *track) attach(o *outlet) {
+	if w := t.assign(); w != nil {
+		o.writer.Store(w)
+		w.do(func() { w.admit(o) })
+	}
+}
+
+// assign finds the writer of one more outlet, nil when the track has ended.
+func (t *track) assign() *writer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {
-		return false
+		return nil
 	}
 	t.outlets++
 	share := max(leastLoad, int(math.Ceil(math.Sqrt(float64(t.outlets)))))
@@ -185,22 +210,21 @@ func (t *track) attach(o *outlet) bool {
 		t.writers.Store(&list)
 	}
 	w.load++
-	o.writer = w
-	w.do(func() { w.admit(o) })
-	return true
+	return w
 }
 
 // detach takes an outlet away; nothing is sent to its sink when detach has returned.
 func (t *track) detach(o *outlet) {
-	o.writer.do(func() { o.writer.dismiss(o) })
+	w := o.writer.Load()
+	w.do(func() { w.dismiss(o) })
+	o.writer.Store(nil) // the writer may have ended
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.outlets--
-	o.writer.load--
-	if o.writer.load > 0 || t.ended {
-		return
+	w.load--
+	if w.load == 0 && !t.ended {
+		t.retire(w)
 	}
-	t.retire(o.writer)
 }
 
 // retire stops a writer. The caller holds the lock.
@@ -249,7 +273,8 @@ type meter struct {
 
 const (
 	meterWindow = 500 * time.Millisecond
-	meterIdle   = time.Second // without packets for so long a layer is off
+	meterFirst  = 300 * time.Millisecond // the first window, for the first keyframe not to be all that it holds
+	meterIdle   = time.Second            // without packets for so long a layer is off
 )
 
 func (m *meter) add(now time.Duration, n int) {
@@ -259,13 +284,16 @@ func (m *meter) add(now time.Duration, n int) {
 	}
 	m.bytes += n
 	span := now - m.windowStart
-	if span >= meterWindow || m.rate.Load() == 0 && span >= meterWindow/5 {
+	if span >= meterWindow || m.rate.Load() == 0 && span >= meterFirst {
 		m.rate.Store(int64(float64(m.bytes*8) / span.Seconds()))
 		m.windowStart, m.bytes = now, 0
 	}
 }
 
-// get returns bits a second, 0 for a layer that is off, 1 for one whose rate is not known yet.
+// lastAt returns when a packet last came, 0 for never.
+func (m *meter) lastAt() time.Duration { return time.Duration(m.last.Load()) }
+
+// get returns bits a second as of now, 0 for a layer that is off, 1 for one whose rate is not known yet.
 func (m *meter) get(now time.Duration) int {
 	last := m.last.Load()
 	if last == 0 || now-time.Duration(last) > meterIdle {

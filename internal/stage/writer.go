@@ -38,45 +38,30 @@ type writer struct {
 	outlets []*outlet
 	items   []item
 	slots   [][]byte // one a gathered packet; the packet is at forward.Headroom
+	spare   []byte   // for packets that go to one outlet only
 	out     forward.Out
-	timer   *time.Timer
-}
+	timer   *time.Timer // of a frame's rest
+	pacing  *time.Timer // of what is held back
+	armed   bool        // pacing runs
 
-// outlet is one track of a subscription: the pure forwarding state, and what others want of it.
-type outlet struct {
-	kind      Kind
-	sink      Sink
-	sent      func(now time.Duration, size int) uint16 // numbers a packet; nil without transport-wide numbers
-	video     *forward.Video                           // nil for audio
-	audio     *forward.Audio                           // nil for video
-	writer    *writer
-	reportDue time.Duration
-
-	target  atomic.Int32 // layer that the allocator wants
-	pin     atomic.Int32 // layer that the subscriber wants, forward.None: any
-	paused  atomic.Bool
-	current atomic.Int32 // layer being sent
-	packets atomic.Uint64
-	resent  atomic.Uint64
-
-	applied struct { // what the forwarder was told
-		target, pin int32
-		paused      bool
-	}
+	sent, resent, padded uint64 // not added to the counters yet
 }
 
 func newWriter(t *track) *writer {
 	w := &writer{
 		track: t, inbox: make(chan item, writerInbox), control: make(chan func(), writerControl),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		timer: time.NewTimer(time.Hour),
+		spare: make([]byte, slotRoom), timer: time.NewTimer(time.Hour), pacing: time.NewTimer(time.Hour),
 	}
 	w.timer.Stop()
+	w.pacing.Stop()
 	return w
 }
 
 func (w *writer) run() {
 	defer close(w.done)
+	defer w.timer.Stop()
+	defer w.pacing.Stop()
 	for {
 		select {
 		case it := <-w.inbox:
@@ -85,6 +70,9 @@ func (w *writer) run() {
 			fn()
 		case <-w.wake:
 			w.settle()
+		case <-w.pacing.C:
+			w.armed = false
+			w.pump()
 		case <-w.quit:
 			return
 		}
@@ -123,10 +111,16 @@ func (w *writer) nudge() {
 
 func (w *writer) admit(o *outlet) {
 	w.outlets = append(w.outlets, o)
+	o.apply()
 	if o.video != nil {
-		o.apply()
 		w.replay(o)
 	}
+	w.settle()
+}
+
+func (w *writer) dismiss(o *outlet) {
+	w.outlets = slices.DeleteFunc(w.outlets, func(other *outlet) bool { return other == o })
+	o.writer.Store(nil)
 	w.settle()
 }
 
@@ -142,40 +136,32 @@ func (w *writer) replay(o *outlet) {
 	if !ok || newest-from >= replayPackets {
 		return
 	}
-	buf, now := w.scratch(), w.track.now()
+	now := w.track.now()
+	o.pace.fill(now, o.rate.Load())
 	for seq := from; seq <= newest; seq++ {
-		p, ok := w.fetch(l, seq, buf)
-		if seq == from && (!ok || now-p.Arrived > replayAge) {
+		p, ok := w.fetch(l, seq)
+		switch {
+		case seq == from && (!ok || now-p.Arrived > replayAge):
 			return
-		}
-		if ok && o.video.Forward(l.Index, &p, &w.out) == forward.Send {
-			w.emit(o, buf, now)
+		case !ok:
+		case !o.pace.free():
+			w.hold(o, l.Index, &p, now)
+		case o.forward(l.Index, &p, &w.out):
+			w.emit(o, w.spare, now)
+			w.sent++
 		}
 	}
-	w.track.flush()
+	w.flush()
 }
 
-// scratch returns the buffer for packets that go to one outlet only.
-func (w *writer) scratch() []byte {
-	if len(w.slots) == 0 {
-		w.slots = append(w.slots, make([]byte, slotRoom))
-	}
-	return w.slots[0]
-}
-
-// fetch copies a packet out of a layer's ring and parses it anew.
-func (w *writer) fetch(l *layer, seq uint64, buf []byte) (p forward.Packet, ok bool) {
-	stored, ok := l.ring.Get(seq, buf[forward.Headroom:])
-	if !ok || !forward.Parse(buf[forward.Headroom:forward.Headroom+stored.Size], l.Codec, &l.Extensions, &p) {
+// fetch copies a packet out of a layer's ring into spare and parses it anew.
+func (w *writer) fetch(l *layer, seq uint64) (p forward.Packet, ok bool) {
+	stored, ok := l.ring.Get(seq, w.spare[forward.Headroom:])
+	if !ok || !forward.Parse(w.spare[forward.Headroom:forward.Headroom+stored.Size], l.Codec, &l.Extensions, &p) {
 		return p, false
 	}
 	p.Seq, p.Arrived = seq, stored.Arrived
 	return p, true
-}
-
-func (w *writer) dismiss(o *outlet) {
-	w.outlets = slices.DeleteFunc(w.outlets, func(other *outlet) bool { return other == o })
-	w.settle()
 }
 
 // burst gathers the rest of a frame and sends it to everybody.
@@ -184,18 +170,23 @@ func (w *writer) burst(first item) {
 	if w.behind.Swap(false) {
 		for _, o := range w.outlets {
 			if o.video != nil {
+				o.pace.drop()
 				o.video.Cut()
 			}
 		}
 	}
 	now := w.track.now()
 	for _, o := range w.outlets {
+		if o.video != nil {
+			o.pace.fill(now, o.rate.Load())
+			w.drain(o, now)
+		}
 		for i := range w.items {
 			w.give(o, &w.items[i], w.slots[i], now)
 		}
 		w.report(o, now)
 	}
-	w.track.flush()
+	w.flush()
 	w.settle()
 }
 
@@ -264,28 +255,60 @@ func (w *writer) take(it item) {
 func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 	switch it.what {
 	case packetCame:
-		var v forward.Verdict
-		if o.video != nil {
-			v = o.video.Forward(int(it.layer), &it.packet, &w.out)
-		} else {
-			v = o.audio.Forward(&it.packet, &w.out)
-		}
-		if v == forward.Send {
+		if o.video != nil && !o.pace.free() && o.awaits(int(it.layer)) {
+			w.hold(o, int(it.layer), &it.packet, now)
+		} else if o.forward(int(it.layer), &it.packet, &w.out) {
 			w.emit(o, buf, now)
+			w.sent++
 		}
 	case reportCame:
-		if o.video != nil {
-			o.video.SourceReport(int(it.layer), it.report)
-		} else {
-			o.audio.SourceReport(it.report)
+		o.sourceReport(int(it.layer), it.report)
+	}
+}
+
+// hold keeps a packet until there is credit for it. When too many are held, the oldest leaves at once.
+func (w *writer) hold(o *outlet, layer int, p *forward.Packet, now time.Duration) {
+	h := held{seq: p.Seq, size: int32(p.End), layer: int8(layer)}
+	for !o.pace.hold(h) {
+		oldest, _ := o.pace.next()
+		w.release(o, oldest, now)
+	}
+}
+
+// drain sends what is held, as far as the credit goes.
+func (w *writer) drain(o *outlet, now time.Duration) {
+	for o.pace.credit > 0 {
+		h, ok := o.pace.next()
+		if !ok {
+			return
 		}
-	case restarted:
-		if o.video != nil {
-			o.video.Restart()
-		} else {
-			o.audio.Restart()
+		w.release(o, h, now)
+	}
+}
+
+// release sends a packet that was held. One that the ring has lost meanwhile is left out.
+func (w *writer) release(o *outlet, h held, now time.Duration) {
+	l := w.track.layer(int(h.layer))
+	if l == nil {
+		return
+	}
+	if p, ok := w.fetch(l, h.seq); ok && o.forward(l.Index, &p, &w.out) {
+		w.emit(o, w.spare, now)
+		w.sent++
+	}
+}
+
+// pump sends what is held and has its time.
+func (w *writer) pump() {
+	now := w.track.now()
+	for _, o := range w.outlets {
+		if o.pace.count > 0 {
+			o.pace.fill(now, o.rate.Load())
+			w.drain(o, now)
 		}
 	}
+	w.flush()
+	w.settle()
 }
 
 // emit sends the packet whose header is in w.out and whose source is in buf.
@@ -293,9 +316,24 @@ func (w *writer) emit(o *outlet, buf []byte, now time.Duration) {
 	if o.sent != nil {
 		w.out.TransportSeq = o.sent(now, w.out.Size)
 	}
-	if o.sink.Send(o.kind, w.out.Place(buf, forward.Headroom)) == nil {
-		o.packets.Add(1)
+	o.pace.credit -= w.out.Size
+	_ = o.sink.Send(o.kind, w.out.Place(buf, forward.Headroom)) // what cannot be sent is lost, as on any network
+}
+
+// flush lets go of what was emitted.
+func (w *writer) flush() {
+	w.track.flush()
+	c := w.track.counters
+	if w.sent > 0 {
+		c.sent.Add(w.sent)
 	}
+	if w.resent > 0 {
+		c.resent.Add(w.resent)
+	}
+	if w.padded > 0 {
+		c.padded.Add(w.padded)
+	}
+	w.sent, w.resent, w.padded = 0, 0, 0
 }
 
 // report sends our sender report when one is due.
@@ -304,105 +342,82 @@ func (w *writer) report(o *outlet, now time.Duration) {
 		return
 	}
 	c := w.track.clocks.get()
-	var r forward.Report
-	var ok bool
-	if o.video != nil {
-		r, ok = o.video.Report(now, &c)
-	} else {
-		r, ok = o.audio.Report(now, &c)
-	}
-	if ok {
+	if r, ok := o.report(now, &c); ok {
 		o.sink.Report(o.kind, r)
 		o.reportDue = now + reportInterval
 	}
 }
 
-// settle tells the forwarders what changed of the wishes, asks for the keyframes that they wait for, and notes which
-// layers are needed at all.
+// settle tells the forwarders what changed of the wishes, asks for the keyframes that they wait for, notes which layers
+// are needed at all, and sets the clock when something is held back.
 func (w *writer) settle() {
-	wants := uint32(0)
+	wants, holding := uint32(0), false
 	for _, o := range w.outlets {
+		o.apply()
+		wants |= o.wants()
 		if o.video == nil {
-			wants |= 1
 			continue
 		}
-		o.apply()
-		if l, ok := o.video.WantsKeyframe(); ok {
+		if l, ok := o.video.WantsKeyframe(); ok && o.pace.count == 0 { // what is held may be the keyframe
 			w.track.want(l)
 		}
-		for _, l := range [...]int{o.video.Current(), o.video.Target()} {
-			if l != forward.None {
-				wants |= 1 << l
-			}
-		}
 		o.current.Store(int32(o.video.Current()))
+		holding = holding || o.pace.count > 0
 	}
 	w.wants.Store(wants)
-}
-
-// apply tells a video forwarder what is wanted of it.
-func (o *outlet) apply() {
-	if t := o.target.Load(); t != o.applied.target {
-		o.applied.target = t
-		o.video.Select(int(t))
-	}
-	if p := o.pin.Load(); p != o.applied.pin {
-		o.applied.pin = p
-		o.video.Pin(int(p))
-	}
-	if p := o.paused.Load(); p != o.applied.paused {
-		o.applied.paused = p
-		o.video.Pause(p)
+	if holding && !w.armed {
+		w.armed = true
+		w.pacing.Reset(paceStep)
 	}
 }
 
-// resend answers a message about lost packets from the rings.
+// resend answers a message about lost packets from the rings. Whoever asks for more than it could receive gets less.
 func (w *writer) resend(o *outlet, seqs []uint16) {
-	buf, now := w.scratch(), w.track.now()
+	if o.writer.Load() != w {
+		return
+	}
+	now := w.track.now()
+	o.pace.fill(now, o.rate.Load())
 	for _, seq := range seqs[:min(len(seqs), resendsAtOnce)] {
-		if w.again(o, seq, buf) {
-			w.emit(o, buf, now)
-			o.resent.Add(1)
+		if o.pace.credit < -resendDebt {
+			break
+		}
+		if w.again(o, seq) {
+			w.emit(o, w.spare, now)
+			w.resent++
 		}
 	}
-	w.track.flush()
+	w.flush()
 }
 
 // again prepares the retransmission of one packet.
-func (w *writer) again(o *outlet, seq uint16, buf []byte) bool {
-	var ref forward.Ref
-	var ok bool
-	if o.video != nil {
-		ref, ok = o.video.Translate(seq)
-	} else {
-		ref, ok = o.audio.Translate(seq)
-	}
+func (w *writer) again(o *outlet, seq uint16) bool {
+	ref, ok := o.translate(seq)
 	l := w.track.layer(ref.Layer)
 	if !ok || l == nil {
 		return false
 	}
-	p, ok := w.fetch(l, ref.Seq, buf)
-	if !ok {
-		return false
-	}
-	if o.video != nil {
-		return o.video.Resend(seq, &p, &w.out)
-	}
-	return o.audio.Resend(seq, &p, &w.out)
+	p, ok := w.fetch(l, ref.Seq)
+	return ok && o.again(seq, &p, &w.out)
 }
 
 // pad sends about n bytes that the subscriber does not need: packets it may have lost, then padding.
 func (w *writer) pad(o *outlet, n int) {
-	buf, now := w.scratch(), w.track.now()
+	if o.writer.Load() != w {
+		return
+	}
+	now, credit := w.track.now(), o.pace.credit
 	for n > 0 {
 		seq, _, ok := o.video.Recent()
-		if !ok || !w.again(o, seq, buf) {
+		if !ok || !w.again(o, seq) {
 			if !o.video.Padding(255, &w.out) {
 				break
 			}
 		}
 		n -= w.out.Size
-		w.emit(o, buf, now)
+		w.emit(o, w.spare, now)
+		w.padded++
 	}
-	w.track.flush()
+	o.pace.credit = credit // a probe is paced already
+	w.flush()
 }

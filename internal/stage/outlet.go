@@ -1,0 +1,153 @@
+package stage
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/stage/forward"
+)
+
+// outlet is one track of a subscription: the pure forwarding state, which belongs to the writer that the outlet is
+// attached to, and what others want of it.
+type outlet struct {
+	kind      Kind
+	sink      Sink
+	sent      func(now time.Duration, size int) uint16 // numbers a packet; nil without transport-wide numbers
+	video     *forward.Video                           // nil for audio
+	audio     *forward.Audio                           // nil for video
+	pace      pacer
+	reportDue time.Duration
+
+	writer  atomic.Pointer[writer] // nil while nothing feeds it
+	target  atomic.Int32           // layer that the allocator wants
+	pin     atomic.Int32           // layer that the subscriber wants, forward.None: any
+	paused  atomic.Bool
+	current atomic.Int32 // layer being sent
+	rate    atomic.Int64 // bytes a second at which it may be sent, 0: not known
+
+	applied struct { // what the forwarder was told
+		target, pin int32
+		paused      bool
+	}
+}
+
+func newOutlet(k Kind, sink Sink) *outlet {
+	o := &outlet{kind: k, sink: sink}
+	o.pin.Store(forward.None)
+	o.applied.pin = forward.None
+	o.current.Store(forward.None)
+	return o
+}
+
+// nudge makes the writer look at what is wanted, if there is one.
+func (o *outlet) nudge() {
+	if w := o.writer.Load(); w != nil {
+		w.nudge()
+	}
+}
+
+// aim is called by the allocator with the layer that bandwidth allows, and tells whether that is new.
+func (o *outlet) aim(layer int) (changed bool) {
+	if o.target.Swap(int32(layer)) == int32(layer) {
+		return false
+	}
+	o.nudge()
+	return true
+}
+
+// apply tells the forwarder what is wanted of it. The writer calls it.
+func (o *outlet) apply() {
+	p := o.paused.Load()
+	changed := p != o.applied.paused
+	o.applied.paused = p
+	if o.video == nil {
+		if changed {
+			o.audio.Pause(p)
+		}
+		return
+	}
+	if changed {
+		o.video.Pause(p)
+	}
+	if t := o.target.Load(); t != o.applied.target {
+		o.applied.target = t
+		o.video.Select(int(t))
+	}
+	if p := o.pin.Load(); p != o.applied.pin {
+		o.applied.pin = p
+		o.video.Pin(int(p))
+	}
+}
+
+// wants returns the bits of the layers that the outlet has use for.
+func (o *outlet) wants() (bits uint32) {
+	if o.video == nil {
+		if o.applied.paused {
+			return 0
+		}
+		return 1
+	}
+	for _, l := range [...]int{o.video.Current(), o.video.Target()} {
+		if l != forward.None {
+			bits |= 1 << l
+		}
+	}
+	return bits
+}
+
+// awaits reports whether packets of a layer of the video may be sent, and so have their place in the order.
+func (o *outlet) awaits(layer int) bool {
+	current, target := o.video.Current(), o.video.Target()
+	return layer == current || target != forward.None && (layer == target || current == forward.None && layer < target)
+}
+
+// forward asks the forwarding state about a packet.
+func (o *outlet) forward(layer int, p *forward.Packet, out *forward.Out) bool {
+	if o.video != nil {
+		return o.video.Forward(layer, p, out) == forward.Send
+	}
+	return o.audio.Forward(p, out) == forward.Send
+}
+
+// translate finds the source of an outgoing packet.
+func (o *outlet) translate(seq uint16) (forward.Ref, bool) {
+	if o.video != nil {
+		return o.video.Translate(seq)
+	}
+	return o.audio.Translate(seq)
+}
+
+// again prepares the retransmission of a packet whose source is p.
+func (o *outlet) again(seq uint16, p *forward.Packet, out *forward.Out) bool {
+	if o.video != nil {
+		return o.video.Resend(seq, p, out)
+	}
+	return o.audio.Resend(seq, p, out)
+}
+
+// restart tells the forwarding state that its source has begun anew.
+func (o *outlet) restart() {
+	o.pace.drop()
+	if o.video != nil {
+		o.video.Restart()
+	} else {
+		o.audio.Restart()
+	}
+}
+
+// sourceReport takes a sender report of a layer.
+func (o *outlet) sourceReport(layer int, r forward.SenderReport) {
+	if o.video != nil {
+		o.video.SourceReport(layer, r)
+	} else {
+		o.audio.SourceReport(r)
+	}
+}
+
+// report returns our own sender report.
+func (o *outlet) report(now time.Duration, c *forward.SourceClock) (forward.Report, bool) {
+	if o.video != nil {
+		return o.video.Report(now, c)
+	}
+	return o.audio.Report(now, c)
+}
