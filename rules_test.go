@@ -23,7 +23,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	},
 	"state":   {"natsd", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/rtctest", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/rtctest", "rtc/sendonly", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 

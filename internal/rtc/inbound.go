@@ -17,6 +17,7 @@ const maxLayers = 1 + maxRIDs
 // Inbound is the connection of a publisher.
 type Inbound struct {
 	*Peer
+	link   *link
 	layers chan *Layer
 }
 
@@ -34,7 +35,7 @@ type Layer struct {
 	SSRC  uint32
 
 	track   *webrtc.TrackRemote
-	peer    *Peer
+	link    *link
 	reports chan SenderReport
 }
 
@@ -48,7 +49,7 @@ var receiveExtensions = map[Kind][]string{ //nolint:gochecknoglobals // a consta
 // offer's sections, nil for none.
 func (e *Engine) Receive(ctx context.Context, o *Offer, audio, video *Codec) (*Inbound, error) {
 	choice := map[Kind]*Codec{Audio: audio, Video: video}
-	in := &Inbound{Peer: e.newPeer(o, choice, "sendonly"), layers: make(chan *Layer, maxLayers)}
+	in := &Inbound{link: e.newLink(o, choice), layers: make(chan *Layer, maxLayers)}
 	m, err := media(choice, receiveExtensions)
 	if err != nil {
 		return nil, err
@@ -57,20 +58,22 @@ func (e *Engine) Receive(ctx context.Context, o *Offer, audio, video *Codec) (*I
 	if err != nil {
 		return nil, err
 	}
-	if err := in.build(m, r, in.buffer); err != nil {
+	if err := in.link.build(m, r, in.buffer); err != nil {
 		return nil, err
 	}
-	in.pc.OnTrack(in.arrived)
-	if err := in.negotiate(ctx); err != nil {
-		in.Close()
+	in.link.pc.OnTrack(in.arrived)
+	answer, err := in.link.negotiate(ctx)
+	if err != nil {
+		in.link.Close()
 		return nil, err
 	}
+	in.Peer = &Peer{transport: in.link, answer: answer, ufrag: o.ufrag()}
 	return in, nil
 }
 
 // buffer makes the buffer of a stream.
 func (in *Inbound) buffer(kind packetio.BufferPacketType, _ uint32) packetBuffer {
-	if !in.admit() {
+	if !in.link.admit() {
 		return closedBuffer{}
 	}
 	b := packetio.NewBuffer()
@@ -87,15 +90,15 @@ func (in *Inbound) arrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiv
 	if track.Kind() == webrtc.RTPCodecTypeVideo {
 		kind = Video
 	}
-	codec := in.choice[kind]
+	codec := in.link.choice[kind]
 	if codec == nil {
 		return
 	}
 	l := &Layer{
 		Kind: kind, Codec: *codec, RID: track.RID(), SSRC: uint32(track.SSRC()),
-		track: track, peer: in.Peer, reports: make(chan SenderReport, 4),
+		track: track, link: in.link, reports: make(chan SenderReport, 4),
 	}
-	if !in.spawn(func() { l.listen(receiver) }) {
+	if !in.link.spawn(func() { l.listen(receiver) }) {
 		return
 	}
 	select {
@@ -109,7 +112,7 @@ func (in *Inbound) Accept() (*Layer, error) {
 	select {
 	case l := <-in.layers:
 		return l, nil
-	case <-in.ended:
+	case <-in.link.ended:
 		return nil, fmt.Errorf("rtc: accept a layer: %w", io.EOF)
 	}
 }
@@ -132,7 +135,7 @@ func (l *Layer) RequestKeyframe() error {
 }
 
 func (l *Layer) write(p rtcp.Packet) error {
-	if err := l.peer.pc.WriteRTCP([]rtcp.Packet{p}); err != nil {
+	if err := l.link.pc.WriteRTCP([]rtcp.Packet{p}); err != nil {
 		return fmt.Errorf("rtc: send RTCP: %w", err)
 	}
 	return nil

@@ -15,9 +15,9 @@ var kept = []string{ //nolint:gochecknoglobals // a constant table
 	"ssrc", "ssrc-group", "rid", "simulcast",
 }
 
-// narrow returns the offer as Pion gets it: of each section the one codec that was chosen, the extensions we know, the
-// direction we allow, and no candidate. A section without a choice becomes inactive.
-func (o *Offer) narrow(choice map[Kind]*Codec, direction string) (string, error) {
+// narrow returns a publisher's offer as Pion gets it: of each section the one codec that was chosen, the extensions we
+// know, the direction we allow, and no candidate. A section without a choice becomes inactive.
+func (o *Offer) narrow(choice map[Kind]*Codec) (string, error) {
 	d := *o.desc
 	d.MediaDescriptions = make([]*sdp.MediaDescription, 0, len(o.desc.MediaDescriptions))
 	d.Attributes = slices.DeleteFunc(slices.Clone(o.desc.Attributes), func(a sdp.Attribute) bool {
@@ -28,7 +28,7 @@ func (o *Offer) narrow(choice map[Kind]*Codec, direction string) (string, error)
 		return true
 	})
 	for i, m := range o.desc.MediaDescriptions {
-		d.MediaDescriptions = append(d.MediaDescriptions, o.narrowSection(i, m, choice, direction))
+		d.MediaDescriptions = append(d.MediaDescriptions, o.narrowSection(i, m, choice))
 	}
 	b, err := d.Marshal()
 	if err != nil {
@@ -37,10 +37,11 @@ func (o *Offer) narrow(choice map[Kind]*Codec, direction string) (string, error)
 	return string(b), nil
 }
 
-func (o *Offer) narrowSection(i int, m *sdp.MediaDescription, choice map[Kind]*Codec, direction string) *sdp.MediaDescription {
+func (o *Offer) narrowSection(i int, m *sdp.MediaDescription, choice map[Kind]*Codec) *sdp.MediaDescription {
 	out := *m
 	out.Attributes = nil
 	section := o.section(i)
+	direction := "sendonly"
 	var codec *Codec
 	if section != nil {
 		codec = choice[section.Kind]

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/pion/sdp/v3"
+
+	"github.com/rivus-live/rivus/internal/rtc/sendonly"
 )
 
 // Bounds of an offer. Browsers offer about 8 kB with 60 payload types and three simulcast layers.
@@ -17,6 +19,7 @@ const (
 	maxFormats    = 128
 	maxAttributes = 1024
 	maxRIDs       = 3
+	maxPrints     = 4   // fingerprints that are compared
 	maxToken      = 256 // of a user fragment, a password, a MID
 )
 
@@ -115,7 +118,7 @@ func (o *Offer) bundled(mids []string) error {
 		return nil
 	}
 	for _, a := range o.desc.Attributes {
-		if a.Key != "group" || !strings.HasPrefix(a.Value, "BUNDLE ") {
+		if !isBundle(a) {
 			continue
 		}
 		group := strings.Fields(a.Value)[1:]
@@ -125,6 +128,9 @@ func (o *Offer) bundled(mids []string) error {
 	}
 	return refuse("its sections are not bundled")
 }
+
+// isBundle tells the attribute that lists bundled sections (RFC 9143, section 7.1).
+func isBundle(a sdp.Attribute) bool { return a.Key == "group" && strings.HasPrefix(a.Value, "BUNDLE ") }
 
 // parseSection reads one section; nil for one that the peer itself rejects.
 func parseSection(desc *sdp.SessionDescription, m *sdp.MediaDescription) (*Section, error) {
@@ -324,15 +330,40 @@ func (o *Offer) setCredentials(ufrag, password string) {
 	}
 }
 
-// ufrag returns the peer's ICE user fragment.
-func (o *Offer) ufrag() string {
+// ufrag returns the peer's ICE user fragment, password what belongs to it.
+func (o *Offer) ufrag() string    { return o.transport("ice-ufrag") }
+func (o *Offer) password() string { return o.transport("ice-pwd") }
+
+// transport returns an attribute of the one transport that all sections share.
+func (o *Offer) transport(key string) string {
 	for _, m := range o.desc.MediaDescriptions {
-		if v, ok := m.Attribute("ice-ufrag"); ok {
+		if v, ok := m.Attribute(key); ok {
 			return v
 		}
 	}
-	v, _ := o.desc.Attribute("ice-ufrag")
+	v, _ := o.desc.Attribute(key)
 	return v
+}
+
+// fingerprints returns those of the peer's certificate that can be checked.
+func (o *Offer) fingerprints() []sendonly.Fingerprint {
+	var out []sendonly.Fingerprint
+	read := func(list []sdp.Attribute) {
+		for _, a := range list {
+			algorithm, value, _ := strings.Cut(a.Value, " ")
+			f := sendonly.Fingerprint{Algorithm: algorithm, Value: strings.TrimSpace(value)}
+			if a.Key == "fingerprint" && f.Usable() && !slices.Contains(out, f) && len(out) < maxPrints {
+				out = append(out, f)
+			}
+		}
+	}
+	for _, m := range o.desc.MediaDescriptions {
+		read(m.Attributes)
+	}
+	if len(out) == 0 {
+		read(o.desc.Attributes)
+	}
+	return out
 }
 
 // printable shortens a word of the peer's for an error message.

@@ -38,7 +38,7 @@ func TestParseOffer(t *testing.T) {
 	if strings.Join(v.RIDs, ",") != "low,hi" || v.Extensions.TransportSeq != 3 || !v.Sends || v.Receives {
 		t.Errorf("section %+v", v)
 	}
-	text, err := o.narrow(map[Kind]*Codec{Video: &v.Codecs[1]}, "sendonly")
+	text, err := o.narrow(map[Kind]*Codec{Video: &v.Codecs[1]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func FuzzOffer(f *testing.F) {
 			return
 		}
 		choice := map[Kind]*Codec{Audio: first(o.Audio), Video: first(o.Video)}
-		narrowed, err := o.narrow(choice, "sendonly")
+		narrowed, err := o.narrow(choice)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ func passThrough(t *testing.T, o rtctest.Options) {
 		}
 		return &m
 	}
-	out, err := e.Send(t.Context(), offer, pick(in.choice[Audio], offer.Audio), pick(in.choice[Video], offer.Video), func(p []rtcp.Packet) {
+	out, err := e.Send(t.Context(), offer, pick(in.link.choice[Audio], offer.Audio), pick(in.link.choice[Video], offer.Video), func(p []rtcp.Packet) {
 		select {
 		case feedback <- p[0]:
 		default:
@@ -101,7 +101,7 @@ func passThrough(t *testing.T, o rtctest.Options) {
 	rtctest.WaitClosed(t, "subscriber connects", out.Connected())
 	pub.Run(30, 3)
 	for range 2 {
-		if o.Video == "none" && in.choice[Video] != nil {
+		if o.Video == "none" && in.link.choice[Video] != nil {
 			t.Error("there is video")
 		}
 		l, err := in.Accept()
@@ -113,7 +113,7 @@ func passThrough(t *testing.T, o rtctest.Options) {
 			s = out.Video()
 		}
 		rtctest.WaitClosed(t, "sender ready", s.Ready())
-		in.spawn(func() { forwardAll(e, l, s) })
+		in.link.spawn(func() { forwardAll(e, l, s) })
 		if o.Video == "none" {
 			break
 		}
@@ -143,7 +143,7 @@ func forwardAll(e *Engine, l *Layer, s *Sender) {
 		if p.Unmarshal(b[:n]) != nil {
 			continue
 		}
-		p.Header = rtp.Header{Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: s.ssrc, PayloadType: s.payload}
+		p.Header = rtp.Header{Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: s.ssrc, PayloadType: s.Codec.PayloadType}
 		if out, err := p.Marshal(); err == nil {
 			_ = s.Write(out)
 			e.Flush()

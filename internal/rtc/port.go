@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/pion/ice/v4"
+
+	"github.com/rivus-live/rivus/internal/rtc/burst"
+	"github.com/rivus-live/rivus/internal/rtc/sendonly"
 )
 
 // Sizes of the sockets and of what TCP peers may have waiting.
@@ -24,11 +28,12 @@ const (
 	stunPatience   = 10 * time.Second
 )
 
-// Port is the one address that all peers connect to: UDP and TCP on the same port number.
+// Port is the one address that all peers connect to: UDP and TCP on the same port number. What comes there is for
+// peers of Pion, or for our own, which send only.
 type Port struct {
 	addr   netAddr
-	udp    *burstConn
-	tcp    net.Listener
+	udp    *burst.Conn
+	own    *sendonly.Mux
 	udpMux *ice.UDPMuxDefault
 	tcpMux *ice.TCPMuxDefault
 	once   sync.Once
@@ -43,17 +48,13 @@ type netAddr struct {
 
 // Listen opens addr, "host:port", for UDP and TCP. Port 0 picks one that is free for both.
 func Listen(ctx context.Context, addr string, log *slog.Logger) (*Port, error) {
-	return listen(ctx, addr, log, true)
-}
-
-func listen(ctx context.Context, addr string, log *slog.Logger, offload bool) (*Port, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("rtc: listen: %w", err)
 	}
 	var lastErr error
 	for range portAttempts {
-		p, err := open(ctx, host, port, log, offload)
+		p, err := open(ctx, host, port, log)
 		if err == nil {
 			return p, nil
 		}
@@ -66,7 +67,7 @@ func listen(ctx context.Context, addr string, log *slog.Logger, offload bool) (*
 }
 
 // open opens both sockets; the TCP one may find its port taken when UDP was free to choose.
-func open(ctx context.Context, host, port string, log *slog.Logger, offload bool) (*Port, error) {
+func open(ctx context.Context, host, port string, log *slog.Logger) (*Port, error) {
 	var lc net.ListenConfig
 	pc, err := lc.ListenPacket(ctx, "udp", net.JoinHostPort(host, port))
 	if err != nil {
@@ -87,14 +88,11 @@ func open(ctx context.Context, host, port string, log *slog.Logger, offload bool
 		return nil, err
 	}
 	loggers := loggers{log}
-	p := &Port{
-		addr: netAddr{host: host, port: local.Port, ip: local.IP},
-		udp:  newBurstConn(udp, offload),
-		tcp:  &boundedListener{Listener: l, slots: make(chan struct{}, maxTCPConns), closed: make(chan struct{})},
-	}
-	p.udpMux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: p.udp, Logger: loggers.NewLogger("ice")})
+	p := &Port{addr: netAddr{host: host, port: local.Port, ip: local.IP}, udp: burst.New(udp, true)}
+	p.own = sendonly.NewMux(p.udp)
+	p.udpMux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &rest{Conn: p.udp, own: p.own}, Logger: loggers.NewLogger("ice")})
 	p.tcpMux = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-		Listener: p.tcp, Logger: loggers.NewLogger("ice-tcp"),
+		Listener: newStreams(l, p.own), Logger: loggers.NewLogger("ice-tcp"),
 		ReadBufferSize: tcpReadBuffer, WriteBufferSize: tcpWriteBuffer,
 		FirstStunBindTimeout: stunPatience, AliveDurationForConnFromStun: stunPatience,
 	})
@@ -107,69 +105,41 @@ func (p *Port) Addr() string { return net.JoinHostPort(p.addr.host, strconv.Itoa
 // Flush sends the RTP packets that wait for more.
 func (p *Port) Flush() { p.udp.Flush() }
 
-// PortStats are counters of a Port since it was opened.
-type PortStats struct {
-	Packets uint64 // RTP packets sent over UDP
-	Calls   uint64 // system calls for them
-	Failed  uint64 // packets that the system refused
-	Offload bool   // packets leave in runs that the kernel splits
-}
-
-// Stats returns the counters.
-func (p *Port) Stats() PortStats {
-	p.udp.sending.Lock()
-	offload := p.udp.offload
-	p.udp.sending.Unlock()
-	return PortStats{Packets: p.udp.sent.Load(), Calls: p.udp.calls.Load(), Failed: p.udp.failed.Load(), Offload: offload}
-}
+// Stats returns counters of the RTP packets sent over UDP.
+func (p *Port) Stats() burst.Stats { return p.udp.Stats() }
 
 // Close closes both sockets. Peers that still use them fail.
 func (p *Port) Close() error {
 	var err error
 	p.once.Do(func() {
 		err = errors.Join(p.udpMux.Close(), p.tcpMux.Close(), p.udp.Close())
+		p.own.Close()
 	})
 	return err
 }
 
-// boundedListener accepts no more connections than it has slots; others wait in the system's queue.
-type boundedListener struct {
-	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
+// rest is the UDP socket as Pion sees it: whoever reads it serves our own peers on the way, and gets the rest. So both
+// share one reader, and nothing is copied between them.
+type rest struct {
+	*burst.Conn
+	own *sendonly.Mux
 }
 
-// Close stops accepting.
-func (l *boundedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// Accept waits for a slot, then for a connection.
-func (l *boundedListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+// ReadFromAddrPort returns the next datagram that is not only for one of our own peers.
+func (r *rest) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := r.Conn.ReadFromAddrPort(b)
+		if err != nil || !r.own.Datagram(b[:n], from) {
+			return n, from, err //nolint:wrapcheck // Pion looks at it
+		}
 	}
-	c, err := l.Listener.Accept()
+}
+
+// ReadFrom is ReadFromAddrPort for another address type.
+func (r *rest) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := r.ReadFromAddrPort(b)
 	if err != nil {
-		<-l.slots
-		return nil, err
+		return n, nil, err
 	}
-	return &boundedConn{Conn: c, free: func() { <-l.slots }}, nil
-}
-
-// boundedConn gives its slot back when it is closed.
-type boundedConn struct {
-	net.Conn
-	free func()
-	once sync.Once
-}
-
-// Close closes the connection.
-func (c *boundedConn) Close() error {
-	c.once.Do(c.free)
-	return c.Conn.Close()
+	return n, net.UDPAddrFromAddrPort(from), nil
 }

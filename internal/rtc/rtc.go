@@ -18,9 +18,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -63,7 +69,9 @@ type Options struct {
 // Engine makes peers.
 type Engine struct {
 	opt         Options
-	certificate webrtc.Certificate
+	keyPair     tls.Certificate
+	certificate webrtc.Certificate // the same, as Pion wants it
+	fingerprint string             // of it, as SDP shows it
 }
 
 // NewEngine returns an engine with a new DTLS key.
@@ -71,15 +79,37 @@ func NewEngine(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	e := &Engine{opt: o}
+	return e, e.makeKey()
+}
+
+// makeKey makes the key and the certificate of all DTLS handshakes. Peers know it by its fingerprint; nothing in it says
+// who we are.
+func (e *Engine) makeKey() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("rtc: make the DTLS key: %w", err)
+		return fmt.Errorf("rtc: make the DTLS key: %w", err)
 	}
-	c, err := webrtc.GenerateCertificate(key)
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return nil, fmt.Errorf("rtc: make the DTLS certificate: %w", err)
+		return fmt.Errorf("rtc: make the DTLS certificate: %w", err)
 	}
-	return &Engine{opt: o, certificate: *c}, nil
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "WebRTC"},
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(keyValidity),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return fmt.Errorf("rtc: make the DTLS certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return fmt.Errorf("rtc: make the DTLS certificate: %w", err)
+	}
+	e.keyPair = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	e.certificate = webrtc.CertificateFromX509(key, leaf)
+	e.fingerprint = "sha-256 " + strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(der)), " ", ":")
+	return nil
 }
 
 // Flush sends the packets that Senders were given and that wait for more. Call it at the end of every burst.

@@ -28,7 +28,7 @@ func lonely(tb testing.TB) (*Engine, *Sender, []byte) {
 	s := out.Video()
 	rtctest.WaitClosed(tb, "ready", s.Ready())
 	lossy.Vanish()
-	p := rtp.Packet{Header: rtp.Header{Version: 2, SSRC: s.ssrc, PayloadType: s.payload}, Payload: make([]byte, 1150)}
+	p := rtp.Packet{Header: rtp.Header{Version: 2, SSRC: s.ssrc, PayloadType: s.Codec.PayloadType}, Payload: make([]byte, 1150)}
 	if err := p.SetExtension(3, []byte{0, 0}); err != nil {
 		tb.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package rtc
+package burst
 
 import (
 	"encoding/binary"
@@ -22,11 +22,14 @@ func canOffload(c *net.UDPConn) bool {
 	return err == nil && ok
 }
 
-// refusesOffload tells whether a failed send is the fault of the offload: a network card without checksum offload
-// answers EIO, an old kernel EINVAL, a path whose MTU is below the segments' EMSGSIZE.
+// refusesOffload tells whether a failed send is the fault of the offload: a path whose MTU is below the segments' answers
+// EMSGSIZE or EINVAL, a network card without checksum offload EIO.
 func refusesOffload(err error) bool {
-	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE)
+	return hasNoOffload(err) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE)
 }
+
+// hasNoOffload tells whether no route will ever do better.
+func hasNoOffload(err error) bool { return errors.Is(err, unix.EIO) }
 
 // appendSegmentSize appends the control message that gives the size of segments.
 func appendSegmentSize(b []byte, size int) []byte {

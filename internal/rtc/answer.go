@@ -1,0 +1,139 @@
+package rtc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rivus-live/rivus/internal/rtc/ice"
+)
+
+// msid names the stream that a subscriber's tracks belong to.
+const msid = "rivus"
+
+// answer is what the answers to one subscriber's offer are made of.
+type answer struct {
+	session     uint64
+	version     int
+	grouped     bool // the offer has a BUNDLE group
+	sections    []answerSection
+	fingerprint string
+	candidates  []string
+}
+
+// answerSection answers one media section of the offer.
+type answerSection struct {
+	media, protocol, format string // of the offer's first line
+	mid                     string
+	maps                    []string // what the offer says about format
+	sender                  *Sender  // nil: the section is rejected
+	extensions              []string
+}
+
+// newAnswer lays an answer out: the offer's sections in their order, those without a sender rejected.
+func newAnswer(o *Offer, senders [2]*Sender) *answer {
+	a := &answer{grouped: slices.ContainsFunc(o.desc.Attributes, isBundle)}
+	for i, m := range o.desc.MediaDescriptions {
+		s := answerSection{media: m.MediaName.Media, protocol: strings.Join(m.MediaName.Protos, "/"), format: "0"}
+		if len(m.MediaName.Formats) > 0 {
+			s.format = m.MediaName.Formats[0]
+		}
+		for _, attribute := range m.Attributes {
+			if pt, _, _ := strings.Cut(attribute.Value, " "); attribute.Key == "rtpmap" && pt == s.format {
+				s.maps = append(s.maps, attribute.Value)
+			}
+		}
+		s.mid, _ = m.Attribute("mid")
+		if section := o.section(i); section != nil {
+			if s.sender = senders[section.Kind]; s.sender != nil {
+				s.extensions = extensionLines(section)
+			}
+		}
+		a.sections = append(a.sections, s)
+	}
+	return a
+}
+
+// extensionLines returns the header extensions of a section that we write for subscribers, with the offer's numbers.
+func extensionLines(s *Section) []string {
+	var out []string
+	for _, uri := range sendExtensions[s.Kind] {
+		if id := s.ids[uri]; id != 0 {
+			out = append(out, fmt.Sprintf("%d %s", id, uri))
+		}
+	}
+	return out
+}
+
+// text writes the answer with these credentials (RFC 8829, section 5.3; RFC 9725, section 4.2).
+func (a *answer) text(c ice.Credentials) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
+	a.version++
+	line("v=0\r\no=- %d %d IN IP4 0.0.0.0\r\ns=-\r\nt=0 0", a.session, a.version)
+	if a.grouped {
+		group := "a=group:BUNDLE"
+		for _, s := range a.sections {
+			if s.sender != nil {
+				group += " " + s.mid
+			}
+		}
+		line("%s", group)
+	}
+	line("a=msid-semantic:WMS %s", msid)
+	for i := range a.sections {
+		s := &a.sections[i]
+		if s.sender == nil {
+			line("m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive", s.media, s.protocol, s.format, s.mid)
+			for _, m := range s.maps { // some stacks look up the codecs of rejected sections too
+				line("a=rtpmap:%s", m)
+			}
+			continue
+		}
+		s.text(line)
+		line("a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:%s\r\na=setup:passive", c.Ufrag, c.Password, a.fingerprint)
+		for _, candidate := range a.candidates {
+			line("a=candidate:%s", candidate)
+		}
+		line("a=end-of-candidates")
+	}
+	return b.String()
+}
+
+// text writes what a section says of media.
+func (s *answerSection) text(line func(string, ...any)) {
+	t, c := s.sender, &s.sender.Codec
+	formats := fmt.Sprint(c.PayloadType)
+	if t.rtx != 0 {
+		formats += fmt.Sprint(" ", c.RTXPayloadType)
+	}
+	line("m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=sendonly\r\na=rtcp-mux\r\na=rtcp-rsize", s.media, s.protocol, formats, s.mid)
+	channels := ""
+	if c.Channels > 1 {
+		channels = fmt.Sprint("/", c.Channels)
+	}
+	line("a=rtpmap:%d %s/%d%s", c.PayloadType, c.Name, c.ClockRate, channels)
+	if c.Fmtp != "" {
+		line("a=fmtp:%d %s", c.PayloadType, c.Fmtp)
+	}
+	for _, f := range feedbacks[t.Kind] {
+		if slices.Contains(c.Feedback, f) {
+			line("a=rtcp-fb:%d %s", c.PayloadType, f)
+		}
+	}
+	if t.rtx != 0 {
+		line("a=rtpmap:%d rtx/%d\r\na=fmtp:%d apt=%d", c.RTXPayloadType, c.ClockRate, c.RTXPayloadType, c.PayloadType)
+	}
+	for _, e := range s.extensions {
+		line("a=extmap:%s", e)
+	}
+	line("a=msid:%s %s", msid, t.Kind)
+	if t.rtx != 0 {
+		line("a=ssrc-group:FID %d %d", t.ssrc, t.rtx)
+	}
+	for _, ssrc := range []uint32{t.ssrc, t.rtx} {
+		if ssrc != 0 {
+			line("a=ssrc:%d cname:%s\r\na=ssrc:%d msid:%s %s", ssrc, msid, ssrc, msid, t.Kind)
+		}
+	}
+}

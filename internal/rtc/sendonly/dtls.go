@@ -1,0 +1,346 @@
+package sendonly
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+)
+
+// Times of a DTLS association.
+const (
+	// patience is how long a handshake may take, repeat when a lost flight is sent again.
+	patience = 10 * time.Second
+	repeat   = 100 * time.Millisecond
+	// settling is how long the handshake may be needed again, because its last flight was lost, when the peer does not
+	// prove that it was not.
+	settling = 3 * time.Second
+	// reading is how long an alert that comes later may take to be understood, and hearing how often we try.
+	reading = time.Second
+	hearing = time.Second
+)
+
+// maxRecords is how many datagrams may wait for the handshake.
+const maxRecords = 16
+
+// Fingerprint is the hash of a certificate, as SDP gives it (RFC 8122, section 5).
+type Fingerprint struct {
+	Algorithm string // as "sha-256"
+	Value     string // hexadecimal, with colons
+}
+
+var errFingerprint = errors.New("the certificate is not the one of the offer")
+
+// sum hashes a certificate with the fingerprint's algorithm; nil for one that is too weak or not known.
+func (f Fingerprint) sum(der []byte) []byte {
+	switch strings.ToLower(f.Algorithm) {
+	case "sha-256":
+		s := sha256.Sum256(der)
+		return s[:]
+	case "sha-384":
+		s := sha512.Sum384(der)
+		return s[:]
+	case "sha-512":
+		s := sha512.Sum512(der)
+		return s[:]
+	}
+	return nil
+}
+
+// Usable tells whether a certificate can be compared with the fingerprint.
+func (f Fingerprint) Usable() bool {
+	want, err := hex.DecodeString(strings.ReplaceAll(f.Value, ":", ""))
+	return err == nil && len(want) > 0 && len(want) == len(f.sum(nil))
+}
+
+// matches compares the fingerprint with a certificate's, in constant time.
+func (f Fingerprint) matches(der []byte) bool {
+	want, err := hex.DecodeString(strings.ReplaceAll(f.Value, ":", ""))
+	return err == nil && len(want) > 0 && subtle.ConstantTimeCompare(f.sum(der), want) == 1
+}
+
+// association is the DTLS server of one peer. After the handshake it has a purpose only at the end, when one side says
+// so; until then it is put away: of ours the last record is kept, ready to be sent, and to read the peer's the state
+// is taken up again.
+type association struct {
+	peer *Peer
+
+	mu       sync.Mutex // guards what follows
+	records  *records   // of the connection that runs; nil: it is put away
+	state    *dtls.State
+	last     []byte // our closing alert
+	resuming time.Time
+	proved   chan struct{} // closed when the peer has our last flight
+	prove    sync.Once
+}
+
+func newAssociation(p *Peer) *association {
+	a := &association{peer: p, proved: make(chan struct{})}
+	a.records = newRecords(p)
+	return a
+}
+
+// record takes a datagram of the peer.
+func (a *association) record(b []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.records != nil {
+		a.records.push(b)
+		return
+	}
+	const alert, epoch = 21, 1 // the only thing of interest: an encrypted alert
+	if len(b) < 13 || b[0] != alert || b[4] != epoch || time.Since(a.resuming) < hearing {
+		return
+	}
+	a.resuming = time.Now()
+	r := newRecords(a.peer)
+	r.push(b)
+	a.peer.spawn(func() { a.resume(r) })
+}
+
+// proven tells that the peer has finished the handshake: it has used a key.
+func (a *association) proven() { a.prove.Do(func() { close(a.proved) }) }
+
+// options are those of every connection.
+func (a *association) options() []dtls.ServerOption {
+	c := &a.peer.config
+	return []dtls.ServerOption{
+		dtls.WithCertificates(c.Certificate),
+		dtls.WithLoggerFactory(c.Loggers),
+		dtls.WithFlightInterval(repeat),
+		dtls.WithSRTPProtectionProfiles(profiles...),
+		dtls.WithClientAuth(dtls.RequireAnyClientCert),
+		dtls.WithInsecureSkipVerify(true), // the fingerprint says whom to trust
+		dtls.WithVerifyPeerCertificate(func(certificates [][]byte, _ [][]*x509.Certificate) error {
+			for _, f := range c.Fingerprints {
+				if len(certificates) > 0 && f.matches(certificates[0]) {
+					return nil
+				}
+			}
+			return errFingerprint
+		}),
+		dtls.WithInsecureSkipVerifyHello(true), // ICE has proved the address already
+	}
+}
+
+// run does the handshake and puts the association away.
+func (a *association) run() {
+	conn, err := dtls.ServerWithOptions(a.records, a.records.RemoteAddr(), a.options()...)
+	if err != nil {
+		a.peer.over(fmt.Errorf("DTLS: %w", err))
+		return
+	}
+	if err := a.handshake(conn); err != nil {
+		_ = conn.Close()
+		a.peer.over(fmt.Errorf("DTLS: %w", err))
+		return
+	}
+	close(a.peer.connected)
+	timer := time.NewTimer(settling)
+	defer timer.Stop()
+	select {
+	case <-a.proved:
+	case <-timer.C:
+	case <-a.records.closed:
+		a.peer.over(ErrLost) // the peer has closed it
+		return
+	case <-a.peer.ctx.Done():
+		_ = conn.Close() // tells the peer
+		return
+	}
+	a.putAway(conn)
+}
+
+// handshake makes the keys.
+func (a *association) handshake(conn *dtls.Conn) error {
+	ctx, cancel := context.WithTimeout(a.peer.ctx, patience)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err //nolint:wrapcheck // the caller does
+	}
+	state, ok := conn.ConnectionState()
+	profile, agreed := conn.SelectedSRTPProtectionProfile()
+	if !ok || !agreed {
+		return errors.New("no SRTP profile was agreed on")
+	}
+	k, err := newKeys(profile, &state)
+	if err != nil {
+		return err
+	}
+	a.peer.keys.Store(k)
+	return nil
+}
+
+// putAway ends the connection without the peer's noticing.
+func (a *association) putAway(conn *dtls.Conn) {
+	r := a.records
+	r.keep()
+	_ = conn.Close()
+	state, ok := conn.ConnectionState()
+	if !ok {
+		a.peer.over(ErrLost)
+		return
+	}
+	state.PeerCertificates = nil // nobody asks for them again
+	a.mu.Lock()
+	a.records, a.state, a.last = nil, &state, r.kept()
+	a.mu.Unlock()
+	for {
+		select {
+		case b := <-r.in: // came meanwhile
+			a.record(b)
+		default:
+			return
+		}
+	}
+}
+
+// resume reads what may be the peer's closing alert.
+func (a *association) resume(r *records) {
+	a.mu.Lock()
+	state := a.state
+	a.mu.Unlock()
+	conn, err := dtls.ResumeWithOptions(state, r, r.RemoteAddr(),
+		dtls.WithLoggerFactory(a.peer.config.Loggers), dtls.WithCertificates(a.peer.config.Certificate))
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.peer.ctx, reading)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err == nil {
+		select {
+		case <-r.closed:
+			a.peer.over(ErrLost)
+		case <-ctx.Done():
+		}
+	}
+	r.keep()
+	_ = conn.Close()
+}
+
+// farewell tells the peer of the end, if the association was put away.
+func (a *association) farewell() {
+	a.mu.Lock()
+	b := a.last
+	a.mu.Unlock()
+	if b != nil {
+		_ = a.peer.transmit(b)
+	}
+}
+
+// records is what a DTLS connection reads and writes: datagrams of one peer.
+type records struct {
+	peer    *Peer
+	in      chan []byte
+	closed  chan struct{}
+	once    sync.Once
+	mu      sync.Mutex
+	expired chan struct{} // closed while the read deadline is in the past
+	keeping bool
+	written []byte
+}
+
+var _ net.PacketConn = (*records)(nil)
+
+func newRecords(p *Peer) *records {
+	return &records{peer: p, in: make(chan []byte, maxRecords), closed: make(chan struct{}), expired: make(chan struct{})}
+}
+
+// push copies a datagram for the connection. What it has no room for is lost.
+func (r *records) push(b []byte) {
+	if len(r.in) == cap(r.in) {
+		return
+	}
+	select {
+	case r.in <- append([]byte(nil), b...):
+	default:
+	}
+}
+
+// keep makes what is written from now on stay here.
+func (r *records) keep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keeping = true
+}
+
+// kept returns the last datagram that stayed here.
+func (r *records) kept() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.written
+}
+
+// ReadFrom implements net.PacketConn.
+func (r *records) ReadFrom(b []byte) (int, net.Addr, error) {
+	r.mu.Lock()
+	expired := r.expired
+	r.mu.Unlock()
+	select {
+	case d := <-r.in:
+		return copy(b, d), r.RemoteAddr(), nil
+	case <-expired:
+		return 0, nil, context.DeadlineExceeded
+	case <-r.closed:
+		return 0, nil, net.ErrClosed
+	}
+}
+
+// WriteTo implements net.PacketConn. Where it goes ICE knows.
+func (r *records) WriteTo(b []byte, _ net.Addr) (int, error) {
+	r.mu.Lock()
+	if r.keeping {
+		r.written = append([]byte(nil), b...)
+		r.mu.Unlock()
+		return len(b), nil
+	}
+	r.mu.Unlock()
+	return len(b), r.peer.transmit(b)
+}
+
+// Close implements net.PacketConn.
+func (r *records) Close() error {
+	r.once.Do(func() { close(r.closed) })
+	return nil
+}
+
+// LocalAddr implements net.PacketConn.
+func (r *records) LocalAddr() net.Addr { return r.peer.mux.out.LocalAddr() }
+
+// RemoteAddr returns a name for the peer; the connection asks for one.
+func (r *records) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(netip.AddrPort{}) }
+
+// SetReadDeadline implements net.PacketConn for those who set one in the past, to end a read, and take it back.
+func (r *records) SetReadDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	past := !t.IsZero() && !t.After(time.Now())
+	select {
+	case <-r.expired:
+		if !past {
+			r.expired = make(chan struct{})
+		}
+	default:
+		if past {
+			close(r.expired)
+		}
+	}
+	return nil
+}
+
+// SetWriteDeadline implements net.PacketConn. Writes do not wait.
+func (r *records) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline implements net.PacketConn.
+func (r *records) SetDeadline(t time.Time) error { return r.SetReadDeadline(t) }

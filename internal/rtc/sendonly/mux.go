@@ -1,0 +1,205 @@
+// Package sendonly is the transport of peers that we only send to: ICE, DTLS and SRTP on shared sockets.
+//
+// A Mux takes from the sockets what is addressed to its peers and leaves the rest to others. A Peer answers the checks
+// of its client (package ice), is the DTLS server of one handshake, and then a Stream encrypts RTP packets straight into
+// the bursts of the UDP socket (package burst) or into the buffer of a TCP connection. RTCP goes both ways. A connected
+// peer that is reached over UDP has no goroutine: the reader of the socket serves all of them, and one timer their
+// keepalives. What a stranger can cause is bounded: nothing is answered or remembered that is not signed with a peer's
+// credentials.
+//
+// Everything may be called from any goroutine, except that one goroutine at a time writes to a Stream. Close of a Peer
+// returns when nothing of it runs; never call it from a callback.
+//
+// Imports: rtc/burst, rtc/ice.
+package sendonly
+
+import (
+	"crypto/rand"
+	"math/big"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/rtc/burst"
+	"github.com/rivus-live/rivus/internal/rtc/ice"
+)
+
+// beat is how often peers look at their timers.
+const beat = 250 * time.Millisecond
+
+// Mux finds the peer that something from the network is for.
+type Mux struct {
+	out     *burst.Conn
+	begin   time.Time
+	streams atomic.Uint32 // numbers TCP connections
+
+	mu     sync.RWMutex
+	ufrags map[string]*Peer
+	addrs  map[netip.AddrPort]*binding
+
+	closed chan struct{}
+	once   sync.Once
+	done   sync.WaitGroup
+}
+
+// binding is who is at an address of the UDP socket.
+type binding struct {
+	peer *Peer
+	// contested: checks for somebody else have come from there too. Nobody can tell whose a packet is, but everybody
+	// can tell whether it is authentic, so it goes to both.
+	contested atomic.Bool
+}
+
+// NewMux returns a mux whose peers send through out.
+func NewMux(out *burst.Conn) *Mux {
+	m := &Mux{
+		out: out, begin: time.Now(), closed: make(chan struct{}),
+		ufrags: make(map[string]*Peer), addrs: make(map[netip.AddrPort]*binding),
+	}
+	m.done.Go(m.run)
+	return m
+}
+
+// Close stops the timers. Peers that are left are not kept alive any more.
+func (m *Mux) Close() {
+	m.once.Do(func() { close(m.closed) })
+	m.done.Wait()
+}
+
+// now is the clock of the agents.
+func (m *Mux) now() time.Duration { return time.Since(m.begin) }
+
+// run is the timer of all peers.
+func (m *Mux) run() {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	var peers []*Peer
+	for {
+		select {
+		case <-tick.C:
+		case <-m.closed:
+			return
+		}
+		peers = peers[:0]
+		m.mu.RLock()
+		for ufrag, p := range m.ufrags {
+			if ufrag == *p.newest.Load() { // not once more under the name that it had before a restart
+				peers = append(peers, p)
+			}
+		}
+		m.mu.RUnlock()
+		for i, p := range peers {
+			p.tick()
+			peers[i] = nil
+		}
+	}
+}
+
+// Datagram takes a datagram of the UDP socket. False: it is somebody else's, too. It keeps no reference to b.
+func (m *Mux) Datagram(b []byte, from netip.AddrPort) bool {
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	if !ice.IsMessage(b) {
+		at := m.at(from)
+		if at == nil {
+			return false
+		}
+		contested := at.contested.Load()
+		if contested {
+			b = append([]byte(nil), b...) // decrypting destroys it
+		}
+		at.peer.packet(b, ice.Path{Addr: from})
+		return !contested
+	}
+	var msg ice.Message
+	if !ice.Parse(b, &msg) {
+		return false
+	}
+	if ufrag := msg.Ufrag(); ufrag != nil {
+		p := m.named(ufrag)
+		if p != nil {
+			p.message(&msg, ice.Path{Addr: from}, nil)
+			return true
+		}
+		if at := m.at(from); at != nil {
+			at.contested.Store(true)
+		}
+		return false
+	}
+	at := m.at(from)
+	return at != nil && at.peer.message(&msg, ice.Path{Addr: from}, nil)
+}
+
+func (m *Mux) at(from netip.AddrPort) *binding {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.addrs[from]
+}
+
+func (m *Mux) named(ufrag []byte) *Peer {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.ufrags[string(ufrag)]
+}
+
+// enlist makes a peer known under a user fragment.
+func (m *Mux) enlist(ufrag string, p *Peer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ufrags[ufrag] = p
+}
+
+// strike forgets a user fragment.
+func (m *Mux) strike(ufrag string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.ufrags, ufrag)
+}
+
+// bind makes addresses those of p, instead of the ones that it had. It returns a copy of the new ones.
+func (m *Mux) bind(p *Peer, had []netip.AddrPort, paths []ice.Path) []netip.AddrPort {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var has []netip.AddrPort
+	for _, path := range paths {
+		if path.Stream != 0 {
+			continue
+		}
+		has = append(has, path.Addr)
+		if at := m.addrs[path.Addr]; at == nil || at.peer != p {
+			m.addrs[path.Addr] = &binding{peer: p}
+		}
+	}
+	for _, addr := range had {
+		if at := m.addrs[addr]; at != nil && at.peer == p && !contains(has, addr) {
+			delete(m.addrs, addr)
+		}
+	}
+	return has
+}
+
+func contains(list []netip.AddrPort, addr netip.AddrPort) bool {
+	for _, a := range list {
+		if a == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// fill is where transaction ids come from. It does not fail.
+func fill(b []byte) { _, _ = rand.Read(b) }
+
+// newCredentials makes ours: 48 and 143 random bits (RFC 8445, section 5.3 asks for 24 and 128).
+func newCredentials() ice.Credentials {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	text := make([]byte, 8+24)
+	for i := range text {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
+		if err != nil {
+			panic(err) // the system has no random numbers
+		}
+		text[i] = letters[n.Int64()]
+	}
+	return ice.Credentials{Ufrag: string(text[:8]), Password: string(text[8:])}
+}
