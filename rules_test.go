@@ -61,14 +61,14 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 }
 
 type listed struct {
-	ImportPath, Doc string
-	Imports         []string
-	GoFiles         []string
+	ImportPath, Name, Doc string
+	Imports               []string
+	GoFiles               []string
 }
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Doc,Imports,GoFiles", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Doc,Imports,GoFiles", "./...")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
 		want := "Package " + path.Base(p.ImportPath) + " "
-		if strings.Contains(p.ImportPath, "/cmd/") || strings.Contains(p.ImportPath, "/test/") {
+		if p.Name == "main" {
 			want = "Command " + path.Base(p.ImportPath) + " "
 		}
 		if !strings.HasPrefix(p.Doc, want) {

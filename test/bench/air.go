@@ -124,10 +124,10 @@ const (
 
 // allocatedByScrape returns what one scrape adds to the counters of allocations: the least of a few, as the load goes on
 // meanwhile and the first one has a connection to open.
-func (a *onAir) allocatedByScrape(ctx context.Context) (metrics, error) {
+func (s *server) allocatedByScrape(ctx context.Context) (metrics, error) {
 	var least, before metrics
 	for range 5 {
-		m, err := a.scrape(ctx)
+		m, err := s.scrape(ctx)
 		if err != nil {
 			return nil, err
 		}

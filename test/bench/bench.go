@@ -40,6 +40,10 @@ func newBench(ctx context.Context, set settings, log io.Writer) (*bench, error) 
 			return nil, err
 		}
 	}
+	if set.server != "" {
+		b.binary = set.server
+		return b, nil
+	}
 	b.progress("building the server")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.binary, "./cmd/rivus")
 	build.Dir = b.root

@@ -17,15 +17,20 @@ import (
 type job struct {
 	Publish *publishJob
 	View    *viewJob
+	Stage   *stageJob
 }
 
-// load is what a load process does. run lasts until ctx ends; mark returns what happened since the last mark.
+// load is what a load process does. run lasts until ctx ends; mark does what a command says and returns the answer. To
+// most loads the only command is sinceMark.
 type load interface {
 	run(ctx context.Context) error
-	mark() any
+	mark(command string) any
 }
 
-// serveLoad is a load process. It reads its job from in, then answers every further JSON value with a mark, and ends
+// sinceMark asks for what happened since the last mark.
+const sinceMark = "mark"
+
+// serveLoad is a load process. It reads its job from in, then answers every further JSON string with a mark, and ends
 // when in does: a load never outlives the process that started it.
 func serveLoad(ctx context.Context, in io.Reader, out io.Writer) error {
 	commands, answers := json.NewDecoder(in), json.NewEncoder(out)
@@ -44,11 +49,11 @@ func serveLoad(ctx context.Context, in io.Reader, out io.Writer) error {
 	work.Go(func() error {
 		defer cancel()
 		for {
-			var command any
+			var command string
 			if err := commands.Decode(&command); err != nil {
 				return nil //nolint:nilerr // the other side has gone, which is how a load ends
 			}
-			if err := answers.Encode(l.mark()); err != nil {
+			if err := answers.Encode(l.mark(command)); err != nil {
 				return err
 			}
 		}
@@ -62,6 +67,8 @@ func (j job) load() (load, error) {
 		return newPublishers(*j.Publish)
 	case j.View != nil:
 		return newViewers(*j.View)
+	case j.Stage != nil:
+		return newStageLoad(*j.Stage)
 	}
 	return nil, errors.New("load: empty job")
 }
@@ -104,8 +111,11 @@ func (b *bench) startLoad(ctx context.Context, j job) (*loader, error) {
 }
 
 // mark asks for what happened since the last mark.
-func (l *loader) mark(out any) error {
-	err := l.send.Encode("mark")
+func (l *loader) mark(out any) error { return l.ask(sinceMark, out) }
+
+// ask sends a command and decodes the answer.
+func (l *loader) ask(command string, out any) error {
+	err := l.send.Encode(command)
 	if err == nil {
 		err = l.receive.Decode(out)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -48,4 +50,26 @@ func kilobytes(value string) int64 {
 		return 0
 	}
 	return n
+}
+
+// overflows returns how many datagrams the machine has dropped because the process that they were for did not read them
+// in time, 0 when it does not say.
+func overflows() int64 {
+	file, _ := os.ReadFile("/proc/net/snmp") // as above
+	var names []string
+	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		if len(words) == 0 || words[0] != "Udp:" {
+			continue
+		}
+		if names == nil {
+			names = words
+			continue
+		}
+		if i := slices.Index(names, "RcvbufErrors"); i >= 0 && i < len(words) {
+			n, _ := strconv.ParseInt(words[i], 10, 64) // as above
+			return n
+		}
+	}
+	return 0
 }

@@ -21,7 +21,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,7 +30,7 @@ import (
 const loadCommand = "load"
 
 // timeLimit bounds the whole run, should a part of it hang.
-const timeLimit = 10 * time.Minute
+const timeLimit = 40 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -59,6 +58,10 @@ func sections() []section {
 		{"ingest", measureIngest},
 		{"latency", measureLatency},
 		{"delivery", measureDelivery},
+		{"stage-forward", measureForward},
+		{"stage-mesh", measureMesh},
+		{"stage-join", measureJoin},
+		{"stage-churn", measureChurn},
 		{"micro", measureMicro},
 	}
 }
@@ -69,6 +72,8 @@ type settings struct {
 	markdown bool
 	only     string
 	profiles string // directory, "" for none
+	alone    bool
+	server   string // path of a binary, "" to build one
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -82,6 +87,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags.BoolVar(&set.markdown, "markdown", false, "print a Markdown table")
 	flags.StringVar(&set.only, "only", "", "measure only these `sections`, separated by commas: "+sectionNames())
 	flags.StringVar(&set.profiles, "profiles", "", "write the server's profiles under load to this `directory`")
+	flags.StringVar(&set.server, "server", "", "measure this `binary` instead of building one")
+	flags.BoolVar(&set.alone, "alone", false, "measure no other server for comparison")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -130,11 +137,15 @@ func choose(only string) ([]section, error) {
 	}
 	var chosen []section
 	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(all, func(s section) bool { return s.name == name })
-		if i < 0 {
+		found := false
+		for _, s := range all {
+			if s.name == name || strings.HasPrefix(s.name, name+"-") {
+				chosen, found = append(chosen, s), true
+			}
+		}
+		if !found {
 			return nil, fmt.Errorf("-only: %q is none of %s", name, sectionNames())
 		}
-		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }

@@ -43,7 +43,7 @@ func newPublishers(j publishJob) (*publishers, error) {
 	return &publishers{job: j, clip: c}, nil
 }
 
-func (p *publishers) mark() any {
+func (p *publishers) mark(string) any {
 	return published{p.frames.Swap(0), p.bytes.Swap(0), time.Duration(p.behind.Swap(0))}
 }
 

@@ -15,7 +15,11 @@ type report struct {
 	section string // of the figures that are added now
 	rows    []row
 	notes   []string
+	figures map[comparison]float64
 }
+
+// comparison names a figure of which several servers have one.
+type comparison struct{ server, section, what string }
 
 // row is one figure beside its budget.
 type row struct {
@@ -39,6 +43,23 @@ func (r *report) hold(what string, figure, limit float64, format string) {
 	})
 }
 
+// compare adds a figure of a server, the more of it the better, and its ratio to another server's once both are known.
+func (r *report) compare(server, what string, figure, goal float64) {
+	if r.figures == nil {
+		r.figures = map[comparison]float64{}
+	}
+	r.figures[comparison{server, r.section, what}] = figure
+	ours, known := r.figures[comparison{"rivus", r.section, what}]
+	if server == "rivus" || !known || figure == 0 {
+		return
+	}
+	ratio := ours / figure
+	r.rows = append(r.rows, row{
+		section: r.section, what: what + ", ours to " + server + "'s", kept: ratio >= goal,
+		figure: fmt.Sprintf("%.2f x", ratio), budget: fmt.Sprintf(">= %.0f x", goal),
+	})
+}
+
 // note adds a line on how the section's figures were measured, once.
 func (r *report) note(format string, args ...any) {
 	n := r.section + ": " + fmt.Sprintf(format, args...)
@@ -55,7 +76,7 @@ func (r row) verdict() string {
 	case r.kept:
 		return "ok"
 	}
-	return "ABOVE"
+	return "MISSED"
 }
 
 // text prints the report for a terminal.
@@ -78,8 +99,8 @@ func (r *report) markdown(w io.Writer) {
 	fmt.Fprintf(w, "Measured on %s.\n\n| section | what | measured | budget |\n|---|---|---|---|\n", r.machine)
 	for _, x := range r.rows {
 		budget := x.budget
-		if x.verdict() == "ABOVE" {
-			budget += " (above)"
+		if x.verdict() == "MISSED" {
+			budget += " (missed)"
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", x.section, escape(x.what), escape(x.figure), escape(budget))
 	}
@@ -97,6 +118,12 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 		return 0
 	}
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// sorted sorts durations in place and returns them.
+func sorted(d []time.Duration) []time.Duration {
+	slices.Sort(d)
+	return d
 }
 
 // milliseconds formats quantiles of durations, which need not be sorted, as "0.12 / 0.95 ms".

@@ -17,12 +17,12 @@ func TestReport(t *testing.T) {
 	var text, markdown strings.Builder
 	r.text(&text)
 	r.markdown(&markdown)
-	for _, want := range []string{"a machine", "41 us", "<= 40 us  ABOVE", "39 us", "ok", "api: how"} {
+	for _, want := range []string{"a machine", "41 us", "<= 40 us  MISSED", "39 us", "ok", "api: how"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, text.String())
 		}
 	}
-	for _, want := range []string{"| api | a call | 41 us | <= 40 us (above) |", `| api | a\|rate | 7 a second |  |`, "- api: how"} {
+	for _, want := range []string{"| api | a call | 41 us | <= 40 us (missed) |", `| api | a\|rate | 7 a second |  |`, "- api: how"} {
 		if strings.Count(markdown.String(), want) != 1 {
 			t.Errorf("the Markdown lacks %q:\n%s", want, markdown.String())
 		}

@@ -66,7 +66,7 @@ func (b *bench) start(ctx context.Context) (*server, error) {
 	}
 	s := &server{
 		pid: cmd.Process.Pid, cancel: cancel, done: make(chan error, 1), dir: dir, client: &http.Client{},
-		signer: sigv4.Signer{AccessKeyID: accessKeyID, Secret: secretKey, Region: region, Service: "ivs"},
+		signer: sigv4.Signer{AccessKeyID: accessKeyID, Secret: secretKey, Region: region, Service: "ivs"}, // of ivs-realtime too
 	}
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
@@ -97,12 +97,15 @@ type usage struct {
 	peak     int64 // of resident, since the start
 }
 
-func (s *server) usage() (usage, error) {
-	cpu, err := cpuTime(s.pid)
+func (s *server) usage() (usage, error) { return usageOf(s.pid) }
+
+// usageOf returns what a process has used.
+func usageOf(pid int) (usage, error) {
+	cpu, err := cpuTime(pid)
 	if err != nil {
 		return usage{}, err
 	}
-	resident, peak, err := residentBytes(s.pid)
+	resident, peak, err := residentBytes(pid)
 	return usage{time.Now(), cpu, resident, peak}, err
 }
 

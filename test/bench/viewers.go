@@ -59,7 +59,7 @@ func newViewers(j viewJob) (*viewers, error) {
 	return &viewers{job: j, url: u}, nil
 }
 
-func (v *viewers) mark() any {
+func (v *viewers) mark(string) any {
 	took, late := v.arrivals.collect()
 	slices.Sort(took)
 	m := viewed{
