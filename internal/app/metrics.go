@@ -83,6 +83,7 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 		gauge("rivus_stage_participants", "Participants connected to this node.", float64(st.Participants))
 		gauge("rivus_stage_publications", "Publications that this node forwards.", float64(st.Publications))
 		gauge("rivus_stage_subscriptions", "Subscriptions that this node serves.", float64(st.Subscriptions))
+		p.stages.totals(counter)
 	}
 
 	o := p.origin.Stats()

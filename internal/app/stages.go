@@ -70,6 +70,29 @@ func (m *stages) close() {
 	}
 }
 
+// totals reports what has been forwarded since the start.
+func (m *stages) totals(counter func(name, help string, v int64, labels ...string)) {
+	t := m.manager.Totals()
+	for _, c := range [...]struct {
+		name, help string
+		v          uint64
+	}{
+		{"packets_received", "RTP packets taken from publishers, of all layers.", t.Received},
+		{"packets_sent", "RTP packets sent to subscribers, without retransmissions and padding.", t.Sent},
+		{"packets_resent", "Retransmissions in answer to subscribers.", t.Resent},
+		{"padding", "Packets sent to probe links.", t.Padded},
+		{"nacked", "Packets that subscribers asked for again, answered or not.", t.Nacked},
+		{"feedback", "Transport-wide feedback messages of subscribers.", t.Feedback},
+		{"allocations", "Times that bandwidth was divided.", t.Allocations},
+		{"layer_changes", "Layers chosen that differ from those before.", t.LayerChanges},
+		{"probes", "Probes begun.", t.Probes},
+		{"keyframe_requests", "Keyframes asked of publishers.", t.KeyframeRequests},
+		{"dropped", "Packets that came faster than they could be sent on.", t.Dropped},
+	} {
+		counter("rivus_stage_"+c.name+"_total", c.help, int64(c.v)) //nolint:gosec // it takes centuries to overflow
+	}
+}
+
 // addr is the address of the media port, "" when it is turned off.
 func (m *stages) addr() string {
 	if m.port == nil {

@@ -245,7 +245,7 @@ func TestRefusals(t *testing.T) {
 		{"full", "POST", "", all, sdpType, offer, 429},
 		{"subscriber without the codec", "POST", "/subscribe/alice", all, sdpType, withoutH264(recv), 406},
 		{"unknown session", "DELETE", "/session/abc", all, "", "", 404},
-		{"wrong method", "GET", "", all, "", "", 405},
+		{"wrong method", "PUT", "", all, "", "", 405},
 		{"preflight", "OPTIONS", "", "", "", "", 204},
 	} {
 		resp, body := e.request(t, c.method, e.url+"/rt/whip"+c.path, c.token, c.kind, c.body, nil)

@@ -4,6 +4,7 @@
 //	POST    <prefix>/subscribe/<participantId>   an SDP offer to receive what a participant sends
 //	PATCH   <prefix>/session/<id>                trickle ICE (204) and ICE restart (200)
 //	DELETE  <prefix>/session/<id>                the end
+//	GET     any of them                          204, with nothing in it (RFC 9725, section 4.1)
 //	OPTIONS any of them                          CORS, and Accept-Post
 //
 // A Handler authenticates, checks the form of requests and keeps the sessions; what a session is, the Joiner knows. A
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,12 +162,15 @@ func cors(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Post, Accept-Patch, Retry-After, WWW-Authenticate")
 }
 
-// options answers a preflight and a client that asks what it may send.
-func (h *Handler) options(w http.ResponseWriter, methods string) {
+// options answers a preflight, and a client that asks what it may send. The first is not told of ICE servers, since
+// anybody's page can ask (RFC 9725, section 4.6).
+func (h *Handler) options(w http.ResponseWriter, r *http.Request, methods string) {
 	w.Header().Set("Access-Control-Allow-Methods", methods)
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
 	w.Header().Set("Access-Control-Max-Age", "86400")
-	h.link(w)
+	if r.Header.Get("Access-Control-Request-Method") == "" {
+		h.link(w)
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -178,13 +183,17 @@ func (h *Handler) link(w http.ResponseWriter) {
 // endpoint serves the URL that makes sessions.
 func (h *Handler) endpoint(w http.ResponseWriter, r *http.Request, join func(context.Context, Request) (Session, error)) {
 	w.Header().Set("Accept-Post", typeSDP)
+	const methods = "POST, GET, HEAD, OPTIONS"
 	switch r.Method {
 	case http.MethodOptions:
-		h.options(w, "POST, OPTIONS")
+		h.options(w, r, methods)
+		return
+	case http.MethodGet, http.MethodHead:
+		w.WriteHeader(http.StatusNoContent)
 		return
 	case http.MethodPost:
 	default:
-		notAllowed(w, "POST, OPTIONS")
+		notAllowed(w, methods)
 		return
 	}
 	text, claims, ok := h.authenticate(w, r)
@@ -246,13 +255,13 @@ func (h *Handler) Sessions() int {
 
 // resource serves the URL of a session.
 func (h *Handler) resource(w http.ResponseWriter, r *http.Request, id string) {
-	const methods = "PATCH, DELETE, OPTIONS"
+	const methods = "PATCH, DELETE, GET, HEAD, OPTIONS"
 	switch r.Method {
 	case http.MethodOptions:
 		w.Header().Set("Accept-Patch", typeFragment)
-		h.options(w, methods)
+		h.options(w, r, methods)
 		return
-	case http.MethodPatch, http.MethodDelete:
+	case http.MethodPatch, http.MethodDelete, http.MethodGet, http.MethodHead:
 	default:
 		notAllowed(w, methods)
 		return
@@ -262,6 +271,10 @@ func (h *Handler) resource(w http.ResponseWriter, r *http.Request, id string) {
 	h.mu.Unlock()
 	if e == nil {
 		http.Error(w, "there is no such session", http.StatusNotFound)
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if !h.owns(w, r, e) {
@@ -306,7 +319,7 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, e *entry) {
 	case match == "":
 		http.Error(w, "If-Match is required", http.StatusPreconditionRequired)
 		return
-	case match != "*" && match != e.etag:
+	case match != "*" && !slices.Contains(tags(match), e.etag):
 		http.Error(w, "the session has another entity tag by now", http.StatusPreconditionFailed)
 		return
 	}
@@ -324,6 +337,15 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, e *entry) {
 	w.Header().Set("Content-Type", typeFragment)
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write([]byte(answer))
+}
+
+// tags splits the value of If-Match. Our entity tags hold no commas.
+func tags(value string) []string {
+	list := strings.Split(value, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
 }
 
 // refuse answers an error of the joiner.

@@ -95,9 +95,13 @@ func TestSessionLife(t *testing.T) {
 		{"no precondition", "PATCH", "alice", frag, "", 428},
 		{"stale", "PATCH", "alice", frag, `"x"`, 412},
 		{"trickle", "PATCH", "alice", frag, etag, 204},
+		{"one of several", "PATCH", "alice", frag, `"x", ` + etag, 204},
+		{"weak", "PATCH", "alice", frag, "W/" + etag, 412},
 		{"restart", "PATCH", "alice", frag, "*", 200},
 		{"the tag has changed", "PATCH", "alice", frag, etag, 412},
-		{"GET", "GET", "alice", "", "", 405},
+		{"GET", "GET", "", "", "", 204},
+		{"HEAD", "HEAD", "", "", "", 204},
+		{"PUT", "PUT", "alice", "", "", 405},
 		{"POST", "POST", "alice", typeSDP, "", 405},
 		{"OPTIONS", "OPTIONS", "", "", "", 204},
 		{"another's DELETE", "DELETE", "carol", "", "", 403},
@@ -178,5 +182,27 @@ func TestErrors(t *testing.T) {
 	h.Redirect(w, httptest.NewRequest("POST", "/", nil))
 	if w.Code != 307 || w.Header().Get("Location") != "/rt/whip" {
 		t.Errorf("redirect: %d %v", w.Code, w.Header())
+	}
+}
+
+// TestICEServersAreNotForEverybody: a preflight, which any page may cause, is not told of them.
+func TestICEServersAreNotForEverybody(t *testing.T) {
+	t.Parallel()
+	h := serve(&fake{})
+	for _, path := range []string{"/rt/whip", "/rt/whip/session/x"} {
+		if w := call(h, "OPTIONS", path, "", "", "", "Access-Control-Request-Method", "POST"); w.Code != 204 || w.Header().Get("Link") != "" {
+			t.Errorf("preflight of %s: %d %v", path, w.Code, w.Header())
+		}
+		if w := call(h, "OPTIONS", path, "", "", ""); w.Header().Get("Link") == "" {
+			t.Errorf("OPTIONS of %s: %v", path, w.Header())
+		}
+	}
+	for _, method := range []string{"GET", "HEAD"} {
+		if w := call(h, method, "/rt/whip", "", "", ""); w.Code != 204 || w.Body.Len() > 0 {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+		if w := call(h, method, "/rt/whip/session/none", "", "", ""); w.Code != 404 {
+			t.Errorf("%s of no session: %d", method, w.Code)
+		}
 	}
 }
