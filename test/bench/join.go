@@ -74,7 +74,7 @@ func program() *peer.Program { return &peer.Program{Layers: []peer.Layer{peer.HD
 
 // join lets one subscriber come, waits for its first keyframe and lets it go.
 func (j *joining) join(ctx context.Context, m member) error {
-	if err := wait(ctx, time.Duration(rand.IntN(300))*time.Millisecond); err != nil { //nolint:gosec // any moment will do
+	if err := wait(ctx, time.Duration(rand.IntN(300))*time.Millisecond); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -63,7 +63,7 @@ func (b *bench) buildLiveKit(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return binary, os.WriteFile(binary, text, 0o700) //nolint:gosec // it is a program
+	return binary, os.WriteFile(binary, text, 0o700)
 }
 
 func lastBytes(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

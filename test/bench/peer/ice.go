@@ -69,7 +69,7 @@ func (p *Peer) sendCheck() error {
 		return fmt.Errorf("peer: build a check: %w", err)
 	}
 	_, err = p.conn.Write(m.Raw)
-	return err //nolint:wrapcheck // names the socket
+	return err
 }
 
 // stun answers a check, or notes that ours was answered. The caller holds the lock.

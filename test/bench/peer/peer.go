@@ -85,7 +85,7 @@ func New(o Options) *Peer {
 		opt: o, ufrag: word(8), pwd: word(24), handshake: packetio.NewBuffer(),
 		checked: make(chan struct{}), read: make(chan struct{}),
 		plain: make([]byte, 0, maxPacket), sealed: make([]byte, 0, maxPacket),
-		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // to lose packets
+		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		twcc:   twcc.NewRecorder(ownSSRC), heard: map[uint32]*stream{}, tally: map[uint32]*tally{},
 	}
 	if o.Program != nil {
@@ -98,7 +98,7 @@ func New(o Options) *Peer {
 func word(n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = 'a' + byte(rand.IntN(26)) //nolint:gosec // names a connection on this machine
+		b[i] = 'a' + byte(rand.IntN(26))
 	}
 	return string(b)
 }
@@ -223,16 +223,16 @@ var _ net.PacketConn = (*handshakeConn)(nil)
 
 func (c *handshakeConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, err := c.p.handshake.Read(b)
-	return n, c.p.conn.RemoteAddr(), err //nolint:wrapcheck // DTLS looks at it
+	return n, c.p.conn.RemoteAddr(), err
 }
 
 func (c *handshakeConn) WriteTo(b []byte, _ net.Addr) (int, error) {
-	return c.p.conn.Write(b) //nolint:wrapcheck // DTLS looks at it
+	return c.p.conn.Write(b)
 }
 
 // Close leaves the socket to the peer, which still has to send what DTLS says last.
-func (c *handshakeConn) Close() error                       { return c.p.handshake.Close() } //nolint:wrapcheck // as above
+func (c *handshakeConn) Close() error                       { return c.p.handshake.Close() }
 func (c *handshakeConn) LocalAddr() net.Addr                { return c.p.conn.LocalAddr() }
 func (c *handshakeConn) SetDeadline(t time.Time) error      { return c.SetReadDeadline(t) }
-func (c *handshakeConn) SetReadDeadline(t time.Time) error  { return c.p.handshake.SetReadDeadline(t) } //nolint:wrapcheck // as above
+func (c *handshakeConn) SetReadDeadline(t time.Time) error  { return c.p.handshake.SetReadDeadline(t) }
 func (c *handshakeConn) SetWriteDeadline(_ time.Time) error { return nil }

@@ -40,7 +40,7 @@ func (p *Program) streams() []*outStream {
 		made = append(made, &outStream{source: p.source(1 + i), layer: l, payload: typeH264, mid: '1', clock: pictureTicks})
 	}
 	for _, o := range made {
-		o.ssrc, o.timestamp, o.seq = rand.Uint32()|1, rand.Uint32(), uint16(rand.Uint32()) //nolint:gosec // numbers to begin with
+		o.ssrc, o.timestamp, o.seq = rand.Uint32()|1, rand.Uint32(), uint16(rand.Uint32())
 	}
 	return made
 }
