@@ -41,8 +41,9 @@ var sendExtensions = map[Kind][]string{ //nolint:gochecknoglobals // a constant 
 var ErrNotReady = sendonly.ErrNotReady
 
 // Send answers a subscriber's offer. audio and video are the codecs of the offer in which it will be sent, nil for
-// none. feedback gets the RTCP of the peer, on a goroutine that serves others too: it must not block, and keep nothing.
-func (e *Engine) Send(ctx context.Context, o *Offer, audio, video *Codec, feedback func([]rtcp.Packet)) (*Outbound, error) {
+// none. feedback gets the RTCP of the peer, a compound packet at a time, on a goroutine that serves others too: it must
+// not block, and keep nothing.
+func (e *Engine) Send(ctx context.Context, o *Offer, audio, video *Codec, feedback func(rtcp []byte)) (*Outbound, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("rtc: send: %w", err)
 	}

@@ -86,7 +86,12 @@ func passThrough(t *testing.T, o rtctest.Options) {
 		}
 		return &m
 	}
-	out, err := e.Send(t.Context(), offer, pick(in.link.choice[Audio], offer.Audio), pick(in.link.choice[Video], offer.Video), func(p []rtcp.Packet) {
+	out, err := e.Send(t.Context(), offer, pick(in.link.choice[Audio], offer.Audio), pick(in.link.choice[Video], offer.Video), func(b []byte) {
+		p, err := rtcp.Unmarshal(b)
+		if err != nil {
+			t.Error(err)
+			return
+		}
 		select {
 		case feedback <- p[0]:
 		default:

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/rtcp"
-
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 )
 
@@ -200,13 +198,4 @@ func (h *hearing) chunks(b []byte, count int) (rest []byte, ok bool) {
 		}
 	}
 	return b, true
-}
-
-// rtcp takes packets that were parsed already.
-func (h *hearing) rtcp(packets []rtcp.Packet) {
-	for _, p := range packets {
-		if b, err := p.Marshal(); err == nil {
-			h.raw(b)
-		}
-	}
 }

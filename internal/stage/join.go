@@ -181,7 +181,7 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 		return nil, err
 	}
 	h := &hearing{}
-	out, err := m.opt.Engine.Send(ctx, offer, audio, video, h.rtcp)
+	out, err := m.opt.Engine.Send(ctx, offer, audio, video, h.raw)
 	if err != nil {
 		return nil, badOffer(err)
 	}

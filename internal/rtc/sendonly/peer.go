@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pion/logging"
-	"github.com/pion/rtcp"
 
 	"github.com/rivus-live/rivus/internal/rtc/burst"
 	"github.com/rivus-live/rivus/internal/rtc/ice"
@@ -28,9 +27,9 @@ var (
 // Config describes a peer.
 type Config struct {
 	Remote       ice.Credentials
-	Fingerprints []Fingerprint       // the certificate that the peer will show has one of them
-	Certificate  tls.Certificate     // ours
-	Feedback     func([]rtcp.Packet) // gets the peer's RTCP; must not block and keep nothing; may be nil
+	Fingerprints []Fingerprint     // the certificate that the peer will show has one of them
+	Certificate  tls.Certificate   // ours
+	Feedback     func(rtcp []byte) // gets compound packets; must not block and keep nothing; may be nil
 	Loggers      logging.LoggerFactory
 }
 

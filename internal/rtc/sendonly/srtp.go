@@ -270,7 +270,7 @@ func (p *Peer) control(b []byte, from ice.Path) {
 	p.mu.Lock()
 	p.agent.Heard(p.mux.now(), from)
 	p.mu.Unlock()
-	if packets, err := rtcp.Unmarshal(plain); err == nil && p.config.Feedback != nil {
-		p.config.Feedback(packets)
+	if p.config.Feedback != nil {
+		p.config.Feedback(plain)
 	}
 }
