@@ -55,6 +55,9 @@ func (a *Audio) Report(now time.Duration, clock *SourceClock) (Report, bool) {
 	return a.line.report(now, clock)
 }
 
+// Answer is Video.Answer for audio.
+func (a *Audio) Answer(seq uint16, now time.Duration) (Ref, bool) { return a.line.answer(seq, now) }
+
 // Translate is Video.Translate for audio, where a subscriber asks for retransmission at all.
 func (a *Audio) Translate(seq uint16) (Ref, bool) { return a.line.translate(seq) }
 

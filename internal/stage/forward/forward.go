@@ -3,8 +3,8 @@
 // Parse looks at a packet once, when the layer's reader has it. A subscription then has one Video or Audio for each of
 // its tracks; Forward says drop, or send with the header in Out, and Out.Place writes that header in front of the
 // payload. Nothing here knows a peer connection, a lock, a goroutine or a clock: times are passed in as durations since
-// an instant of the caller's choosing. One Video or Audio belongs to one goroutine at a time. Forward, Place, Translate
-// and Resend allocate nothing.
+// an instant of the caller's choosing. One Video or Audio belongs to one goroutine at a time. Forward, Place, Answer,
+// Translate and Resend allocate nothing.
 //
 // What a subscriber receives is one RTP stream that looks as if one encoder had made it:
 //
@@ -15,7 +15,8 @@
 //   - VP8 picture ids and TL0PICIDX continue across layers (RFC 7741), in place and with the widths the encoder uses.
 //   - Payloads are otherwise untouched, H.264 SEI included.
 //   - A NACK is translated back to the layer and number it came from and is answered on the RTX stream (RFC 4588) only,
-//     with the same rewriting. A subscriber without RTX gets no retransmission, because of the nonce.
+//     with the same rewriting, but not as often as a receiver likes. A subscriber without RTX gets no retransmission,
+//     because of the nonce.
 //
 // Header extensions are not copied, they are written anew with the ids the subscriber negotiated: transport-wide
 // sequence number, audio level, video orientation, absolute capture time. RID and repaired RID mean nothing to a

@@ -16,6 +16,7 @@ type line struct {
 	ended           bool              // the newest packet ended a frame
 	packets, octets uint32
 	rtxSeq          uint16
+	answers         answers
 	recent          uint64
 }
 
@@ -89,6 +90,7 @@ func (l *line) rewrite(s *span, out *Out) {
 func (l *line) count(p *Packet, out *Out) {
 	l.packets++
 	l.octets += uint32(p.End - p.Start)
+	l.answers.earn(out.Size)
 	l.clocks.sent(out.Timestamp, p)
 	if p.pictureAt != 0 {
 		mask := uint16(0x7f)
@@ -115,6 +117,16 @@ func (l *line) translate(seq uint16) (Ref, bool) {
 		return Ref{}, false
 	}
 	return Ref{Layer: s.layer, Seq: s.src + number - s.out}, true
+}
+
+// answer is translate for a NACK.
+func (l *line) answer(seq uint16, now time.Duration) (Ref, bool) {
+	ref, ok := l.translate(seq)
+	number, _ := l.seq.extend(seq)
+	if !ok || l.stream.RTXSSRC == 0 || !l.answers.allows(number, now) {
+		return Ref{}, false
+	}
+	return ref, true
 }
 
 // resend makes the RTX packet for an outgoing number.

@@ -114,7 +114,17 @@ func (v *Video) Report(now time.Duration, clock *SourceClock) (Report, bool) {
 	return v.line.report(now, clock)
 }
 
-// Translate finds the source packet of an outgoing sequence number, as a NACK names it. It knows the last 1,024.
+// Answer finds the source packet of an outgoing sequence number that a NACK names, for Resend. It is false where Translate
+// is, without a negotiated RTX stream, for a packet that was sent again a moment ago or four times, and while
+// retransmissions have taken more than a quarter of what was sent: then they only make a bad link worse.
+func (v *Video) Answer(seq uint16, now time.Duration) (Ref, bool) {
+	if v.Target() == None {
+		return Ref{}, false
+	}
+	return v.line.answer(seq, now)
+}
+
+// Translate finds the source packet of an outgoing sequence number. It knows the last 1,024.
 func (v *Video) Translate(seq uint16) (Ref, bool) { return v.line.translate(seq) }
 
 // Resend makes the RTX packet (RFC 4588) for a sequence number that Translate knows; p is the source packet, parsed
