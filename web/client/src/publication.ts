@@ -55,6 +55,7 @@ export class Publication {
     if (removed.length > 0) this.observer.removed(removed);
     for (const stream of added) stream.on(LocalStageStreamEvents.LOCAL_STREAM_MUTE_CHANGED, this.#muted, this);
     if (added.length > 0) this.observer.added(added);
+    if (this.#streams !== streams) return; // a listener wanted something else meanwhile
     if (streams.length === 0) this.#stop();
     else if (!errored && this.#link && form(streams) === form(before)) this.#exchange();
     else this.#start();
@@ -74,7 +75,6 @@ export class Publication {
 
   #start(): void {
     this.#link?.close();
-    this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
     this.#link = new Link({
       endpoint: { url: this.url, category: StageErrorCategory.PUBLISH_ERROR, token: this.token },
       tuning: tuning(this.#streams),
@@ -84,6 +84,7 @@ export class Publication {
       lost: () => this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH),
       failed: (error) => this.fail(error),
     });
+    this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
   }
 
   #stop(): void {

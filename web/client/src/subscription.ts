@@ -142,9 +142,9 @@ export class Subscription {
   }
 
   #start(asked: Offered): void {
-    this.#drop();
     this.#asked = asked;
-    this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
+    this.#drop();
+    if (this.#asked !== asked || this.#link) return; // a listener wanted something else meanwhile
     this.#link = new Link({
       endpoint: { url: this.url, category: StageErrorCategory.SUBSCRIBE_ERROR, token: this.token },
       tuning: { offer: (sdp) => withParameters(sdp, 'opus', { stereo: 1 }) },
@@ -154,6 +154,7 @@ export class Subscription {
       lost: () => this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE),
       failed: (error) => this.#failed(error),
     });
+    this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
   }
 
   #build(): RTCPeerConnection {
@@ -211,9 +212,9 @@ export class Subscription {
     const added = streams.filter((s) => !this.#shown.includes(s));
     this.#shown = streams;
     if (removed.length > 0) this.observer.removed(removed);
-    if (added.length > 0) this.observer.added(added);
+    if (added.length > 0 && this.#shown === streams) this.observer.added(added);
     for (const stream of added) {
-      if (stream.streamType !== StreamType.VIDEO) continue;
+      if (stream !== this.video) continue;
       stream.setPreferred(this.#preferred);
       stream.setLayers(this.#layers);
       stream.setSelected(this.#selected);
@@ -243,6 +244,7 @@ export class Subscription {
   }
 
   #stop(): void {
+    this.#asked = { audio: false, video: false };
     this.#drop();
     this.#to(StageParticipantSubscribeState.NOT_SUBSCRIBED);
   }
