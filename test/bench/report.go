@@ -43,8 +43,11 @@ func (r *report) hold(what string, figure, limit float64, format string) {
 	})
 }
 
+// timesGoal is how many times as much our server shall do as another.
+const timesGoal = 3
+
 // compare adds a figure of a server, the more of it the better, and its ratio to another server's once both are known.
-func (r *report) compare(server, what string, figure, goal float64) {
+func (r *report) compare(server, what string, figure float64) {
 	if r.figures == nil {
 		r.figures = map[comparison]float64{}
 	}
@@ -55,8 +58,8 @@ func (r *report) compare(server, what string, figure, goal float64) {
 	}
 	ratio := ours / figure
 	r.rows = append(r.rows, row{
-		section: r.section, what: what + ", ours to " + server + "'s", kept: ratio >= goal,
-		figure: fmt.Sprintf("%.2f x", ratio), budget: fmt.Sprintf(">= %.0f x", goal),
+		section: r.section, what: what + ", ours to " + server + "'s", kept: ratio >= timesGoal,
+		figure: fmt.Sprintf("%.2f x", ratio), budget: fmt.Sprintf(">= %d x", timesGoal),
 	})
 }
 

@@ -29,6 +29,18 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	r := report{section: "stage"}
+	r.compare("other", "rate", 10) // nothing to compare with
+	r.compare("rivus", "rate", 25)
+	r.compare("other", "rate", 10)
+	r.compare("other", "rate", 5)
+	if len(r.rows) != 2 || r.rows[0].figure != "2.50 x" || r.rows[0].kept || r.rows[1].figure != "5.00 x" || !r.rows[1].kept {
+		t.Errorf("%+v", r.rows)
+	}
+}
+
 func TestMilliseconds(t *testing.T) {
 	t.Parallel()
 	d := []time.Duration{3 * time.Millisecond, time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond}
@@ -99,6 +111,9 @@ func TestChoose(t *testing.T) {
 		t.Errorf("%d sections, %v", len(all), err)
 	}
 	if some, err := choose("api,start"); err != nil || len(some) != 2 || some[0].name != "api" {
+		t.Errorf("%v, %v", some, err)
+	}
+	if some, err := choose("stage"); err != nil || len(some) < 2 || some[0].name != "stage-forward" {
 		t.Errorf("%v, %v", some, err)
 	}
 	if _, err := choose("api,nothing"); err == nil {

@@ -45,7 +45,7 @@ func (c *Counts) Add(o Counts) {
 
 // Histogram counts durations in nanoseconds, to 3%.
 type Histogram struct {
-	Buckets [1024]int64
+	Buckets [60 << fine]int64
 	Most    int64
 }
 

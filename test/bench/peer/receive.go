@@ -11,7 +11,7 @@ import (
 // Limits of what a receiver asks for again.
 const (
 	lostMemory   = 1000 // packets of a gap; more is no gap
-	nackInterval = 50 * time.Millisecond
+	nackInterval = 100 * time.Millisecond
 	nackTries    = 10
 	earlyMemory  = 256 // packets that come before the keys do
 )
