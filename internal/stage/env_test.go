@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,12 @@ type env struct {
 
 func newEnv(tb testing.TB, change func(*Options)) *env {
 	tb.Helper()
+	return newEnvOn(tb, natsd.Options{Dir: tb.TempDir()}, change)
+}
+
+// newEnvOn is newEnv with a state engine of the test's choice.
+func newEnvOn(tb testing.TB, engineOptions natsd.Options, change func(*Options)) *env {
+	tb.Helper()
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
 	check := func(err error) {
 		tb.Helper()
@@ -48,7 +55,8 @@ func newEnv(tb testing.TB, change func(*Options)) *env {
 			tb.Fatal(err)
 		}
 	}
-	conn, err := natsd.Start(ctx, natsd.Options{Dir: tb.TempDir(), Logger: log})
+	engineOptions.Logger = log
+	conn, err := natsd.Start(ctx, engineOptions)
 	check(err)
 	st, err := store.Open(ctx, conn, store.Options{Logger: log})
 	check(err)
@@ -58,7 +66,7 @@ func newEnv(tb testing.TB, change func(*Options)) *env {
 	check(err)
 	engine, err := rtc.NewEngine(rtc.Options{Port: port, Logger: log})
 	check(err)
-	e := &env{tokens: map[string]token.Claims{}, stage: resource.StageARN(arn.Scope{Region: "us-west-2", Account: "000000000000"}, arn.NewID())}
+	e := &env{tokens: map[string]token.Claims{}}
 	o := Options{Engine: engine, Node: member, Verifier: e, Logger: log}
 	rec := &o.Records
 	rec.Sessions, err = store.OpenTable(ctx, st, store.StageSessionDefinition())
@@ -67,8 +75,7 @@ func newEnv(tb testing.TB, change func(*Options)) *env {
 	check(err)
 	rec.Stages, err = store.OpenTable(ctx, st, store.StageDefinition())
 	check(err)
-	_, err = rec.Stages.Create(ctx, store.Key{Scope: e.stage.Scope, ID: e.stage.ID}, resource.Stage{ARN: e.stage})
-	check(err)
+	e.stage = newStage(tb, rec.Stages)
 	rec.Burnt, err = store.OpenTable(ctx, st, store.DisconnectedDefinition())
 	check(err)
 	rec.SessionLog, err = store.OpenLog[resource.StageSession](ctx, st, store.StageSessionLog)
@@ -107,6 +114,16 @@ func newEnv(tb testing.TB, change func(*Options)) *env {
 	})
 	tb.Cleanup(e.stop)
 	return e
+}
+
+// newStage makes a stage.
+func newStage(tb testing.TB, stages *store.Table[resource.Stage]) arn.ARN {
+	tb.Helper()
+	a := resource.StageARN(arn.Scope{Region: "us-west-2", Account: "000000000000"}, arn.NewID())
+	if _, err := stages.Create(context.Background(), store.Key{Scope: a.Scope, ID: a.ID}, resource.Stage{ARN: a}); err != nil {
+		tb.Fatal(err)
+	}
+	return a
 }
 
 // Verify knows the tokens that token made.
@@ -313,18 +330,37 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// history returns the names of a participant's events in the open session, oldest first.
+// history returns a participant's events in a session, oldest first: their names, with a space and the code of an error.
 func (e *env) history(tb testing.TB, session, id string) []string {
 	tb.Helper()
-	list, err := e.opt.Records.Events.ListNewestFirst(context.Background(), store.ParticipantKey(e.stage, session, id), id, 0, 100)
+	return e.historyOn(tb, e.stage, session, id)
+}
+
+func (e *env) historyOn(tb testing.TB, stage arn.ARN, session, id string) []string {
+	tb.Helper()
+	list, err := e.opt.Records.Events.ListNewestFirst(context.Background(), store.ParticipantKey(stage, session, id), id, 0, 100)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var names []string
-	for _, entry := range list {
-		names = append([]string{entry.Value.Name}, names...)
+	for _, entry := range slices.Backward(list) {
+		names = append(names, strings.TrimSpace(entry.Value.Name+" "+entry.Value.ErrorCode))
 	}
 	return names
+}
+
+// wantHistory polls until a participant of the open session has these events.
+func (e *env) wantHistory(tb testing.TB, id string, want ...string) {
+	tb.Helper()
+	var got []string
+	eventually(tb, "the events of "+id, func() bool {
+		session, _ := e.presence()
+		got = e.history(tb, session, id)
+		return len(got) >= len(want)
+	})
+	if !slices.Equal(got, want) {
+		tb.Errorf("events of %s: %q, want %q", id, got, want)
+	}
 }
 
 // presence returns the open session and its participants by id.
