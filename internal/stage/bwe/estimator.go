@@ -21,6 +21,7 @@ const (
 	growth     = 0.08        // a second, when the link is being used
 	usedShare  = 0.80        // what counts as being used
 	growthCap  = 1.15        // of what arrives
+	carrying   = 0.60        // of what arrives, at least
 	draining   = time.Second // with less than idle of what the link was found to carry, a queue becomes much shorter
 	idle       = 0.70
 	worse      = 1.25             // of the delay that led to the decrease: it grows though little is sent
@@ -213,6 +214,9 @@ func (e *Estimator) increase(now time.Duration, loss float64) {
 	throughput := float64(e.window.rate(now, rateSpan))
 	if !e.congested(now) && (throughput >= e.carried || now-e.carriedAt > memory) {
 		e.carried, e.carriedAt = throughput, now
+	}
+	if !e.congested(now) && !e.probe.running() && now-e.window.first > time.Second { // what arrives in peace is carried
+		e.raise(carrying * float64(e.window.rate(now, time.Second)))
 	}
 	if loss > lowLoss || e.congested(now) || e.probe.running() || throughput < usedShare*e.estimate {
 		return

@@ -44,6 +44,16 @@ func TestUseIsEvidence(t *testing.T) {
 	}
 }
 
+// TestWhatArrivesIsCarried has a sender that must send more than an estimate that was wrong.
+func TestWhatArrivesIsCarried(t *testing.T) {
+	t.Parallel()
+	e := NewEstimator(Options{Start: 50_000})
+	now := steady(e, NewPath(), 0, 3*time.Second, 1_000_000)
+	if s := e.State(now); s.Estimate < 600_000 || s.Estimate > 1_200_000 {
+		t.Errorf("estimate %d while 1,000,000 arrive", s.Estimate)
+	}
+}
+
 func TestSilenceHalves(t *testing.T) {
 	t.Parallel()
 	e, p := NewEstimator(Options{Min: 100_000}), NewPath()
