@@ -43,7 +43,8 @@ type Conn struct {
 	*net.UDPConn
 	batch *ipv4.PacketConn // the same socket; works for both address families
 
-	sending sync.Mutex // held while a burst leaves; guards out and the state below
+	wanted  atomic.Bool // somebody has asked for a flush that has not begun
+	sending sync.Mutex  // held while a burst leaves; guards out and the state below
 	out     *burst
 	number  uint64 // of the burst that leaves
 	msgs    []ipv4.Message
@@ -143,7 +144,7 @@ func (c *Conn) Reserve(to *Route, n int) (Slot, bool) {
 		if c.isClosed() || n > MaxPacket {
 			return Slot{}, false
 		}
-		c.Flush()
+		c.wait()
 	}
 }
 
@@ -224,10 +225,30 @@ func (c *Conn) lingerer() {
 	}
 }
 
-// Flush sends everything that was reserved before it was called.
+// Flush sees to it that everything leaves that was reserved before it was called. When somebody else is sending already,
+// it returns at once and that one goes on with it.
 func (c *Conn) Flush() {
+	c.wanted.Store(true)
+	for c.wanted.Load() && c.sending.TryLock() {
+		if c.wanted.Swap(false) {
+			c.flush()
+		}
+		c.sending.Unlock()
+	}
+}
+
+// wait is Flush for whoever needs room.
+func (c *Conn) wait() {
 	c.sending.Lock()
-	defer c.sending.Unlock()
+	c.flush()
+	c.sending.Unlock()
+	if c.wanted.Load() {
+		c.Flush() // somebody has left it to us
+	}
+}
+
+// flush sends what was reserved. The caller holds sending.
+func (c *Conn) flush() {
 	c.mu.Lock()
 	c.out, c.fill = c.fill, c.out
 	c.mu.Unlock()

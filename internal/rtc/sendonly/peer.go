@@ -153,13 +153,12 @@ func (p *Peer) Close() {
 }
 
 // spawn runs f on a goroutine that Close waits for, unless the peer is closed.
-func (p *Peer) spawn(f func()) bool {
+func (p *Peer) spawn(f func()) {
 	p.life.Lock()
 	defer p.life.Unlock()
 	if !p.closed {
 		p.group.Go(f)
 	}
-	return !p.closed
 }
 
 // enter makes Close wait for leave. False: it is too late.
