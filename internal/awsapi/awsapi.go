@@ -8,7 +8,7 @@
 //
 // An API is safe for concurrent use. It starts no goroutine.
 //
-// Imports: arn, awsapi/restjson, fault, sigv4.
+// Imports: arn, awsapi/restjson, fault, quota, sigv4.
 package awsapi
 
 //go:generate go run github.com/rivus-live/rivus/cmd/apigen
@@ -38,13 +38,6 @@ type Caller struct {
 	RequestID   string // a UUID, also in the answer's x-amzn-RequestId
 	BaseURL     string // scheme and host for every URL in the answer, without a slash at the end
 	Action      string // for instance "ivs:GetChannel", as policies name it
-}
-
-// Target is a resource that a request touches.
-type Target struct {
-	Type        string            // for instance "channel"
-	ARN         arn.ARN           // zero when the resource is yet to be made, or when a list is asked for
-	RequestTags map[string]string // the tags that the request wants to give it
 }
 
 // empty is the output of a handler that returned none.

@@ -55,3 +55,41 @@ func (p *Pager) mac(sc arn.Scope, operation, filter, after string) []byte {
 	}
 	return h.Sum(nil)[:macLen]
 }
+
+// Pages makes and reads the page tokens of one list: a caller's, of one operation, under one filter.
+type Pages struct {
+	pager             *Pager
+	scope             arn.Scope
+	operation, filter string
+}
+
+// Pages returns the pages of a list of the caller's. The filter holds everything else that tells the list from others: the
+// filters of the request, and the resource whose parts are listed.
+func (p *Pager) Pages(c Caller, operation, filter string) Pages {
+	return Pages{p, c.Scope, operation, filter}
+}
+
+// After returns where the page of a request begins, "" for the first page. An empty token is no token; one of another
+// list is fault.Invalid.
+func (p Pages) After(token *string) (string, error) {
+	if token == nil || *token == "" {
+		return "", nil
+	}
+	return p.pager.Decode(p.scope, p.operation, p.filter, *token)
+}
+
+// Next returns the token of the page that begins after the given place, nil when there is none.
+func (p Pages) Next(more bool, place string) *string {
+	if !more {
+		return nil
+	}
+	return new(p.pager.Encode(p.scope, p.operation, p.filter, place))
+}
+
+// PageSize returns the size of the page that a request asks for. Its range has been checked.
+func PageSize(asked *int32, otherwise int) int {
+	if asked == nil {
+		return otherwise
+	}
+	return int(*asked)
+}

@@ -60,6 +60,27 @@ func TestPager(t *testing.T) {
 	}
 }
 
+// TestPages checks that a list goes on where it ended, and where no other list does.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	p := awsapi.NewPager([]byte("key"))
+	caller := awsapi.Caller{Scope: arn.Scope{Region: "us-west-2", Account: "111122223333"}}
+	list := p.Pages(caller, "ListChannels", "name=demo")
+	if token := list.Next(false, "x"); token != nil {
+		t.Errorf("token %s behind the last page", *token)
+	}
+	token := list.Next(true, "x")
+	empty := ""
+	for text, want := range map[*string]string{nil: "", &empty: "", token: "x"} {
+		if after, err := list.After(text); err != nil || after != want {
+			t.Errorf("%q %v, want %q", after, err, want)
+		}
+	}
+	if after, err := p.Pages(caller, "ListChannels", "name=other").After(token); !fault.Is(err, fault.Invalid) || after != "" {
+		t.Errorf("%q %v in another list", after, err)
+	}
+}
+
 // FuzzPager: a token gives back what it was made of, and no other text is a token.
 func FuzzPager(f *testing.F) {
 	p := awsapi.NewPager([]byte("key"))

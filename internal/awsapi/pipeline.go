@@ -194,17 +194,6 @@ func (x *exchange) authorize() error {
 	return nil
 }
 
-// Owns returns an error when a target is of another account (fault.Denied) or of another region (fault.NotFound).
-func (c Caller) Owns(t Target) error {
-	switch {
-	case t.ARN.IsZero() || t.ARN.Scope == c.Scope:
-		return nil
-	case t.ARN.Account != c.Account:
-		return fault.New(fault.Denied, "User: arn:aws:iam::%s:root is not authorized to perform: %s on resource: %s", c.Account, c.Action, t.ARN)
-	}
-	return fault.New(fault.NotFound, "Resource: %s not found in %s", t.ARN, c.Region)
-}
-
 // handle runs the handler. A panic in it is a defect that must cost one request and no more.
 func (x *exchange) handle() (err error) {
 	defer func() {

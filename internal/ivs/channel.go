@@ -30,7 +30,7 @@ func (s *Service) CreateChannel(
 	if err != nil {
 		return nil, err
 	}
-	if ch.Tags, err = tagged(nil, in.Tags); err != nil {
+	if ch.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
 	if err := s.checkReferences(ctx, c, wanted); err != nil {
@@ -44,7 +44,7 @@ func (s *Service) CreateChannel(
 	if err := s.create(ctx, ch); err != nil {
 		return nil, err
 	}
-	return &CreateChannelResponse{Channel: s.wireChannel(c, ch), StreamKey: ptr(wireStreamKey(ch, key))}, nil
+	return &CreateChannelResponse{Channel: s.wireChannel(c, ch), StreamKey: new(wireStreamKey(ch, key))}, nil
 }
 
 // create stores a new channel. Under a quota, channels are counted and created one at a time, so that this node's
@@ -118,7 +118,7 @@ func (s *Service) UpdateChannel(
 		return next, s.checkOffAir(ctx, a, "updated")
 	})
 	if err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &UpdateChannelResponse{Channel: s.wireChannel(c, rec.Value)}, nil
 }
@@ -134,7 +134,7 @@ func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *Delete
 		return s.checkOffAir(ctx, a, "deleted")
 	})
 	if err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	s.stopLatecomer(ctx, a)
 	return &DeleteChannelResponse{}, nil
@@ -198,7 +198,7 @@ func (s *Service) checkReferences(ctx context.Context, c awsapi.Caller, wanted s
 			return err
 		}
 		if !exists {
-			return notFound(*text)
+			return awsapi.NotFound(*text)
 		}
 	}
 	return nil
@@ -209,7 +209,7 @@ func (s *Service) checkReferences(ctx context.Context, c awsapi.Caller, wanted s
 func (s *Service) ListChannels(
 	ctx context.Context, c awsapi.Caller, in *ListChannelsRequest,
 ) (*ListChannelsResponse, error) {
-	q := store.Query{Scope: c.Scope, Limit: limit(in.MaxResults, 100)}
+	q := store.Query{Scope: c.Scope, Limit: awsapi.PageSize(in.MaxResults, 100)}
 	for _, f := range []struct {
 		index string
 		value *string
@@ -227,9 +227,9 @@ func (s *Service) ListChannels(
 		}
 		q.Index, q.Value = f.index, *f.value
 	}
-	pages := s.paging(c, "ListChannels", q.Index+"="+q.Value)
+	pages := s.opts.Pager.Pages(c, "ListChannels", q.Index+"="+q.Value)
 	var err error
-	if q.After, err = pages.after(in.NextToken); err != nil {
+	if q.After, err = pages.After(in.NextToken); err != nil {
 		return nil, err
 	}
 	found, err := s.opts.Channels.List(ctx, q)
@@ -241,7 +241,7 @@ func (s *Service) ListChannels(
 		out.Channels[i] = wireChannelSummary(rec.Value)
 	}
 	if n := len(found.Records); n > 0 {
-		out.NextToken = pages.next(found.More, found.Records[n-1].Key.ID)
+		out.NextToken = pages.Next(found.More, found.Records[n-1].Key.ID)
 	}
 	return out, nil
 }

@@ -102,55 +102,55 @@ func (s *Service) Operations() []awsapi.Operation {
 			return []awsapi.Target{{Type: typeChannel, RequestTags: in.Tags}, {Type: typeStreamKey}}
 		}),
 		awsapi.Op("GetChannel", s.GetChannel, func(in *GetChannelRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.Arn)
+			return awsapi.Targets(typeChannel, nil, in.Arn)
 		}),
 		awsapi.Op("BatchGetChannel", s.BatchGetChannel, func(in *BatchGetChannelRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.Arns...)
+			return awsapi.Targets(typeChannel, nil, in.Arns...)
 		}),
 		awsapi.Op("ListChannels", s.ListChannels, func(*ListChannelsRequest) []awsapi.Target {
 			return []awsapi.Target{{Type: typeChannel}}
 		}),
 		awsapi.Op("UpdateChannel", s.UpdateChannel, func(in *UpdateChannelRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.Arn)
+			return awsapi.Targets(typeChannel, nil, in.Arn)
 		}),
 		awsapi.Op("DeleteChannel", s.DeleteChannel, func(in *DeleteChannelRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.Arn)
+			return awsapi.Targets(typeChannel, nil, in.Arn)
 		}),
 		awsapi.Op("CreateStreamKey", s.CreateStreamKey, func(in *CreateStreamKeyRequest) []awsapi.Target {
-			return append(targets(typeChannel, nil, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
+			return append(awsapi.Targets(typeChannel, nil, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
 		}),
 		awsapi.Op("GetStreamKey", s.GetStreamKey, func(in *GetStreamKeyRequest) []awsapi.Target {
-			return targets(typeStreamKey, nil, in.Arn)
+			return awsapi.Targets(typeStreamKey, nil, in.Arn)
 		}),
 		awsapi.Op("BatchGetStreamKey", s.BatchGetStreamKey, func(in *BatchGetStreamKeyRequest) []awsapi.Target {
-			return targets(typeStreamKey, nil, in.Arns...)
+			return awsapi.Targets(typeStreamKey, nil, in.Arns...)
 		}),
 		awsapi.Op("ListStreamKeys", s.ListStreamKeys, func(in *ListStreamKeysRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.ChannelArn)
+			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
 		awsapi.Op("DeleteStreamKey", s.DeleteStreamKey, func(in *DeleteStreamKeyRequest) []awsapi.Target {
-			return targets(typeStreamKey, nil, in.Arn)
+			return awsapi.Targets(typeStreamKey, nil, in.Arn)
 		}),
 		awsapi.Op("GetStream", s.GetStream, func(in *GetStreamRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.ChannelArn)
+			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
 		awsapi.Op("ListStreams", s.ListStreams, func(*ListStreamsRequest) []awsapi.Target {
 			return []awsapi.Target{{Type: typeChannel}}
 		}),
 		awsapi.Op("StopStream", s.StopStream, func(in *StopStreamRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.ChannelArn)
+			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
 		awsapi.Op("PutMetadata", s.PutMetadata, func(in *PutMetadataRequest) []awsapi.Target {
-			return targets(typeChannel, nil, in.ChannelArn)
+			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
 		awsapi.Op("TagResource", s.TagResource, func(in *TagResourceRequest) []awsapi.Target {
-			return targets("", in.Tags, in.ResourceArn)
+			return awsapi.Targets("", in.Tags, in.ResourceArn)
 		}),
 		awsapi.Op("UntagResource", s.UntagResource, func(in *UntagResourceRequest) []awsapi.Target {
-			return targets("", nil, in.ResourceArn)
+			return awsapi.Targets("", nil, in.ResourceArn)
 		}),
 		awsapi.Op("ListTagsForResource", s.ListTagsForResource, func(in *ListTagsForResourceRequest) []awsapi.Target {
-			return targets("", nil, in.ResourceArn)
+			return awsapi.Targets("", nil, in.ResourceArn)
 		}),
 	}
 }

@@ -34,13 +34,13 @@ func (s *Service) GetStream(ctx context.Context, c awsapi.Caller, in *GetStreamR
 func (s *Service) ListStreams(
 	ctx context.Context, c awsapi.Caller, in *ListStreamsRequest,
 ) (*ListStreamsResponse, error) {
-	q := store.Query{Scope: c.Scope, Index: "state", Value: "live", Limit: limit(in.MaxResults, 100)}
+	q := store.Query{Scope: c.Scope, Index: "state", Value: "live", Limit: awsapi.PageSize(in.MaxResults, 100)}
 	if in.FilterBy != nil && in.FilterBy.Health != nil {
 		q.Index, q.Value = "health", *in.FilterBy.Health
 	}
-	pages := s.paging(c, "ListStreams", q.Index+"="+q.Value)
+	pages := s.opts.Pager.Pages(c, "ListStreams", q.Index+"="+q.Value)
 	var err error
-	if q.After, err = pages.after(in.NextToken); err != nil {
+	if q.After, err = pages.After(in.NextToken); err != nil {
 		return nil, err
 	}
 	found, err := s.opts.Streams.List(ctx, q)
@@ -52,7 +52,7 @@ func (s *Service) ListStreams(
 		out.Streams[i] = wireStreamSummary(rec.Value)
 	}
 	if n := len(found.Records); n > 0 {
-		out.NextToken = pages.next(found.More, found.Records[n-1].Key.ID)
+		out.NextToken = pages.Next(found.More, found.Records[n-1].Key.ID)
 	}
 	return out, nil
 }

@@ -30,7 +30,7 @@ func (s *Service) CreateStreamKey(
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagged(nil, in.Tags)
+	tags, err := awsapi.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,9 @@ func (s *Service) CreateStreamKey(
 		return ch, nil
 	})
 	if err != nil {
-		return nil, naming(err, in.ChannelArn)
+		return nil, awsapi.Naming(err, in.ChannelArn)
 	}
-	return &CreateStreamKeyResponse{StreamKey: ptr(wireStreamKey(rec.Value, key))}, nil
+	return &CreateStreamKeyResponse{StreamKey: new(wireStreamKey(rec.Value, key))}, nil
 }
 
 // GetStreamKey returns a stream key with its secret value.
@@ -57,7 +57,7 @@ func (s *Service) GetStreamKey(
 	if err != nil {
 		return nil, err
 	}
-	return &GetStreamKeyResponse{StreamKey: ptr(wireStreamKey(ch, key))}, nil
+	return &GetStreamKeyResponse{StreamKey: new(wireStreamKey(ch, key))}, nil
 }
 
 // BatchGetStreamKey returns the stream keys that exist, with their secret values, and names those that do not. An ARN
@@ -88,8 +88,8 @@ func (s *Service) ListStreamKeys(
 	if err != nil {
 		return nil, err
 	}
-	pages := s.paging(c, "ListStreamKeys", in.ChannelArn)
-	after, err := pages.after(in.NextToken)
+	pages := s.opts.Pager.Pages(c, "ListStreamKeys", in.ChannelArn)
+	after, err := pages.After(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +97,13 @@ func (s *Service) ListStreamKeys(
 		return cmp.Compare(a.ID, b.ID)
 	})
 	keys = slices.DeleteFunc(keys, func(k resource.StreamKey) bool { return k.ID <= after })
-	shown := keys[:min(len(keys), limit(in.MaxResults, 1))]
+	shown := keys[:min(len(keys), awsapi.PageSize(in.MaxResults, 1))]
 	out := &ListStreamKeysResponse{StreamKeys: make([]StreamKeySummary, len(shown))}
 	for i, k := range shown {
 		out.StreamKeys[i] = wireStreamKeySummary(ch, k)
 	}
 	if n := len(shown); n > 0 {
-		out.NextToken = pages.next(n < len(keys), shown[n-1].ID)
+		out.NextToken = pages.Next(n < len(keys), shown[n-1].ID)
 	}
 	return out, nil
 }
@@ -119,13 +119,13 @@ func (s *Service) DeleteStreamKey(
 	_, err = s.opts.Channels.Update(ctx, keyOf(ch.ARN), func(ch resource.Channel) (resource.Channel, error) {
 		i := indexOf(ch, key.ID)
 		if i < 0 {
-			return ch, notFound(in.Arn)
+			return ch, awsapi.NotFound(in.Arn)
 		}
 		ch.StreamKeys = slices.Delete(ch.StreamKeys, i, i+1)
 		return ch, nil
 	})
 	if err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &DeleteStreamKeyResponse{}, nil
 }

@@ -40,7 +40,7 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 		Preset:                       &v.Preset,
 		RecordingConfigurationArn:    &v.RecordingConfigurationARN,
 		Srt:                          &Srt{Endpoint: &v.srt, Passphrase: &v.SRTPassphrase},
-		Tags:                         wireTags(v.Tags),
+		Tags:                         awsapi.Shown(v.Tags),
 		Type:                         &v.Type,
 	}
 }
@@ -49,7 +49,7 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 func wireChannelSummary(ch resource.Channel) ChannelSummary {
 	return ChannelSummary{
 		AdConfigurationArn:           &ch.AdConfigurationARN,
-		Arn:                          ptr(ch.ARN.String()),
+		Arn:                          new(ch.ARN.String()),
 		Authorized:                   &ch.Authorized,
 		InsecureIngest:               &ch.InsecureIngest,
 		LatencyMode:                  &ch.LatencyMode,
@@ -57,7 +57,7 @@ func wireChannelSummary(ch resource.Channel) ChannelSummary {
 		PlaybackRestrictionPolicyArn: &ch.PlaybackRestrictionPolicyARN,
 		Preset:                       &ch.Preset,
 		RecordingConfigurationArn:    &ch.RecordingConfigurationARN,
-		Tags:                         wireTags(ch.Tags),
+		Tags:                         awsapi.Shown(ch.Tags),
 		Type:                         &ch.Type,
 	}
 }
@@ -65,29 +65,29 @@ func wireChannelSummary(ch resource.Channel) ChannelSummary {
 // wireStreamKey returns a stream key with its secret value.
 func wireStreamKey(ch resource.Channel, k resource.StreamKey) StreamKey {
 	return StreamKey{
-		Arn:        ptr(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
-		ChannelArn: ptr(ch.ARN.String()),
-		Tags:       wireTags(k.Tags),
-		Value:      ptr(k.Value(ch.ARN.Region)),
+		Arn:        new(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
+		ChannelArn: new(ch.ARN.String()),
+		Tags:       awsapi.Shown(k.Tags),
+		Value:      new(k.Value(ch.ARN.Region)),
 	}
 }
 
 // wireStreamKeySummary returns a stream key as lists show it: without its value.
 func wireStreamKeySummary(ch resource.Channel, k resource.StreamKey) StreamKeySummary {
 	return StreamKeySummary{
-		Arn:        ptr(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
-		ChannelArn: ptr(ch.ARN.String()),
-		Tags:       wireTags(k.Tags),
+		Arn:        new(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
+		ChannelArn: new(ch.ARN.String()),
+		Tags:       awsapi.Shown(k.Tags),
 	}
 }
 
 func wireStream(c awsapi.Caller, st resource.Stream) *Stream {
 	return &Stream{
-		ChannelArn:  ptr(st.ChannelARN.String()),
-		Health:      ptr(string(st.Health)),
-		PlaybackUrl: ptr(playbackURL(c, st.ChannelARN)),
+		ChannelArn:  new(st.ChannelARN.String()),
+		Health:      new(string(st.Health)),
+		PlaybackUrl: new(playbackURL(c, st.ChannelARN)),
 		StartTime:   restjson.Time(st.StartTime),
-		State:       ptr(stateLive),
+		State:       new(stateLive),
 		StreamId:    &st.StreamID,
 		ViewerCount: &st.ViewerCount,
 	}
@@ -95,21 +95,11 @@ func wireStream(c awsapi.Caller, st resource.Stream) *Stream {
 
 func wireStreamSummary(st resource.Stream) StreamSummary {
 	return StreamSummary{
-		ChannelArn:  ptr(st.ChannelARN.String()),
-		Health:      ptr(string(st.Health)),
+		ChannelArn:  new(st.ChannelARN.String()),
+		Health:      new(string(st.Health)),
 		StartTime:   restjson.Time(st.StartTime),
-		State:       ptr(stateLive),
+		State:       new(stateLive),
 		StreamId:    &st.StreamID,
 		ViewerCount: &st.ViewerCount,
 	}
 }
-
-// wireTags returns tags as the API shows them: always a map.
-func wireTags(tags map[string]string) map[string]string {
-	if tags == nil {
-		return map[string]string{}
-	}
-	return tags
-}
-
-func ptr[T any](v T) *T { return &v }

@@ -58,5 +58,5 @@ func (s *Service) advertise(ctx context.Context, c awsapi.Caller, st resource.St
 			slog.String("stage_arn", st.ARN.String()), slog.Any("error", err))
 		return nil
 	}
-	return naming(err, st.ARN.String())
+	return awsapi.Naming(err, st.ARN.String())
 }

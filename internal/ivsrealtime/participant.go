@@ -40,7 +40,7 @@ func (s *Service) participant(
 		}
 		open, err = s.isOpen(ctx, stage, sessionID) // the session may have ended between the two questions
 		if err == nil && open {
-			err = notFound(participantID)
+			err = awsapi.NotFound(participantID)
 		}
 		if err != nil {
 			return resource.Participant{}, err
@@ -51,7 +51,7 @@ func (s *Service) participant(
 	}
 	e, err := s.opts.ParticipantHistory.Last(ctx, store.SessionKey(stage, sessionID), participantID)
 	if err != nil {
-		return resource.Participant{}, naming(err, participantID)
+		return resource.Participant{}, awsapi.Naming(err, participantID)
 	}
 	return past(e.Value), nil
 }
@@ -79,12 +79,12 @@ func (s *Service) ListParticipants(
 	if err != nil {
 		return nil, err
 	}
-	pages := s.paging(c, "ListParticipants", strings.Join([]string{in.StageArn, in.SessionId, f.index, f.value}, " "))
-	place, err := pages.after(in.NextToken)
+	pages := s.opts.Pager.Pages(c, "ListParticipants", strings.Join([]string{in.StageArn, in.SessionId, f.index, f.value}, " "))
+	place, err := pages.After(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	list := roll{s: s, stage: st.ARN, session: in.SessionId, filter: f, size: limit(in.MaxResults, defaultLimit)}
+	list := roll{s: s, stage: st.ARN, session: in.SessionId, filter: f, size: awsapi.PageSize(in.MaxResults, defaultLimit)}
 	if err := list.read(ctx, place); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *Service) ListParticipants(
 	for i, p := range list.found {
 		out.Participants[i] = wireParticipantSummary(p)
 	}
-	out.NextToken = pages.next(list.next != "", list.next)
+	out.NextToken = pages.Next(list.next != "", list.next)
 	return out, nil
 }
 

@@ -27,7 +27,7 @@ func (s *Service) ImportPublicKey(
 	if _, err := token.ParsePublicKey(der); err != nil {
 		return nil, err
 	}
-	tags, err := tagged(nil, in.Tags)
+	tags, err := awsapi.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +101,8 @@ func (s *Service) GetPublicKey(ctx context.Context, c awsapi.Caller, in *GetPubl
 func (s *Service) ListPublicKeys(
 	ctx context.Context, c awsapi.Caller, in *ListPublicKeysRequest,
 ) (*ListPublicKeysResponse, error) {
-	keys, next, err := listed(ctx, s.paging(c, "ListPublicKeys", ""), s.opts.PublicKeys, in.NextToken,
-		limit(in.MaxResults, defaultLimit), func(k resource.PublicKey) (PublicKeySummary, error) {
+	keys, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListPublicKeys", ""), s.opts.PublicKeys, in.NextToken,
+		awsapi.PageSize(in.MaxResults, defaultLimit), func(k resource.PublicKey) (PublicKeySummary, error) {
 			return wirePublicKeySummary(k), nil
 		})
 	if err != nil {
@@ -115,12 +115,12 @@ func (s *Service) ListPublicKeys(
 func (s *Service) DeletePublicKey(
 	ctx context.Context, c awsapi.Caller, in *DeletePublicKeyRequest,
 ) (*DeletePublicKeyResponse, error) {
-	a, err := own(c, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := s.opts.PublicKeys.Delete(ctx, keyOf(a), nil); err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &DeletePublicKeyResponse{}, nil
 }

@@ -86,10 +86,10 @@ func (s *Service) checkStorage(ctx context.Context, c awsapi.Caller, text string
 		return err
 	}
 	if a.Scope != c.Scope {
-		return notFound(text)
+		return awsapi.NotFound(text)
 	}
 	_, err = s.opts.StorageConfigurations.Get(ctx, keyOf(a))
-	return naming(err, text)
+	return awsapi.Naming(err, text)
 }
 
 // checkNotRecording returns a conflict when a participant of the stage is being recorded.

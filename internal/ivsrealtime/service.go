@@ -122,22 +122,22 @@ func (s *Service) stageOperations() []awsapi.Operation {
 			return []awsapi.Target{{Type: resource.KindStage, RequestTags: in.Tags}}
 		}),
 		awsapi.Op("GetStage", s.GetStage, func(in *GetStageRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.Arn)
+			return awsapi.Targets(resource.KindStage, nil, in.Arn)
 		}),
 		awsapi.Op("ListStages", s.ListStages, func(*ListStagesRequest) []awsapi.Target {
 			return []awsapi.Target{{Type: resource.KindStage}}
 		}),
 		awsapi.Op("UpdateStage", s.UpdateStage, func(in *UpdateStageRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.Arn)
+			return awsapi.Targets(resource.KindStage, nil, in.Arn)
 		}),
 		awsapi.Op("DeleteStage", s.DeleteStage, func(in *DeleteStageRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.Arn)
+			return awsapi.Targets(resource.KindStage, nil, in.Arn)
 		}),
 		awsapi.Op("CreateParticipantToken", s.CreateParticipantToken, func(in *CreateParticipantTokenRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 		awsapi.Op("DisconnectParticipant", s.DisconnectParticipant, func(in *DisconnectParticipantRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 	}
 }
@@ -145,19 +145,19 @@ func (s *Service) stageOperations() []awsapi.Operation {
 func (s *Service) sessionOperations() []awsapi.Operation {
 	return []awsapi.Operation{
 		awsapi.Op("GetStageSession", s.GetStageSession, func(in *GetStageSessionRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 		awsapi.Op("ListStageSessions", s.ListStageSessions, func(in *ListStageSessionsRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 		awsapi.Op("GetParticipant", s.GetParticipant, func(in *GetParticipantRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 		awsapi.Op("ListParticipants", s.ListParticipants, func(in *ListParticipantsRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 		awsapi.Op("ListParticipantEvents", s.ListParticipantEvents, func(in *ListParticipantEventsRequest) []awsapi.Target {
-			return targets(resource.KindStage, nil, in.StageArn)
+			return awsapi.Targets(resource.KindStage, nil, in.StageArn)
 		}),
 	}
 }
@@ -168,13 +168,13 @@ func (s *Service) keyOperations() []awsapi.Operation {
 			return []awsapi.Target{{Type: resource.KindPublicKey, RequestTags: in.Tags}}
 		}),
 		awsapi.Op("GetPublicKey", s.GetPublicKey, func(in *GetPublicKeyRequest) []awsapi.Target {
-			return targets(resource.KindPublicKey, nil, in.Arn)
+			return awsapi.Targets(resource.KindPublicKey, nil, in.Arn)
 		}),
 		awsapi.Op("ListPublicKeys", s.ListPublicKeys, func(*ListPublicKeysRequest) []awsapi.Target {
 			return []awsapi.Target{{Type: resource.KindPublicKey}}
 		}),
 		awsapi.Op("DeletePublicKey", s.DeletePublicKey, func(in *DeletePublicKeyRequest) []awsapi.Target {
-			return targets(resource.KindPublicKey, nil, in.Arn)
+			return awsapi.Targets(resource.KindPublicKey, nil, in.Arn)
 		}),
 	}
 }
@@ -187,24 +187,24 @@ func (s *Service) storageOperations() []awsapi.Operation {
 				return []awsapi.Target{{Type: kind, RequestTags: in.Tags}}
 			}),
 		awsapi.Op("GetStorageConfiguration", s.GetStorageConfiguration,
-			func(in *GetStorageConfigurationRequest) []awsapi.Target { return targets(kind, nil, in.Arn) }),
+			func(in *GetStorageConfigurationRequest) []awsapi.Target { return awsapi.Targets(kind, nil, in.Arn) }),
 		awsapi.Op("ListStorageConfigurations", s.ListStorageConfigurations,
 			func(*ListStorageConfigurationsRequest) []awsapi.Target { return []awsapi.Target{{Type: kind}} }),
 		awsapi.Op("DeleteStorageConfiguration", s.DeleteStorageConfiguration,
-			func(in *DeleteStorageConfigurationRequest) []awsapi.Target { return targets(kind, nil, in.Arn) }),
+			func(in *DeleteStorageConfigurationRequest) []awsapi.Target { return awsapi.Targets(kind, nil, in.Arn) }),
 	}
 }
 
 func (s *Service) tagOperations() []awsapi.Operation {
 	return []awsapi.Operation{
 		awsapi.Op("TagResource", s.TagResource, func(in *TagResourceRequest) []awsapi.Target {
-			return targets("", in.Tags, in.ResourceArn)
+			return awsapi.Targets("", in.Tags, in.ResourceArn)
 		}),
 		awsapi.Op("UntagResource", s.UntagResource, func(in *UntagResourceRequest) []awsapi.Target {
-			return targets("", nil, in.ResourceArn)
+			return awsapi.Targets("", nil, in.ResourceArn)
 		}),
 		awsapi.Op("ListTagsForResource", s.ListTagsForResource, func(in *ListTagsForResourceRequest) []awsapi.Target {
-			return targets("", nil, in.ResourceArn)
+			return awsapi.Targets("", nil, in.ResourceArn)
 		}),
 	}
 }

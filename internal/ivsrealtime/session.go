@@ -39,7 +39,7 @@ func (s *Service) session(ctx context.Context, stage arn.ARN, sessionID string) 
 		return open, err
 	}
 	e, err := s.opts.SessionHistory.Last(ctx, keyOf(stage), sessionID)
-	return e.Value, naming(err, sessionID)
+	return e.Value, awsapi.Naming(err, sessionID)
 }
 
 // GetStageSession returns a session of a stage.
@@ -66,12 +66,12 @@ func (s *Service) ListStageSessions(
 	if err != nil {
 		return nil, err
 	}
-	pages := s.paging(c, "ListStageSessions", in.StageArn)
-	after, err := pages.after(in.NextToken)
+	pages := s.opts.Pager.Pages(c, "ListStageSessions", in.StageArn)
+	after, err := pages.After(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	at, size := sessionPlaceOf(after), limit(in.MaxResults, defaultLimit)
+	at, size := sessionPlaceOf(after), awsapi.PageSize(in.MaxResults, defaultLimit)
 	out := &ListStageSessionsResponse{StageSessions: []StageSessionSummary{}}
 	if after == "" {
 		open, ok, err := s.openSession(ctx, st.ARN)
@@ -93,7 +93,7 @@ func (s *Service) ListStageSessions(
 			continue
 		}
 		if len(out.StageSessions) == size {
-			out.NextToken = pages.next(true, at.String())
+			out.NextToken = pages.Next(true, at.String())
 			break
 		}
 		out.StageSessions = append(out.StageSessions, StageSessionSummary(wireSession(e.Value)))
@@ -126,12 +126,12 @@ func (s *Service) ListParticipantEvents(
 	if err != nil {
 		return nil, err
 	}
-	pages := s.paging(c, "ListParticipantEvents", in.StageArn+" "+in.SessionId+" "+in.ParticipantId)
-	after, err := pages.after(in.NextToken)
+	pages := s.opts.Pager.Pages(c, "ListParticipantEvents", in.StageArn+" "+in.SessionId+" "+in.ParticipantId)
+	after, err := pages.After(in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	at, size := sessionPlaceOf(after), limit(in.MaxResults, defaultLimit)
+	at, size := sessionPlaceOf(after), awsapi.PageSize(in.MaxResults, defaultLimit)
 	key := store.ParticipantKey(st.ARN, in.SessionId, in.ParticipantId)
 	entries, err := s.opts.ParticipantEvents.ListNewestFirst(ctx, key, in.ParticipantId, at.before, size+1)
 	if err != nil {
@@ -148,6 +148,6 @@ func (s *Service) ListParticipantEvents(
 		out.Events[i] = wireEvent(e.Value)
 		at.before = e.Sequence
 	}
-	out.NextToken = pages.next(len(entries) > size, at.String())
+	out.NextToken = pages.Next(len(entries) > size, at.String())
 	return out, nil
 }

@@ -20,7 +20,7 @@ func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateSt
 	}
 	set(&st.Name, in.Name)
 	var err error
-	if st.Tags, err = tagged(nil, in.Tags); err != nil {
+	if st.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
 	if st.Recording, err = withRecording(defaultRecording(), in.AutoParticipantRecordingConfiguration); err != nil {
@@ -78,8 +78,8 @@ func (s *Service) GetStage(ctx context.Context, c awsapi.Caller, in *GetStageReq
 
 // ListStages returns a page of stages by id.
 func (s *Service) ListStages(ctx context.Context, c awsapi.Caller, in *ListStagesRequest) (*ListStagesResponse, error) {
-	stages, next, err := listed(ctx, s.paging(c, "ListStages", ""), s.opts.Stages, in.NextToken,
-		limit(in.MaxResults, defaultLimit), func(st resource.Stage) (StageSummary, error) {
+	stages, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStages", ""), s.opts.Stages, in.NextToken,
+		awsapi.PageSize(in.MaxResults, defaultLimit), func(st resource.Stage) (StageSummary, error) {
 			session, err := s.activeSessionID(ctx, st.ARN)
 			return wireStageSummary(st, session), err
 		})
@@ -91,7 +91,7 @@ func (s *Service) ListStages(ctx context.Context, c awsapi.Caller, in *ListStage
 
 // UpdateStage changes the settings that the request names. How participants are recorded cannot change while one is.
 func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateStageRequest) (*UpdateStageResponse, error) {
-	a, err := own(c, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 		return st, err
 	})
 	if err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	session, err := s.activeSessionID(ctx, a)
 	if err != nil {
@@ -128,12 +128,12 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 
 // DeleteStage deletes a stage, disconnects everybody and ends its session.
 func (s *Service) DeleteStage(ctx context.Context, c awsapi.Caller, in *DeleteStageRequest) (*DeleteStageResponse, error) {
-	a, err := own(c, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := s.opts.Stages.Delete(ctx, keyOf(a), nil); err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	s.close(ctx, a)
 	return &DeleteStageResponse{}, nil

@@ -14,7 +14,7 @@ import (
 func (s *Service) CreateStorageConfiguration(
 	ctx context.Context, c awsapi.Caller, in *CreateStorageConfigurationRequest,
 ) (*CreateStorageConfigurationResponse, error) {
-	tags, err := tagged(nil, in.Tags)
+	tags, err := awsapi.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (s *Service) ListStorageConfigurations(
 	if s.opts.Quotas {
 		size = quotaStorageConfigurations
 	}
-	found, next, err := listed(ctx, s.paging(c, "ListStorageConfigurations", ""), s.opts.StorageConfigurations,
-		in.NextToken, limit(in.MaxResults, size), func(sc resource.StorageConfiguration) (StorageConfigurationSummary, error) {
+	found, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStorageConfigurations", ""), s.opts.StorageConfigurations,
+		in.NextToken, awsapi.PageSize(in.MaxResults, size), func(sc resource.StorageConfiguration) (StorageConfigurationSummary, error) {
 			w := wireStorage(sc)
 			return StorageConfigurationSummary{Arn: w.Arn, Name: w.Name, S3: w.S3, Tags: w.Tags}, nil
 		})
@@ -73,7 +73,7 @@ func (s *Service) ListStorageConfigurations(
 func (s *Service) DeleteStorageConfiguration(
 	ctx context.Context, c awsapi.Caller, in *DeleteStorageConfigurationRequest,
 ) (*DeleteStorageConfigurationResponse, error) {
-	a, err := own(c, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *Service) DeleteStorageConfiguration(
 		return err
 	})
 	if err != nil {
-		return nil, naming(err, in.Arn)
+		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &DeleteStorageConfigurationResponse{}, nil
 }

@@ -2,42 +2,17 @@ package ivsrealtime
 
 import (
 	"context"
-	"maps"
-	"strings"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
-	"github.com/rivus-live/rivus/internal/fault"
-	"github.com/rivus-live/rivus/internal/quota"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
-// reservedPrefix begins the tag keys that no caller may set, in any case of letters.
-const reservedPrefix = "aws:"
-
-// tagged returns the tags of a resource with more of them added or overwritten. Neither argument is changed.
-func tagged(tags, more map[string]string) (map[string]string, error) {
-	for key := range more {
-		if len(key) >= len(reservedPrefix) && strings.EqualFold(key[:len(reservedPrefix)], reservedPrefix) {
-			return nil, fault.New(fault.Invalid, "tag keys that start with %s are reserved: %s", reservedPrefix, key)
-		}
-	}
-	merged := maps.Clone(tags)
-	if merged == nil {
-		merged = make(map[string]string, len(more))
-	}
-	maps.Copy(merged, more)
-	if len(merged) > quota.TagsPerResource {
-		return nil, fault.New(fault.Invalid, "a resource can have at most %d tags", quota.TagsPerResource)
-	}
-	return merged, nil
-}
-
 // TagResource adds tags to a resource and overwrites those it has under the same keys.
 func (s *Service) TagResource(ctx context.Context, c awsapi.Caller, in *TagResourceRequest) (*TagResourceResponse, error) {
 	err := s.retag(ctx, c, in.ResourceArn, func(tags map[string]string) (map[string]string, error) {
-		return tagged(tags, in.Tags)
+		return awsapi.Tagged(tags, in.Tags)
 	})
 	if err != nil {
 		return nil, err
@@ -48,10 +23,7 @@ func (s *Service) TagResource(ctx context.Context, c awsapi.Caller, in *TagResou
 // UntagResource removes tags from a resource. Keys that it does not have are ignored.
 func (s *Service) UntagResource(ctx context.Context, c awsapi.Caller, in *UntagResourceRequest) (*UntagResourceResponse, error) {
 	err := s.retag(ctx, c, in.ResourceArn, func(tags map[string]string) (map[string]string, error) {
-		for _, key := range in.TagKeys {
-			delete(tags, key)
-		}
-		return tags, nil
+		return awsapi.Untagged(tags, in.TagKeys), nil
 	})
 	if err != nil {
 		return nil, err
@@ -63,26 +35,26 @@ func (s *Service) UntagResource(ctx context.Context, c awsapi.Caller, in *UntagR
 func (s *Service) ListTagsForResource(
 	ctx context.Context, c awsapi.Caller, in *ListTagsForResourceRequest,
 ) (*ListTagsForResourceResponse, error) {
-	a, err := own(c, in.ResourceArn)
+	a, err := c.Own(in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
 	tags, err := s.tagsOf(a).read(ctx, keyOf(a))
 	if err != nil {
-		return nil, naming(err, in.ResourceArn)
+		return nil, awsapi.Naming(err, in.ResourceArn)
 	}
-	return &ListTagsForResourceResponse{Tags: wireMap(tags)}, nil
+	return &ListTagsForResourceResponse{Tags: awsapi.Shown(tags)}, nil
 }
 
 // retag changes the tags of a resource. change gets a copy of them.
 func (s *Service) retag(
 	ctx context.Context, c awsapi.Caller, text string, change func(map[string]string) (map[string]string, error),
 ) error {
-	a, err := own(c, text)
+	a, err := c.Own(text)
 	if err != nil {
 		return err
 	}
-	return naming(s.tagsOf(a).write(ctx, keyOf(a), change), text)
+	return awsapi.Naming(s.tagsOf(a).write(ctx, keyOf(a), change), text)
 }
 
 // tagTable is where the tags of the resources of one type are.
@@ -131,8 +103,10 @@ func (t tagsIn[T]) write(
 // noTags is for types of resource of which there are none.
 type noTags struct{}
 
-func (noTags) read(context.Context, store.Key) (map[string]string, error) { return nil, notFound("") }
+func (noTags) read(context.Context, store.Key) (map[string]string, error) {
+	return nil, awsapi.NotFound("")
+}
 
 func (noTags) write(context.Context, store.Key, func(map[string]string) (map[string]string, error)) error {
-	return notFound("")
+	return awsapi.NotFound("")
 }

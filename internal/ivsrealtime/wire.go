@@ -18,10 +18,10 @@ func (s *Service) wireStage(c awsapi.Caller, st resource.Stage, sessionID string
 		AutoParticipantRecordingConfiguration: wireRecording(st.Recording),
 		Endpoints: &StageEndpoints{
 			Events: &e.Events, Whip: &e.WHIP,
-			Rtmp: ptr(s.opts.RTMPEndpoint(c)), Rtmps: ptr(s.opts.RTMPSEndpoint(c)),
+			Rtmp: new(s.opts.RTMPEndpoint(c)), Rtmps: new(s.opts.RTMPSEndpoint(c)),
 		},
 		Name: &st.Name,
-		Tags: wireMap(st.Tags),
+		Tags: awsapi.Shown(st.Tags),
 	}
 }
 
@@ -31,7 +31,7 @@ func wireStageSummary(st resource.Stage, sessionID string) StageSummary {
 		ActiveSessionId: unlessEmpty(sessionID),
 		Arn:             st.ARN.String(),
 		Name:            &st.Name,
-		Tags:            wireMap(st.Tags),
+		Tags:            awsapi.Shown(st.Tags),
 	}
 }
 
@@ -39,32 +39,32 @@ func wireStageSummary(st resource.Stage, sessionID string) StageSummary {
 func wireRecording(r resource.ParticipantRecording) *AutoParticipantRecordingConfiguration {
 	return &AutoParticipantRecordingConfiguration{
 		HlsConfiguration: &ParticipantRecordingHlsConfiguration{
-			TargetSegmentDurationSeconds: ptr(int32(r.SegmentDuration)),
+			TargetSegmentDurationSeconds: new(int32(r.SegmentDuration)),
 		},
 		MediaTypes:                      []string{r.MediaType},
 		RecordParticipantReplicas:       &r.Replicas,
-		RecordingReconnectWindowSeconds: ptr(int32(r.ReconnectWindow)),
+		RecordingReconnectWindowSeconds: new(int32(r.ReconnectWindow)),
 		StorageConfigurationArn:         r.StorageConfigurationARN,
 		ThumbnailConfiguration: &ParticipantThumbnailConfiguration{
 			RecordingMode:         &r.Thumbnails.Mode,
 			Storage:               r.Thumbnails.Storage,
-			TargetIntervalSeconds: ptr(int32(r.Thumbnails.Interval)),
+			TargetIntervalSeconds: new(int32(r.Thumbnails.Interval)),
 		},
 	}
 }
 
 func wirePublicKey(k resource.PublicKey) *PublicKey {
 	return &PublicKey{
-		Arn:               ptr(k.ARN.String()),
+		Arn:               new(k.ARN.String()),
 		Fingerprint:       &k.Fingerprint,
 		Name:              &k.Name,
 		PublicKeyMaterial: &k.Material,
-		Tags:              wireMap(k.Tags),
+		Tags:              awsapi.Shown(k.Tags),
 	}
 }
 
 func wirePublicKeySummary(k resource.PublicKey) PublicKeySummary {
-	return PublicKeySummary{Arn: ptr(k.ARN.String()), Name: &k.Name, Tags: wireMap(k.Tags)}
+	return PublicKeySummary{Arn: new(k.ARN.String()), Name: &k.Name, Tags: awsapi.Shown(k.Tags)}
 }
 
 func wireStorage(sc resource.StorageConfiguration) *StorageConfiguration {
@@ -72,7 +72,7 @@ func wireStorage(sc resource.StorageConfiguration) *StorageConfiguration {
 		Arn:  sc.ARN.String(),
 		Name: &sc.Name,
 		S3:   &S3StorageConfiguration{BucketName: sc.Bucket},
-		Tags: wireMap(sc.Tags),
+		Tags: awsapi.Shown(sc.Tags),
 	}
 }
 
@@ -89,7 +89,7 @@ func wireSession(s resource.StageSession) StageSession {
 func wireParticipant(p resource.Participant) *Participant {
 	s := wireParticipantSummary(p)
 	return &Participant{
-		Attributes:             wireMap(p.Attributes),
+		Attributes:             awsapi.Shown(p.Attributes),
 		BrowserName:            &p.BrowserName,
 		BrowserVersion:         &p.BrowserVersion,
 		FirstJoinTime:          s.FirstJoinTime,
@@ -98,7 +98,7 @@ func wireParticipant(p resource.Participant) *Participant {
 		OsName:                 &p.OSName,
 		OsVersion:              &p.OSVersion,
 		ParticipantId:          s.ParticipantId,
-		Protocol:               ptr(cmp.Or(p.Protocol, resource.ProtocolUnknown)),
+		Protocol:               new(cmp.Or(p.Protocol, resource.ProtocolUnknown)),
 		Published:              s.Published,
 		RecordingS3BucketName:  &p.RecordingBucket,
 		RecordingS3Prefix:      &p.RecordingPrefix,
@@ -119,16 +119,16 @@ func wireParticipantSummary(p resource.Participant) ParticipantSummary {
 		FirstJoinTime:    restjson.Time(p.FirstJoinTime),
 		ParticipantId:    &p.ParticipantID,
 		Published:        &p.Published,
-		RecordingState:   ptr(string(cmp.Or(p.RecordingState, resource.RecordingDisabled))),
+		RecordingState:   new(string(cmp.Or(p.RecordingState, resource.RecordingDisabled))),
 		ReplicationState: unlessEmpty(p.ReplicationState),
-		ReplicationType:  ptr(cmp.Or(p.ReplicationType, "NONE")),
+		ReplicationType:  new(cmp.Or(p.ReplicationType, "NONE")),
 		SourceSessionId:  unlessEmpty(p.SourceSessionID),
 		SourceStageArn:   unlessEmpty(p.SourceStageARN.String()),
-		State:            ptr(string(p.State())),
+		State:            new(string(p.State())),
 		UserId:           &p.UserID,
 	}
 	if !p.IngestConfigurationARN.IsZero() {
-		w.IngestConfigurationArn, w.RedundantIngest = ptr(p.IngestConfigurationARN.String()), &p.RedundantIngest
+		w.IngestConfigurationArn, w.RedundantIngest = new(p.IngestConfigurationARN.String()), &p.RedundantIngest
 	}
 	return w
 }
@@ -153,7 +153,7 @@ func wireExchanged(t *resource.ExchangedToken) *ExchangedParticipantToken {
 		return nil
 	}
 	return &ExchangedParticipantToken{
-		Attributes:     wireMap(t.Attributes),
+		Attributes:     awsapi.Shown(t.Attributes),
 		Capabilities:   wireCapabilities(t.Publish, t.Subscribe),
 		ExpirationTime: restjson.Time(t.Expires),
 		UserId:         &t.UserID,
@@ -172,14 +172,6 @@ func wireCapabilities(publish, subscribe bool) []string {
 	return list
 }
 
-// wireMap returns tags or attributes as the API shows them: always a map.
-func wireMap(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
-}
-
 // unlessEmpty returns an optional member that is left out when it is empty.
 func unlessEmpty(s string) *string {
 	if s == "" {
@@ -187,5 +179,3 @@ func unlessEmpty(s string) *string {
 	}
 	return &s
 }
-
-func ptr[T any](v T) *T { return &v }
