@@ -18,6 +18,9 @@ func (a audience) String() string {
 
 // measureForward measures one publisher that many watch.
 func measureForward(ctx context.Context, b *bench) error {
+	if err := b.measureBare(ctx); err != nil {
+		return err
+	}
 	audiences := pick(b, []audience{{50, 0}, {100, 0}, {200, 0}, {400, 0}, {50, 0.01}, {100, 0.01}, {200, 0.01}, {400, 0.01}}, []audience{{20, 0}, {20, 0.01}})
 	err := b.eachServer(ctx, func(start func(context.Context) (sfu, error)) error {
 		for _, a := range audiences {
@@ -68,9 +71,12 @@ func (b *bench) measureAudienceOf(ctx context.Context, start func(context.Contex
 	if err != nil {
 		return err
 	}
-	b.reportCrossing(s, a.String()+": ", c, a.loss == 0)
+	what := a.String() + ": "
+	b.reportCrossing(s, what, c, c.lostFor(a.loss, c.Lost.Stamps))
+	b.report.add(mark(s)+what+"share of what was published that came to every subscriber", "%.1f %%",
+		float64(c.Received.Packets-c.Received.Repairs)/(float64(c.Sent.Packets)*float64(a.subscribers))*100)
 	if a.loss == 0 { // it is the same with loss
-		b.reportHeld(s, a.String()+": ", a.subscribers, idle, held)
+		b.reportHeld(s, what, a.subscribers, idle, held)
 	}
 	return nil
 }
@@ -114,15 +120,19 @@ func (b *bench) budget(s sfu, what string, figure, limit float64, format string)
 	b.report.add(mark(s)+what, format, figure)
 }
 
-// reportCrossing reports what went through. Without loss on purpose, sound must not be lost either: it is not sent again.
-func (b *bench) reportCrossing(s sfu, what string, c *crossing, lossless bool) {
+// lostFor returns how many packets were lost for good. Without loss on purpose sound counts too: it is not sent again.
+func (c *crossing) lostFor(loss float64, video int64) int64 {
+	if loss > 0 {
+		return video
+	}
+	return video + c.Lost.Sound
+}
+
+// reportCrossing reports what went through.
+func (b *bench) reportCrossing(s sfu, what string, c *crossing, lost int64) {
 	b.budget(s, what+"CPU seconds a million packets", c.perMillion(), 2.2, "%.2f")
 	b.report.add(mark(s)+what+"forwarded packets a CPU second", "%.0f", c.perSecond())
 	b.report.compare(s.name(), what+"forwarded packets a CPU second", c.perSecond())
-	lost := c.Lost.Video
-	if lossless {
-		lost += c.Lost.Sound
-	}
 	b.budget(s, what+"packets lost for good", float64(lost), 0, "%.0f")
 	b.reportWay(s, what, c)
 	b.reportActivity(s, what, c)
@@ -161,7 +171,7 @@ func (b *bench) reportActivity(s sfu, what string, c *crossing) {
 		return
 	}
 	objects := c.last[allocatedObjects] - c.first[allocatedObjects] - c.scrapeCost[allocatedObjects]
-	b.report.add(what+"allocations a forwarded packet", "%.3f", objects/c.packets())
+	b.report.hold(what+"allocations a forwarded packet", objects/c.packets(), 0.1, "%.3f")
 	b.report.add(what+"the server's counters", "%s", c.counters(
 		"packets_received", "packets_sent", "packets_resent", "nacked", "padding", "feedback", "allocations", "layer_changes", "probes", "keyframe_requests", "dropped"))
 }

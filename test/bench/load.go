@@ -18,6 +18,7 @@ type job struct {
 	Publish *publishJob
 	View    *viewJob
 	Stage   *stageJob
+	Bare    *bareJob
 }
 
 // load is what a load process does. run lasts until ctx ends; mark does what a command says and returns the answer. To
@@ -69,6 +70,8 @@ func (j job) load() (load, error) {
 		return newViewers(*j.View)
 	case j.Stage != nil:
 		return newStageLoad(*j.Stage)
+	case j.Bare != nil:
+		return newBare(*j.Bare)
 	}
 	return nil, errors.New("load: empty job")
 }

@@ -87,7 +87,7 @@ func (b *bench) bring(ctx context.Context, o *onStage, j stageJob, publishing, s
 		}
 		last = s
 		if s.Publishing < publishing || s.Sounds < streams || s.Pictures < streams {
-			return fmt.Errorf("%d of %d publish, %d and %d of %d streams are received", s.Publishing, publishing, s.Sounds, s.Pictures, streams)
+			return fmt.Errorf("%d of %d publish, %d and %d of %d streams are received; one has %s", s.Publishing, publishing, s.Sounds, s.Pictures, streams, s.Lacks)
 		}
 		return nil
 	})

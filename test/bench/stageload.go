@@ -57,6 +57,7 @@ type stageState struct {
 	Failed     int
 	Failure    string
 	Profile    string // of SRTP
+	Lacks      string // what keeps a receiver from its first keyframe
 }
 
 // stageWindow is what came to receivers, and what publishers sent.
@@ -251,6 +252,9 @@ func (l *stageLoad) state() stageState {
 		s.Sounds += x.Sounds
 		s.Pictures += x.Pictures
 		s.Profile = x.Profile
+		if x.Lacks != "" {
+			s.Lacks = x.Lacks
+		}
 	}
 	return s
 }

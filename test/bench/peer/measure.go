@@ -1,25 +1,32 @@
 package peer
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // State is how far a receiver has come.
 type State struct {
 	Sounds, Pictures int // streams of which media came; for video a whole keyframe
 	Profile          string
+	Lacks            string // what keeps a video stream from its first keyframe, "" when nothing does
 }
 
 // State returns how far the peer has come.
 func (p *Peer) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := State{Profile: p.profile}
+	s := State{Profile: p.profile, Lacks: "no video stream"}
 	for _, x := range p.heard {
 		switch {
 		case x.repair:
 		case !x.video:
 			s.Sounds++
-		case !x.keyframe.complete.IsZero():
+		case x.keyframe.complete.IsZero():
+			s.Lacks = fmt.Sprintf("%d video packets, %d of them asked for again, %d repairs, %d padding, %d broken", x.packets, p.count.Asked, p.count.Repairs, p.count.Padding, p.count.Broken)
+		default:
 			s.Pictures++
+			s.Lacks = ""
 		}
 	}
 	return s
