@@ -69,7 +69,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (o whipc
 	flags.StringVar(&o.Token, "token", "", "bearer token; other users of this machine may see it")
 	file := flags.String("token-file", "", "file with the bearer token")
 	flags.BoolVar(&o.Insecure, "insecure", false, "accept any TLS certificate")
-	flags.DurationVar(&o.Wait, "wait", 10*time.Second, "how long to wait for each thing that media has to do")
+	flags.DurationVar(&o.Wait, "wait", 10*time.Second, "how long to wait for each answer, and for each thing that media has to do")
 	flags.BoolVar(&asJSON, "json", false, "print one JSON object")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: whipcheck [-whep] [-token T | -token-file F] [-insecure] [-wait 10s] [-json] URL")

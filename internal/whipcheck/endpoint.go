@@ -45,6 +45,7 @@ func (c *checker) drop(ctx context.Context, a *answer) {
 		return
 	}
 	if u := c.location(a); u != nil {
+		c.judgeSecret(u)
 		c.do(ctx, request{method: http.MethodDelete, url: u})
 	}
 }
@@ -106,7 +107,7 @@ func allows(a *answer, method string, headers ...string) string {
 }
 
 func (c *checker) checkOptions(ctx context.Context) {
-	first := c.do(ctx, request{method: http.MethodOptions, url: c.endpoint, auth: noToken})
+	first := c.do(ctx, request{method: http.MethodOptions, url: c.endpoint})
 	c.judge("endpoint.options", first.ok(), first, "the status is not 2xx")
 	c.judge("endpoint.accept-post", first.ok() && lists(first.header, "Accept-Post", typeSDP), first, "Accept-Post lacks application/sdp")
 	a := c.preflight(ctx, c.endpoint, http.MethodPost, "authorization,content-type")

@@ -101,17 +101,16 @@ func parseParam(s string) (p attribute, rest string, err error) {
 func unquote(s string) (value, rest string, err error) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
+		if s[i] == '"' {
 			return b.String(), s[i+1:], nil
-		case c == '\\' && i+1 < len(s):
-			i++
-			b.WriteByte(s[i])
-		case c < ' ' && c != '\t' || c == 0x7f:
-			return "", "", errLink
-		default:
-			b.WriteByte(c)
 		}
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return "", "", errLink
+		}
+		b.WriteByte(s[i])
 	}
 	return "", "", errLink
 }

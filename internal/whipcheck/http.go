@@ -10,15 +10,13 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // Bounds of one exchange.
 const (
-	requestTimeout = 10 * time.Second
-	maxHeader      = 64 << 10
-	maxBody        = 256 << 10
-	maxRedirects   = 5
+	maxHeader    = 64 << 10
+	maxBody      = 256 << 10
+	maxRedirects = 5
 )
 
 const (
@@ -149,7 +147,7 @@ func (c *checker) do(ctx context.Context, r request) *answer {
 // send is do without a look at the answer. Goroutines may share a checker for it.
 func (c *checker) send(ctx context.Context, r request) *answer {
 	a := &answer{sent: r.describe()}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { a.reused = i.Reused },

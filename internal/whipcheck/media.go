@@ -54,6 +54,10 @@ func (v *seen) connected() bool { return v.state == webrtc.PeerConnectionStateCo
 
 // connect applies the answer, trickles and waits for the connection.
 func (c *checker) connect(ctx context.Context, p *peer, s *session, x *answer) bool {
+	if s.answer.candidates() > maxCandidates*len(s.answer.sections) {
+		c.judge("media.connect", false, x, "more than %d candidates to try", maxCandidates)
+		return false
+	}
 	if err := p.take(s.text); err != nil {
 		c.judge("media.connect", false, x, "the answer cannot be applied: %v", err)
 		return false
@@ -187,7 +191,7 @@ func (c *checker) restart(ctx context.Context, p *peer, s *session) {
 	}
 	a := c.patch(ctx, s, "*", f.text())
 	d := c.judgeRestart(s, a)
-	if d == nil {
+	if d == nil || d.candidates() > maxCandidates {
 		c.judge(id, false, a, "the restart was not answered as it should")
 		return
 	}

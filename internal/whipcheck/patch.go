@@ -131,27 +131,24 @@ func (c *checker) checkPreconditions(ctx context.Context, s *session, before str
 	}
 }
 
-// checkBadPatches sends what must be refused, and what must be borne.
+// checkBadPatches sends what must be borne, and then what must be refused: a server that takes that is no longer one to ask.
 func (c *checker) checkBadPatches(ctx context.Context, s *session) {
-	body := s.fragment.text()
-	a := c.do(ctx, request{method: http.MethodPatch, url: s.url, kind: "text/plain", body: body, match: s.etag})
+	a := c.patch(ctx, s, s.etag, s.fragment.unusable().text())
+	c.judge("patch.discard", a.status == http.StatusNoContent, a, "the status is not 204")
+	c.checkOverlap(ctx, s)
+	r := request{method: http.MethodPatch, url: s.url, kind: "text/plain", body: s.fragment.text(), match: s.etag}
+	a = c.do(ctx, r)
 	c.judge("patch.content-type", a.refused(), a, "the status is not 4xx")
+	r.kind, r.auth = typeFragment, noToken
+	if a = c.do(ctx, r); c.guarded && a.ok() {
+		c.skip("session.auth", "the session's URL is the secret")
+	} else if c.guarded {
+		c.judgeChallenge("session.auth", a)
+	}
 	for _, bad := range []string{"this is not a fragment", "\x00\x01\x02\r\n", "a=ice-ufrag:x\r\na=ice-pwd:y\r\n"} {
 		a = c.patch(ctx, s, s.etag, bad)
 		c.judge("patch.malformed", a.refused(), a, "the status is not 4xx")
 	}
-	a = c.patch(ctx, s, s.etag, s.fragment.unusable().text())
-	c.judge("patch.discard", a.status == http.StatusNoContent, a, "the status is not 204")
-	c.checkOverlap(ctx, s)
-	if !c.guarded {
-		return
-	}
-	a = c.do(ctx, request{method: http.MethodPatch, url: s.url, kind: typeFragment, body: body, match: s.etag, auth: noToken})
-	if a.ok() {
-		c.skip("session.auth", "the session's URL is the secret")
-		return
-	}
-	c.judgeChallenge("session.auth", a)
 }
 
 // checkOverlap sends trickles at the same time.

@@ -37,6 +37,7 @@ type seen struct {
 	dtls      webrtc.DTLSTransportState
 	reported  map[uint32]uint16 // highest sequence number in the reports on an SSRC
 	packets   map[string]int    // by kind
+	tracks    int
 	keyframes int
 	video     uint32 // SSRC; 0 before there is one
 }
@@ -130,6 +131,9 @@ func (p *peer) spawn(fn func()) {
 	}
 }
 
+// maxTracks bounds how many SSRCs are read.
+const maxTracks = 8
+
 // close ends the connection and returns when nothing of it runs any more.
 func (p *peer) close() {
 	p.mu.Lock()
@@ -206,6 +210,11 @@ func (p *peer) report(blocks []rtcp.ReceptionReport) {
 // play reads a track to its end.
 func (p *peer) play(t *webrtc.TrackRemote) {
 	kind, mimeType := t.Kind().String(), t.Codec().MimeType
+	first := false
+	p.update(func(v *seen) { v.tracks++; first = v.tracks <= maxTracks })
+	if !first {
+		return
+	}
 	for {
 		packet, _, err := t.ReadRTP()
 		if err != nil {

@@ -31,8 +31,10 @@ type Options struct {
 	Play bool
 	// Insecure accepts any TLS certificate.
 	Insecure bool
-	// Wait bounds each wait for something that media has to do, as connecting; 0 means 10 s.
+	// Wait bounds each wait: for the answer to a request, for the connection, for media; 0 means 10 s.
 	Wait time.Duration
+
+	without string // step that a test leaves out
 }
 
 // Verdict is what became of a rule.
@@ -109,13 +111,12 @@ func (r *Report) PrintJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// newClient returns a client of its own, without cookies, that follows no redirect by itself.
+// newClient returns a client of its own, without cookies, that follows no redirect by itself, and what ends it.
 func newClient(insecure bool) (*http.Client, func()) {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		TLSClientConfig:        &tls.Config{InsecureSkipVerify: insecure, MinVersion: tls.VersionTLS12}, //nolint:gosec // asked for
 		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    requestTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true,
 	}

@@ -198,6 +198,15 @@ func (d *description) tagged() *section {
 	return nil
 }
 
+// candidates returns how many there are.
+func (d *description) candidates() int {
+	n := 0
+	for i := range d.sections {
+		n += len(d.sections[i].all("candidate"))
+	}
+	return n
+}
+
 // direction returns the direction of a section.
 func (d *description) direction(s *section) string {
 	for _, list := range [][]attribute{s.attributes, d.attributes} {

@@ -79,6 +79,9 @@ func (c *checker) checkSession(ctx context.Context) error {
 func (c *checker) unopened(x *answer) error {
 	switch x.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		if r := c.results["http.retry-after"]; r != nil && r.Verdict == Violated {
+			return errStop // there is something to report
+		}
 		return fmt.Errorf("%s: the offer was answered %d %s", bare(c.endpoint), x.status, http.StatusText(x.status))
 	case http.StatusConflict:
 		if c.play && x.header.Get("Retry-After") != "" {
