@@ -122,19 +122,32 @@ func (p clients) shows(t *testing.T) {
 		t.Errorf("exchange: %+v", exchanged)
 	}
 	var sei struct {
-		From, UUID string
-		Length     int
-		Equal      bool
+		Got map[string]struct {
+			From, UUID    string
+			Equal, Worker bool
+		}
 	}
-	if p.says(t, &sei); sei.From != "alice" || !sei.Equal || sei.UUID != "b16d7d56-892e-419c-8d82-e069cd3aa5c1" {
-		t.Errorf("SEI message: %+v", sei)
+	p.says(t, &sei)
+	for user, m := range sei.Got {
+		if m.From != "alice" || !m.Equal || m.UUID != "b16d7d56-892e-419c-8d82-e069cd3aa5c1" {
+			t.Errorf("SEI message to %s: %+v", user, m)
+		}
+	}
+	if len(sei.Got) != 2 || !sei.Got["bob"].Worker || sei.Got["carol"].Worker {
+		t.Errorf("SEI messages: %+v", sei.Got)
 	}
 }
 
 // adapts: layers follow the bandwidth and the application's wish.
 func (p clients) adapts(t *testing.T) {
 	t.Helper()
-	p.says(t, &struct{ Dropped int }{})
+	var throttled struct {
+		Width  int
+		Layers []string
+	}
+	if p.says(t, &throttled); throttled.Width != 320 || len(throttled.Layers) == 0 || throttled.Layers[0] != "low" {
+		t.Errorf("on a throttled link: %+v", throttled)
+	}
 	var simulcast struct{ Adapting bool }
 	if p.says(t, &simulcast); simulcast.Adapting {
 		t.Error("a stream with a preferred layer says that it adapts")

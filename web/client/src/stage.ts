@@ -67,12 +67,12 @@ export class Stage extends Emitter<StageEventMap> {
       const message = 'the new token is not one of the same participant';
       throw new StageError(StageErrorCode.TOKEN_EXCHANGE_FAILED, StageErrorCategory.JOIN_ERROR, message, { claim });
     }
-    await this.#visit?.exchange(token, claims, () => {
+    const take = () => {
       this.#token = token;
       this.#claims = claims;
-    });
-    this.#token = token;
-    this.#claims = claims;
+    };
+    if (this.#visit) await this.#visit.exchange(token, claims, take);
+    else take();
   }
 
   #over(): void {

@@ -38,7 +38,7 @@ export interface Offered {
   video: boolean;
 }
 
-const holdHighFor = 3; // lists of layers, which come once a second
+const climb = 3000; // ms for which the highest layer is asked for at first
 
 /**
  * What this client receives of one participant. Video that is not wanted now is paused at the server, so that it comes
@@ -57,8 +57,9 @@ export class Subscription {
   #layers: LayerView[] = [];
   #selected = '';
   #preferred = '';
-  #held = 0; // lists of layers for which the highest layer is still asked for
+  #climbUntil = 0; // when the network alone decides
   #paused = false; // the video, as the server was told
+  #told?: string; // the layer, as the server was told
 
   constructor(
     private readonly url: string,
@@ -94,31 +95,33 @@ export class Subscription {
   resync(): void {
     if (!this.#pc) return;
     this.#pause();
-    this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+    this.#told = undefined;
+    this.#select();
   }
 
   /** Takes what the server says of the layers. */
   layers(layers: LayerView[]): void {
     this.#layers = layers;
     this.video?.setLayers(layers);
-    if (this.#held > 0) this.#hold(this.#held - 1);
+    this.#select();
   }
 
   /** Takes which layer the server sends. */
   selected(label: string): void {
     this.#selected = label;
     this.video?.setSelected(label);
-    if (this.#held > 0 && label === this.#highest()) this.#hold(0);
+    if (label === this.#highest()) this.#climbUntil = 0;
+    this.#select();
   }
 
   /** Asks for one layer, by its label; "" leaves it to the network. */
   prefer(label: string): void {
     if (label === this.#preferred) return;
     this.#preferred = label;
+    this.#climbUntil = 0;
     this.video?.setPreferred(label);
-    if (label && !this.#layers.some((l) => l.label === label)) return this.video?.unavailable();
-    this.#held = 0;
-    if (this.#pc) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+    if (!this.#has(label)) this.video?.unavailable();
+    this.#select();
   }
 
   /** Gives up, because the server has said so; update tries anew. */
@@ -183,11 +186,11 @@ export class Subscription {
       this.#received.set(stream.streamType, stream);
     }
     const highest = this.#wish.config.simulcast?.initialLayerPreference === InitialLayerPreference.HIGHEST_QUALITY;
-    this.#held = highest && !this.#preferred && this.#highest() ? holdHighFor : 0;
-    this.#selected = '';
+    this.#climbUntil = highest && !this.#preferred ? performance.now() + climb : 0;
+    this.#selected = this.#told = '';
     this.#paused = false;
     this.#apply();
-    if (this.#layer()) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#layer() });
+    this.#select();
   }
 
   /** Makes what is shown and played what is wanted. */
@@ -221,18 +224,21 @@ export class Subscription {
     }
   }
 
-  #layer(): string {
-    return this.#held > 0 ? this.#highest() : this.#preferred;
+  /** Tells the server which layer is wanted, once there is one of that name. Lists of layers, which come every second, look at it again. */
+  #select(): void {
+    const wanted = performance.now() < this.#climbUntil ? this.#highest() : this.#preferred;
+    const layer = this.#has(wanted) ? wanted : '';
+    if (!this.#pc || layer === this.#told) return;
+    this.#told = layer;
+    this.say('SELECT_LAYER', { id: this.participant.id, layer });
+  }
+
+  #has(label: string): boolean {
+    return label === '' || this.#layers.some((l) => l.label === label);
   }
 
   #highest(): string {
     return this.#layers.findLast((l) => l.bitrate > 0)?.label ?? this.#layers.at(-1)?.label ?? '';
-  }
-
-  /** Asks for the highest layer for so many more lists; then bandwidth decides. */
-  #hold(lists: number): void {
-    this.#held = lists;
-    if (lists === 0) this.say('SELECT_LAYER', { id: this.participant.id, layer: this.#preferred });
   }
 
   #failed(error: StageError): void {

@@ -31,7 +31,7 @@ export interface Host {
 
 /** A token exchange that the server has not answered yet. */
 interface Exchange {
-  claims: Claims;
+  token: string;
   done(error?: StageError): void;
 }
 
@@ -114,7 +114,7 @@ export class Visit {
   exchange(token: string, claims: Claims, taken: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const exchange: Exchange = {
-        claims,
+        token,
         done: (error) => {
           clearTimeout(late);
           this.#exchanges = this.#exchanges.filter((e) => e !== exchange);
@@ -179,6 +179,7 @@ export class Visit {
     if (first) this.host.emit(StageEvents.STAGE_PARTICIPANT_JOINED, this.#local);
     this.#settle.resolve();
     this.#tellMute();
+    for (const { token } of this.#exchanges) this.#socket?.send('EXCHANGE_TOKEN', { token });
     for (const remote of this.#remotes.values()) remote.subscription.resync();
     this.refresh();
   }

@@ -390,6 +390,15 @@ test('layers are told, preferred and given up', async (t) => {
   assert.deepEqual(browser.socket.said('SELECT_LAYER').map((m) => m.layer), ['mid', '']);
 });
 
+test('a preferred layer is asked for once there is one of that name', async (t) => {
+  const { wishes, join } = setUp(t);
+  wishes.layer = 'hi';
+  await join(other());
+  assert.deepEqual(browser.socket.said('SELECT_LAYER'), []);
+  browser.socket.say('PARTICIPANT_PUBLISHED', other({ layers: layers(1, 1, 1) }));
+  assert.deepEqual(browser.socket.said('SELECT_LAYER'), [{ id: 'her', layer: 'hi' }]);
+});
+
 test('the highest layer is asked for at first, then left to the network', async (t) => {
   const { wishes, join } = setUp(t);
   wishes.config = { simulcast: { initialLayerPreference: 'highestQuality' } };
@@ -400,10 +409,13 @@ test('the highest layer is asked for at first, then left to the network', async 
 });
 
 test('the highest layer is not asked for beyond what the network carries', async (t) => {
-  const { wishes, join } = setUp(t);
+  const { clock, wishes, join } = setUp(t);
   wishes.config = { simulcast: { initialLayerPreference: 'highestQuality' } };
   await join(other({ layers: layers(1, 1) }));
-  for (let i = 0; i < 5; i++) browser.socket.say('LAYERS_CHANGED', { id: 'her', layers: layers(1, 1) });
+  for (let i = 0; i < 5; i++) {
+    await clock.pass(1000);
+    browser.socket.say('LAYERS_CHANGED', { id: 'her', layers: layers(1, 1) });
+  }
   assert.deepEqual(browser.socket.said('SELECT_LAYER').map((m) => m.layer), ['mid', '']);
 });
 
