@@ -23,7 +23,7 @@ func (s *server) route(pages http.Handler) http.Handler {
 			s.origin.ServeHTTP(w, r)
 		case s.api.Handles(r):
 			s.api.ServeHTTP(w, r)
-		case (path == "/" || path == "/watch" || strings.HasPrefix(path, "/console/")) && r.Method != http.MethodPost:
+		case (path == "/" || path == "/watch" || path == "/stage" || strings.HasPrefix(path, "/console/")) && r.Method != http.MethodPost:
 			pages.ServeHTTP(w, r)
 		default:
 			s.api.ServeHTTP(w, r)
