@@ -74,7 +74,11 @@ func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 		if numbered {
 			stream.Extensions.TransportSeq = 3
 			path := bwe.NewPath()
-			o.sent = path.Sent
+			o.number = func(now time.Duration, list []parcel) {
+				for i := range list {
+					list[i].out.TransportSeq = path.Sent(now, list[i].out.Size)
+				}
+			}
 		}
 		o.video = forward.NewVideo(stream)
 		o.writer.Store(b.writer)

@@ -58,7 +58,7 @@ func (d *downlink) number(s *subscription, streams [kinds]forward.Stream) {
 		if s.path == nil {
 			s.path = bwe.NewPath()
 		}
-		o.sent = func(now time.Duration, size int) uint16 { return d.sent(s, now, size) }
+		o.number = func(now time.Duration, list []parcel) { d.sent(s, now, list) }
 	}
 }
 
@@ -88,11 +88,15 @@ func (d *downlink) close() {
 	}
 }
 
-func (d *downlink) sent(s *subscription, now time.Duration, size int) uint16 {
+// sent numbers packets of a subscription that leave now.
+func (d *downlink) sent(s *subscription, now time.Duration, list []parcel) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.bytes += size
-	return s.path.Sent(now, size)
+	for i := range list {
+		out := &list[i].out
+		d.bytes += out.Size
+		out.TransportSeq = s.path.Sent(now, out.Size)
+	}
 }
 
 // arrivals takes feedback and chooses anew.

@@ -12,9 +12,9 @@ import (
 type outlet struct {
 	kind      Kind
 	sink      Sink
-	sent      func(now time.Duration, size int) uint16 // numbers a packet; nil without transport-wide numbers
-	video     *forward.Video                           // nil for audio
-	audio     *forward.Audio                           // nil for video
+	number    func(now time.Duration, list []parcel) // gives packets that leave now their transport-wide numbers; may be nil
+	video     *forward.Video                         // nil for audio
+	audio     *forward.Audio                         // nil for video
 	pace      pacer
 	reportDue time.Duration
 

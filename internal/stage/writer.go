@@ -39,12 +39,19 @@ type writer struct {
 	items   []item
 	slots   [][]byte // one a gathered packet; the packet is at forward.Headroom
 	spare   []byte   // for packets that go to one outlet only
-	out     forward.Out
+	staged  [maxBurst]parcel
+	loaded  int         // of staged
 	timer   *time.Timer // of a frame's rest
 	pacing  *time.Timer // of what is held back
 	armed   bool        // pacing runs
 
 	sent, resent, padded uint64 // not added to the counters yet
+}
+
+// parcel is a packet for one subscriber: its header, and the buffer that its source is in.
+type parcel struct {
+	out forward.Out
+	buf []byte
 }
 
 func newWriter(t *track) *writer {
@@ -146,8 +153,8 @@ func (w *writer) replay(o *outlet) {
 		case !ok:
 		case !o.pace.free():
 			w.hold(o, l.Index, &p, now)
-		case o.forward(l.Index, &p, &w.out):
-			w.emit(o, w.spare, now)
+		case o.forward(l.Index, &p, w.next()):
+			w.emit(o, now)
 			w.sent++
 		}
 	}
@@ -184,6 +191,7 @@ func (w *writer) burst(first item) {
 		for i := range w.items {
 			w.give(o, &w.items[i], w.slots[i], now)
 		}
+		w.depart(o, now)
 		w.report(o, now)
 	}
 	w.flush()
@@ -257,8 +265,8 @@ func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 	case packetCame:
 		if o.video != nil && !o.pace.free() && o.awaits(int(it.layer)) {
 			w.hold(o, int(it.layer), &it.packet, now)
-		} else if o.forward(int(it.layer), &it.packet, &w.out) {
-			w.emit(o, buf, now)
+		} else if o.forward(int(it.layer), &it.packet, w.next()) {
+			w.stage(o, buf)
 			w.sent++
 		}
 	case reportCame:
@@ -270,6 +278,7 @@ func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 func (w *writer) hold(o *outlet, layer int, p *forward.Packet, now time.Duration) {
 	h := held{seq: p.Seq, size: int32(p.End), layer: int8(layer)}
 	for !o.pace.hold(h) {
+		w.depart(o, now) // what is staged comes first
 		oldest, _ := o.pace.next()
 		w.release(o, oldest, now)
 	}
@@ -292,8 +301,8 @@ func (w *writer) release(o *outlet, h held, now time.Duration) {
 	if l == nil {
 		return
 	}
-	if p, ok := w.fetch(l, h.seq); ok && o.forward(l.Index, &p, &w.out) {
-		w.emit(o, w.spare, now)
+	if p, ok := w.fetch(l, h.seq); ok && o.forward(l.Index, &p, w.next()) {
+		w.emit(o, now)
 		w.sent++
 	}
 }
@@ -311,18 +320,40 @@ func (w *writer) pump() {
 	w.settle()
 }
 
-// emit sends the packet whose header is in w.out and whose source is in buf.
-func (w *writer) emit(o *outlet, buf []byte, now time.Duration) {
-	if o.sent != nil {
-		w.out.TransportSeq = o.sent(now, w.out.Size)
-	}
-	o.pace.credit -= w.out.Size
-	_ = o.sink.Send(o.kind, w.out.Place(buf, forward.Headroom)) // what cannot be sent is lost, as on any network
+// next is where the header of the next packet is written.
+func (w *writer) next() *forward.Out { return &w.staged[w.loaded].out }
+
+// stage makes the packet whose header is in next and whose source is in buf part of what departs next.
+func (w *writer) stage(o *outlet, buf []byte) {
+	o.pace.credit -= w.staged[w.loaded].out.Size
+	w.staged[w.loaded].buf = buf
+	w.loaded++
 }
 
-// flush lets go of what was emitted.
+// depart sends what is staged for an outlet: the packets are numbered together and placed one by one.
+func (w *writer) depart(o *outlet, now time.Duration) {
+	list := w.staged[:w.loaded]
+	w.loaded = 0
+	if o.number != nil && len(list) > 0 {
+		o.number(now, list)
+	}
+	for i := range list {
+		_ = o.sink.Send(o.kind, list[i].out.Place(list[i].buf, forward.Headroom)) // what cannot be sent is lost, as on any network
+	}
+}
+
+// emit sends the packet whose header is in next and whose source is in spare.
+func (w *writer) emit(o *outlet, now time.Duration) {
+	w.stage(o, w.spare)
+	w.depart(o, now)
+}
+
+// flush lets go of what was emitted, but for audio, which is a packet to each subscriber: what nobody flushes leaves
+// within a millisecond, together with that of other writers.
 func (w *writer) flush() {
-	w.track.flush()
+	if w.track.kind == Video {
+		w.track.flush()
+	}
 	c := w.track.counters
 	if w.sent > 0 {
 		c.sent.Add(w.sent)
@@ -383,7 +414,7 @@ func (w *writer) resend(o *outlet, seqs []uint16) {
 			break
 		}
 		if w.again(o, seq) {
-			w.emit(o, w.spare, now)
+			w.emit(o, now)
 			w.resent++
 		}
 	}
@@ -398,7 +429,7 @@ func (w *writer) again(o *outlet, seq uint16) bool {
 		return false
 	}
 	p, ok := w.fetch(l, ref.Seq)
-	return ok && o.again(seq, &p, &w.out)
+	return ok && o.again(seq, &p, w.next())
 }
 
 // pad sends about n bytes that the subscriber does not need: packets it may have lost, then padding.
@@ -410,12 +441,12 @@ func (w *writer) pad(o *outlet, n int) {
 	for n > 0 {
 		seq, _, ok := o.video.Recent()
 		if !ok || !w.again(o, seq) {
-			if !o.video.Padding(255, &w.out) {
+			if !o.video.Padding(255, w.next()) {
 				break
 			}
 		}
-		n -= w.out.Size
-		w.emit(o, w.spare, now)
+		n -= w.next().Size
+		w.emit(o, now)
 		w.padded++
 	}
 	o.pace.credit = credit // a probe is paced already
