@@ -24,7 +24,8 @@ type pacer struct {
 	queue  *[paceQueue]held
 	head   int // of queue
 	count  int
-	bytes  int // held
+	bytes  int   // held
+	rush   int64 // bytes a second at which what is held leaves in time; 0 when nothing is
 }
 
 // held is a packet in the ring of a layer.
@@ -42,9 +43,7 @@ func (p *pacer) fill(now time.Duration, rate int64) {
 	case rate < paceLeast:
 		rate = paceLeast
 	}
-	if p.count > 0 {
-		rate = max(rate, int64(p.bytes)*int64(time.Second/paceLongest))
-	}
+	rate = max(rate, p.rush)
 	if p.at == 0 {
 		p.credit = paceBurst
 	} else if d := min(now-p.at, time.Second); d > 0 {
@@ -67,6 +66,7 @@ func (p *pacer) hold(h held) bool {
 	p.queue[(p.head+p.count)%paceQueue] = h
 	p.count++
 	p.bytes += int(h.size)
+	p.rush = max(p.rush, int64(p.bytes)*int64(time.Second/paceLongest))
 	return true
 }
 
@@ -79,11 +79,14 @@ func (p *pacer) next() (held, bool) {
 	p.head = (p.head + 1) % paceQueue
 	p.count--
 	p.bytes -= int(h.size)
+	if p.count == 0 {
+		p.rush = 0
+	}
 	return h, true
 }
 
 // drop forgets what is held.
-func (p *pacer) drop() { p.head, p.count, p.bytes = 0, 0, 0 }
+func (p *pacer) drop() { p.head, p.count, p.bytes, p.rush = 0, 0, 0, 0 }
 
 // paceRate is the rate, in bytes a second, of one of n videos of a participant whose link carries estimate bits.
 func paceRate(estimate, n int) int64 { return int64(estimate) * paceHead / 2 / 8 / int64(max(1, n)) }
