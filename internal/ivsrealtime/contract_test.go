@@ -145,8 +145,16 @@ func TestContractIsComplete(t *testing.T) {
 	if got := len(ivsrealtime.New(ivsrealtime.Options{}).Operations()); got != len(operations()) {
 		t.Errorf("the service has %d operations, want %d", got, len(operations()))
 	}
+	for _, c := range cases {
+		if !slices.Contains(operations(), c.operation) {
+			t.Errorf("a case of %s, which is no operation", c.operation)
+		}
+	}
 	for _, op := range operations() {
 		declared := model.Operations[op].Errors
+		if len(declared) == 0 {
+			t.Errorf("the model has no errors of %s", op)
+		}
 		for _, code := range declared {
 			isRaised := slices.ContainsFunc(cases, func(c contractCase) bool {
 				return c.operation == op && c.code == code

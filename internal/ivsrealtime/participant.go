@@ -189,7 +189,9 @@ func (r *roll) present(ctx context.Context, after string) error {
 		return err
 	}
 	for _, rec := range page.Records {
-		r.found = append(r.found, rec.Value)
+		if r.filter.selects(rec.Value) { // a user id may be made to look like a place in the index
+			r.found = append(r.found, rec.Value)
+		}
 		after = rec.Key.ID
 	}
 	if page.More {

@@ -149,6 +149,27 @@ func (e *env) participants(t *testing.T, stage, filter string, size int, then fu
 	}
 }
 
+// TestFilterIsExact gives participants user ids that are made to look like places of an index.
+func TestFilterIsExact(t *testing.T) {
+	t.Parallel()
+	e := start(t)
+	st := e.create(t, "demo").Arn
+	on := e.openSession(t, st, noSession)
+	on.join(resource.Participant{ParticipantID: "her", UserID: "alice"})
+	on.join(resource.Participant{ParticipantID: "x", UserID: "alice\x00" + region + "\x00" + account + "\x00" + "x"})
+	on.join(resource.Participant{ParticipantID: "y", UserID: "alice/"})
+	for range 2 {
+		for _, size := range []int{1, 10} {
+			if ids := e.participants(t, *st, `"filterByUserId":"alice",`, size, nil); !slices.Equal(ids, []string{"her"}) {
+				t.Errorf("%v by %d, want her", ids, size)
+			}
+		}
+		if on.isOpen(t) {
+			on.end()
+		}
+	}
+}
+
 // TestListWhileSessionEnds checks that a list loses nobody when the session ends in the middle of it.
 func TestListWhileSessionEnds(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -245,6 +246,27 @@ func TestDeleteStageDisconnects(t *testing.T) {
 	check(t, err)
 	if asked.Load() != 3 {
 		t.Errorf("asked %d times", asked.Load())
+	}
+}
+
+// TestDeleteStageWithoutCaller checks that a caller which hangs up does not keep a stage from being closed that is deleted.
+func TestDeleteStageWithoutCaller(t *testing.T) {
+	t.Parallel()
+	e := start(t)
+	st := parse(t, e.create(t, "demo").Arn)
+	ctx, hangUp := contextWithCancel(t)
+	asked := 0
+	e.media.close = func(stage arn.ARN) error {
+		hangUp()
+		if asked++; asked < 2 {
+			return fault.New(fault.Unavailable, "away")
+		}
+		return nobodyThere(stage)
+	}
+	_, err := e.service.DeleteStage(ctx, awsapi.Caller{Scope: st.Scope}, &ivsrealtime.DeleteStageRequest{Arn: st.String()})
+	check(t, err)
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 

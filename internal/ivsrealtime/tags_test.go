@@ -90,32 +90,3 @@ func TestTagsGoAlong(t *testing.T) {
 		t.Errorf("storage configuration %+v", c)
 	}
 }
-
-// TestStorageConfiguration checks that one in use stays until nothing refers to it.
-func TestStorageConfiguration(t *testing.T) {
-	t.Parallel()
-	e := start(t)
-	ctx, api := t.Context(), e.api()
-	storage := e.storage(t)
-	st, err := api.CreateStage(ctx, &sdk.CreateStageInput{
-		AutoParticipantRecordingConfiguration: &types.AutoParticipantRecordingConfiguration{StorageConfigurationArn: storage.Arn},
-	})
-	check(t, err)
-	remove := func() error {
-		_, err := api.DeleteStorageConfiguration(ctx, &sdk.DeleteStorageConfigurationInput{Arn: storage.Arn})
-		return err
-	}
-	wantCode(t, remove(), "ConflictException")
-	got, err := api.GetStorageConfiguration(ctx, &sdk.GetStorageConfigurationInput{Arn: storage.Arn})
-	check(t, err)
-	if *got.StorageConfiguration.S3.BucketName != "bucket.of-mine" {
-		t.Errorf("storage configuration %+v", got.StorageConfiguration)
-	}
-	_, err = api.UpdateStage(ctx, &sdk.UpdateStageInput{
-		Arn:                                   st.Stage.Arn,
-		AutoParticipantRecordingConfiguration: &types.AutoParticipantRecordingConfiguration{StorageConfigurationArn: aws.String("")},
-	})
-	check(t, err)
-	check(t, remove())
-	wantCode(t, remove(), "ResourceNotFoundException")
-}

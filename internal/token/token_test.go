@@ -38,6 +38,28 @@ func TestMint(t *testing.T) {
 	}
 }
 
+// TestMintedFits checks that no token which the API can be asked for is too long to be verified, whatever JSON and
+// base64 make of it.
+func TestMintedFits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.granted()
+	c.ParticipantID, c.UserID, c.Attributes = strings.Repeat("x", 64), strings.Repeat("\x01", 128), map[string]string{}
+	for i := range 512 { // two bytes each, and no shorter way to write one than \u0001
+		c.Attributes[string([]byte{byte(1 + i/24%24 + i/576), byte(1 + i%24)})] = ""
+	}
+	if len(c.Attributes) != 512 || token.AttributesSize(c.Attributes) != token.MaxAttributes {
+		t.Fatalf("%d attributes", len(c.Attributes))
+	}
+	host := strings.Repeat("a", 253)
+	c.EventsURL, c.WHIPURL = "wss://"+host+":65535/rt/events", "https://"+host+":65535/rt/whip"
+	text, err := w.authority.Mint(c)
+	check(t, err)
+	if _, err := w.authority.Verify(t.Context(), text); err != nil {
+		t.Errorf("%d characters: %v", len(text), err)
+	}
+}
+
 // TestMintedForm checks what clients read out of a token: the claims that the service documents, under their names.
 func TestMintedForm(t *testing.T) {
 	t.Parallel()
