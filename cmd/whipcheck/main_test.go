@@ -13,24 +13,50 @@ import (
 
 const token = "a-token-of-the-test"
 
+// counterOffer is a WHEP server that keeps the rules as far as the checker can follow: it makes an offer of its own.
+func counterOffer(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	status := http.StatusNotAcceptable
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		status = http.StatusNoContent
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		w.Header().Set("Accept-Post", "application/sdp")
+		status = http.StatusNoContent
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST, GET, HEAD, OPTIONS")
+		status = http.StatusMethodNotAllowed
+	case r.Header.Get("Authorization") != "Bearer "+token:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		status = http.StatusUnauthorized
+	case r.Header.Get("Content-Type") != "application/sdp":
+		status = http.StatusUnsupportedMediaType
+	case err != nil || !strings.Contains(string(body), "m=video"):
+		status = http.StatusBadRequest
+	default:
+		w.Header().Set("Content-Type", "application/sdp")
+		w.Header().Set("Location", "/session")
+	}
+	w.WriteHeader(status)
+	if status == http.StatusNotAcceptable {
+		_, _ = io.WriteString(w, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendonly\r\n")
+	}
+}
+
 // TestRun: the exit code tells what came of the check, and the token comes from where it should.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+token {
+		switch {
+		case r.URL.Path == "/counter-offer":
+			counterOffer(w, r)
+		case r.Header.Get("Authorization") != "Bearer "+token:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			w.WriteHeader(http.StatusUnauthorized)
-			return
 		}
-		if r.URL.Path != "/counter-offer" {
-			w.WriteHeader(http.StatusOK) // which is no answer to an offer
-			return
-		}
-		w.Header().Set("Content-Type", "application/sdp")
-		w.Header().Set("Location", "/session")
-		w.WriteHeader(http.StatusNotAcceptable)
-		_, _ = io.WriteString(w, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendonly\r\n")
-	}))
+	})) // which answers no offer
 	defer server.Close()
 	file := func(text string) string {
 		name := filepath.Join(t.TempDir(), "token")

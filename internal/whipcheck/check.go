@@ -136,7 +136,7 @@ func (c *checker) judge(id string, ok bool, a *answer, format string, args ...an
 	c.results[id] = r
 }
 
-// skip notes why a rule is of no concern, unless it was judged.
+// skip notes why a rule is of no concern, unless it was judged. A judgement takes its place.
 func (c *checker) skip(id, reason string) {
 	if c.results[id] == nil {
 		c.results[id] = &Result{Verdict: NotApplicable, Detail: reason}

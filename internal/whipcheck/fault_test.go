@@ -251,6 +251,7 @@ func patchFaults() []fault {
 		patched("restart.attributes", "*", func(x *reply) { x.body = strings.ReplaceAll(x.body, "a=ice-options:trickle\r\n", "") }),
 		patched("restart.etag", "*", func(x *reply) { x.header.Set("ETag", `"first"`) }),
 		patched("restart.etag", "*", func(x *reply) { x.header.Del("ETag") }),
+		{rule: "restart.implied", change: func(f *fake) { f.literal = true }},
 		{rule: "restart.stale", change: func(f *fake) { f.anyTag = true }},
 		status("delete.status", "DELETE", "session", 500),
 		status("delete.200", "DELETE", "session", 202),

@@ -52,6 +52,7 @@ func (c *checker) checkPatches(ctx context.Context, s *session) {
 		c.checkBadPatches(ctx, s)
 	}
 	c.skipAll("patch.", "the server does not support trickle ICE, which is optional (4.4.5)")
+	c.skip("restart.implied", "the server does not support trickle ICE")
 	c.skip("session.auth", "the server asks for no token")
 }
 
@@ -115,7 +116,9 @@ func (c *checker) judgeRestart(s *session, a *answer) *description {
 // checkPreconditions judges entity-tags that are missing or stale, and requests at the same time.
 func (c *checker) checkPreconditions(ctx context.Context, s *session, before string) {
 	if s.etag == "" {
-		return // post.etag says so
+		c.skip("patch.missing", "there is no ETag")
+		c.skip("patch.stale", "there is no ETag")
+		return
 	}
 	body := s.fragment.text()
 	a := c.patch(ctx, s, "", body)
@@ -136,6 +139,14 @@ func (c *checker) checkBadPatches(ctx context.Context, s *session) {
 	a := c.patch(ctx, s, s.etag, s.fragment.unusable().text())
 	c.judge("patch.discard", a.status == http.StatusNoContent, a, "the status is not 204")
 	c.checkOverlap(ctx, s)
+	if c.restarts {
+		renewed := s.fragment.renewed()
+		a = c.patch(ctx, s, s.etag, renewed.text())
+		c.judge("restart.implied", a.status == http.StatusOK, a, "the status is not 200")
+		if a.status == http.StatusOK {
+			s.etag, s.fragment = a.header.Get("ETag"), renewed
+		}
+	}
 	r := request{method: http.MethodPatch, url: s.url, kind: "text/plain", body: s.fragment.text(), match: s.etag}
 	a = c.do(ctx, r)
 	c.judge("patch.content-type", a.refused(), a, "the status is not 4xx")

@@ -60,8 +60,8 @@ func answerRules() []rule {
 		{"answer.complete", should, "4.4.3", "RFC 9429, 5.3.1", "no section of a plain offer is rejected"},
 		{"answer.bundle", must, "4.4.1", "4.5.1", "all accepted sections are bundled"},
 		{"answer.rtcp-mux", must, "4.4.1", "4.5.1", "bundled sections have rtcp-mux"},
-		// RFC 8858 forbids in answers what RFC 9725 demands in them, so neither can be a violation.
-		{"answer.rtcp-mux-only", should, "4.4.1", "4.5.1", "bundled sections have rtcp-mux-only (against RFC 8858, 3)"},
+		// Demanded here, forbidden in answers by RFC 8858: neither can be a violation.
+		{"answer.rtcp-mux-only", should, "4.4.1", "4.5.1", "bundled sections have rtcp-mux-only (but see RFC 8858, 4.3)"},
 		{"answer.direction", must, "4.2", "4.2.5", "sections are recvonly for WHIP, sendonly for WHEP"},
 		{"answer.setup", must, "RFC 8842, 5.3", "RFC 8842, 5.3", "the DTLS role is active or passive"},
 		{"answer.fingerprint", must, "RFC 8842, 5.3", "RFC 8842, 5.3", "there is a fingerprint of the certificate"},
@@ -99,6 +99,8 @@ func patchRules() []rule {
 		{"restart.candidates", should, "4.3.3", "4.4.3", "the fragment has candidates"},
 		{"restart.attributes", must, "4.3.3", "4.4.3", "the fragment repeats ice-options, ice-pacing and ice-lite of the answer"},
 		{"restart.etag", must, "4.3.3", "4.4.3", "the answer has a new strong ETag"},
+		// Demanded of the server, but a client that sends such a request breaks a rule itself.
+		{"restart.implied", should, "4.3.3", "4.4.3", "new credentials restart ICE with the entity-tag, too"},
 		{"restart.stale", must, "4.3.1", "4.4.1", "after a restart the entity-tag of before gets 412, the new one 204"},
 		{"delete.status", must, "4.2", "4.3", "DELETE is answered 2xx"},
 		{"delete.200", should, "3", "3.1", "the status is 200"},

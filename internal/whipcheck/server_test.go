@@ -42,7 +42,7 @@ type fake struct {
 	link   []string
 	wait   time.Duration // Options.Wait
 
-	large, anyTag, fakeRestart, keepsOn, silent, mute, forgetful bool
+	large, anyTag, fakeRestart, keepsOn, silent, mute, forgetful, literal bool
 
 	mu       sync.Mutex
 	n        int
@@ -256,11 +256,28 @@ func (f *fake) session(r *http.Request, x *reply, id string, s *fakeSession) {
 		x.status = http.StatusPreconditionRequired
 	case match == "*":
 		f.restart(x, s, d)
+	case match == s.etag && ufragOf(d) != ufragOf(s.description()) && !f.literal:
+		f.restart(x, s, d)
 	case match != s.etag && !(f.anyTag && strings.Contains(strings.Join(s.tags, " "), match)):
 		x.status = http.StatusPreconditionFailed
 	default:
 		x.status = http.StatusNoContent
 	}
+}
+
+// ufragOf returns the ICE user fragment of a description.
+func ufragOf(d *description) string {
+	ufrag, _ := d.get(&d.sections[0], "ice-ufrag")
+	return ufrag
+}
+
+// description returns the offer as it is after restarts.
+func (s *fakeSession) description() *description {
+	d, err := parseSDP(s.offer)
+	if err != nil {
+		panic(err) // it was parsed before
+	}
+	return d
 }
 
 // restart restarts ICE with the credentials of a fragment.
