@@ -72,9 +72,8 @@ func (b *bench) measureAudienceOf(ctx context.Context, start func(context.Contex
 		return err
 	}
 	what := a.String() + ": "
-	b.reportCrossing(s, what, c, c.lostFor(a.loss, c.Lost.Stamps))
-	b.report.add(mark(s)+what+"share of what was published that came to every subscriber", "%.1f %%",
-		float64(c.Received.Packets-c.Received.Repairs)/(float64(c.Sent.Packets)*float64(a.subscribers))*100)
+	b.reportCrossing(s, what, c, a.loss == 0)
+	b.report.add(mark(s)+what+"packets that were not sent to a subscriber", "%d (as the server saw no room for its video)", max(0, c.Lost.Stamps-c.Lost.Video))
 	if a.loss == 0 { // it is the same with loss
 		b.reportHeld(s, what, a.subscribers, idle, held)
 	}
@@ -120,16 +119,12 @@ func (b *bench) budget(s sfu, what string, figure, limit float64, format string)
 	b.report.add(mark(s)+what, format, figure)
 }
 
-// lostFor returns how many packets were lost for good. Without loss on purpose sound counts too: it is not sent again.
-func (c *crossing) lostFor(loss float64, video int64) int64 {
-	if loss > 0 {
-		return video
+// reportCrossing reports what went through. Without loss on purpose, sound must not be lost either: it is not sent again.
+func (b *bench) reportCrossing(s sfu, what string, c *crossing, lossless bool) {
+	lost := c.Lost.Video
+	if lossless {
+		lost += c.Lost.Sound
 	}
-	return video + c.Lost.Sound
-}
-
-// reportCrossing reports what went through.
-func (b *bench) reportCrossing(s sfu, what string, c *crossing, lost int64) {
 	b.budget(s, what+"CPU seconds a million packets", c.perMillion(), 2.2, "%.2f")
 	b.report.add(mark(s)+what+"forwarded packets a CPU second", "%.0f", c.perSecond())
 	b.report.compare(s.name(), what+"forwarded packets a CPU second", c.perSecond())

@@ -64,7 +64,7 @@ func (b *bench) measureMeshOf(ctx context.Context, start func(context.Context) (
 	}
 	links := stages * people * (people - 1)
 	what := fmt.Sprintf("%d stages of %d, %g %% loss: ", stages, people, loss*100)
-	b.reportCrossing(s, what, c, c.lostFor(loss, c.Lost.Video))
+	b.reportCrossing(s, what, c, loss == 0)
 	l := c.Received.Layers
 	b.report.add(mark(s)+what+"layers that were chosen", "%d of %d videos at 720p, %d at 360p, %d at 180p, %d without; %d changes in %.0f s",
 		l[3], links, l[2], l[1], int64(links)-l[1]-l[2]-l[3], c.Received.Switches, c.length().Seconds())
