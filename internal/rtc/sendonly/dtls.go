@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -93,20 +94,42 @@ func newAssociation(p *Peer) *association {
 
 // record takes a datagram of the peer.
 func (a *association) record(b []byte) {
+	alert, ok := sift(b)
+	if !ok {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.records != nil {
 		a.records.push(b)
 		return
 	}
-	const alert, epoch = 21, 1 // the only thing of interest: an encrypted alert
-	if len(b) < 13 || b[0] != alert || b[4] != epoch || time.Since(a.resuming) < hearing {
+	if !alert || time.Since(a.resuming) < hearing {
 		return
 	}
 	a.resuming = time.Now()
 	r := newRecords(a.peer)
 	r.push(b)
 	a.peer.spawn(func() { a.resume(r) })
+}
+
+// sift looks at the records of a datagram (RFC 6347, section 4.1). It is not ok to have a malformed one, or an alert that
+// is not encrypted: anybody could have sent that. It tells whether all are alerts.
+func sift(b []byte) (alerts, ok bool) {
+	const header, typeAlert = 13, 21
+	alerts = true
+	for len(b) > 0 {
+		if len(b) < header {
+			return false, false
+		}
+		alert, plain := b[0] == typeAlert, b[3] == 0 && b[4] == 0
+		size := header + int(binary.BigEndian.Uint16(b[11:]))
+		if size > len(b) || alert && plain {
+			return false, false
+		}
+		alerts, b = alerts && alert, b[size:]
+	}
+	return alerts, true
 }
 
 // proven tells that the peer has finished the handshake: it has used a key.
@@ -218,12 +241,15 @@ func (a *association) resume(r *records) {
 	}
 	ctx, cancel := context.WithTimeout(a.peer.ctx, reading)
 	defer cancel()
-	if err := conn.HandshakeContext(ctx); err == nil {
+	// There is nothing to shake; when it fails, the alert was read first.
+	if conn.HandshakeContext(ctx) == nil {
 		select {
 		case <-r.closed:
-			a.peer.over(ErrLost)
 		case <-ctx.Done():
 		}
+	}
+	if ctx.Err() == nil {
+		a.peer.over(ErrLost)
 	}
 	r.keep()
 	_ = conn.Close()

@@ -16,6 +16,7 @@ package sendonly
 import (
 	"crypto/rand"
 	"math/big"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -28,11 +29,21 @@ import (
 // beat is how often peers look at their timers.
 const beat = 250 * time.Millisecond
 
+// Socket is where datagrams leave: a *burst.Conn.
+type Socket interface {
+	// Reserve makes room in a burst.
+	Reserve(to *burst.Route, n int) (burst.Slot, bool)
+	// WriteToAddrPort sends at once.
+	WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
+	// LocalAddr is the address that it listens on.
+	LocalAddr() net.Addr
+}
+
 // Mux finds the peer that something from the network is for.
 type Mux struct {
-	out     *burst.Conn
-	begin   time.Time
-	streams atomic.Uint32 // numbers TCP connections
+	out     Socket
+	now     func() time.Duration // the clock of the agents
+	streams atomic.Uint32        // numbers TCP connections
 
 	mu     sync.RWMutex
 	ufrags map[string]*Peer
@@ -52,9 +63,10 @@ type binding struct {
 }
 
 // NewMux returns a mux whose peers send through out.
-func NewMux(out *burst.Conn) *Mux {
+func NewMux(out Socket) *Mux {
+	begin := time.Now()
 	m := &Mux{
-		out: out, begin: time.Now(), closed: make(chan struct{}),
+		out: out, now: func() time.Duration { return time.Since(begin) }, closed: make(chan struct{}),
 		ufrags: make(map[string]*Peer), addrs: make(map[netip.AddrPort]*binding),
 	}
 	m.done.Go(m.run)
@@ -66,9 +78,6 @@ func (m *Mux) Close() {
 	m.once.Do(func() { close(m.closed) })
 	m.done.Wait()
 }
-
-// now is the clock of the agents.
-func (m *Mux) now() time.Duration { return time.Since(m.begin) }
 
 // run is the timer of all peers.
 func (m *Mux) run() {
