@@ -103,7 +103,7 @@ func (p clients) meets(t *testing.T) {
 	}
 }
 
-// shows: mute, SubscribeType, exchanged attributes and SEI reach the others.
+// shows: mute, SubscribeType, a newer publication, exchanged attributes and SEI reach the others.
 func (p clients) shows(t *testing.T) {
 	t.Helper()
 	var muted struct{ AudioMuted, VideoStopped, Stream bool }
@@ -113,6 +113,10 @@ func (p clients) shows(t *testing.T) {
 	var only struct{ NewConnections int }
 	if p.says(t, &only); only.NewConnections != 0 {
 		t.Errorf("AUDIO_ONLY and back took %d new connections, want none", only.NewConnections)
+	}
+	var republished struct{ Events, Requests []any }
+	if p.says(t, &republished); len(republished.Events) > 0 || len(republished.Requests) > 0 {
+		t.Errorf("a newer publication was no business of who watches: %+v", republished)
 	}
 	var exchanged struct {
 		Attributes map[string]string

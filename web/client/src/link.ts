@@ -25,7 +25,8 @@ export interface Plan {
 
 /**
  * Keeps a session alive. When the network goes, ICE is restarted on the session that there is; when that fails a new one
- * is made, and what fails for half a minute is given up.
+ * is made, and what fails for half a minute is given up. A session that is replaced is let go only when the server has
+ * put the new one in its place: it hands over what hangs on it.
  */
 export class Link {
   readonly #stop = new AbortController();
@@ -33,15 +34,27 @@ export class Link {
   #session?: Session;
   #deadline = 0;
 
-  constructor(private readonly plan: Plan) {
+  /** Connects; in the place of a link to the same endpoint, if one is given. */
+  constructor(
+    private readonly plan: Plan,
+    replaced?: Link,
+  ) {
+    this.#session = replaced?.release();
     void this.#run(this.#stop.signal).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) plan.failed(asStageError(error, plan.endpoint.category));
+      if (this.#stop.signal.aborted) return;
+      this.#session?.close();
+      plan.failed(asStageError(error, plan.endpoint.category));
     });
   }
 
   close(): void {
+    this.release()?.close();
+  }
+
+  /** Stops, and hands out the session as it is. */
+  release(): Session | undefined {
     this.#stop.abort();
-    this.#session?.close();
+    return this.#session;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -51,6 +64,7 @@ export class Link {
       let wait = 0;
       try {
         const session = await Session.open(plan.build(), plan.endpoint, plan.tuning, signal);
+        this.#session?.discard();
         this.#session = session;
         plan.opened(session.pc);
         await this.#hold(session, signal);
@@ -62,8 +76,6 @@ export class Link {
           throw new StageError(StageErrorCode.TIMEOUT, plan.endpoint.category, error.message);
         }
       }
-      this.#session?.close();
-      this.#session = undefined;
       plan.lost();
       await this.#backoff.wait(signal, wait);
     }

@@ -74,16 +74,16 @@ export class Publication {
   }
 
   #start(): void {
-    this.#link?.close();
-    this.#link = new Link({
+    const plan = {
       endpoint: { url: this.url, category: StageErrorCategory.PUBLISH_ERROR, token: this.token },
       tuning: tuning(this.#streams),
       build: () => this.#build(),
       opened: () => {},
       up: () => this.#to(StageParticipantPublishState.PUBLISHED),
       lost: () => this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH),
-      failed: (error) => this.fail(error),
-    });
+      failed: (error: StageError) => this.fail(error),
+    };
+    this.#link = new Link(plan, this.#link);
     this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
   }
 

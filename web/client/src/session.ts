@@ -103,7 +103,12 @@ export class Session {
     return true;
   }
 
-  /** Ends the connection, here and at the server. It outlives the page. */
+  /** Lets go of a connection that the server has replaced. */
+  discard(): void {
+    this.pc.close();
+  }
+
+  /** Ends the connection, here and at the server, even when the page goes. */
   close(): void {
     const ended = this.#transport?.state === 'closed'; // by the server, which has forgotten the session then
     this.pc.close();

@@ -47,7 +47,7 @@ const climb = 3000; // ms for which the highest layer is asked for at first
 export class Subscription {
   #wish: Wish = { type: SubscribeType.NONE, config: {}, publishing: false };
   #offered: Offered = { audio: false, video: false };
-  #asked: Offered = { audio: false, video: false }; // of the link
+  #asked: Offered = { audio: false, video: false }; // of the connection; once it is there, what it has
   #audioAlone = false; // the video's codec is none of ours
   #link?: Link;
   #pc?: RTCPeerConnection;
@@ -88,7 +88,7 @@ export class Subscription {
     if (!asked.audio && !asked.video) return this.#stop();
     const covered = this.#link && (!asked.audio || this.#asked.audio) && (!asked.video || this.#asked.video);
     if (covered) this.#apply();
-    else this.#start(asked);
+    else this.#start();
   }
 
   /** Tells the server again what it may have missed. */
@@ -144,23 +144,23 @@ export class Subscription {
     return { audio, video: video && !this.#audioAlone };
   }
 
-  #start(asked: Offered): void {
-    this.#asked = asked;
-    this.#drop();
-    if (this.#asked !== asked || this.#link) return; // a listener wanted something else meanwhile
-    this.#link = new Link({
+  /** Connects anew. What is received goes on until the new connection is there. */
+  #start(): void {
+    const plan = {
       endpoint: { url: this.url, category: StageErrorCategory.SUBSCRIBE_ERROR, token: this.token },
-      tuning: { offer: (sdp) => withParameters(sdp, 'opus', { stereo: 1 }) },
+      tuning: { offer: (sdp: string) => withParameters(sdp, 'opus', { stereo: 1 }) },
       build: () => this.#build(),
-      opened: (pc) => this.#opened(pc),
+      opened: (pc: RTCPeerConnection) => this.#opened(pc),
       up: () => this.#to(StageParticipantSubscribeState.SUBSCRIBED),
       lost: () => this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE),
-      failed: (error) => this.#failed(error),
-    });
+      failed: (error: StageError) => this.#failed(error),
+    };
+    this.#link = new Link(plan, this.#link);
     this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
   }
 
   #build(): RTCPeerConnection {
+    this.#asked = this.#needs();
     const inBand = this.#asked.video && this.#wish.config.inBandMessaging?.enabled === true;
     const pc = new RTCPeerConnection({
       bundlePolicy: 'max-bundle',
@@ -185,6 +185,7 @@ export class Subscription {
       stream.attach(receiver);
       this.#received.set(stream.streamType, stream);
     }
+    this.#asked = { audio: this.#received.has(StreamType.AUDIO), video: this.#received.has(StreamType.VIDEO) };
     const highest = this.#wish.config.simulcast?.initialLayerPreference === InitialLayerPreference.HIGHEST_QUALITY;
     this.#climbUntil = highest && !this.#preferred ? performance.now() + climb : 0;
     this.#selected = this.#told = '';
@@ -244,7 +245,7 @@ export class Subscription {
   #failed(error: StageError): void {
     if (error.code === StageErrorCode.CODEC_MISMATCH && this.#wish.type === SubscribeType.AUDIO_ONLY && this.#asked.video) {
       this.#audioAlone = true;
-      return this.#start(this.#needs());
+      return this.#start();
     }
     this.fail(error);
   }

@@ -179,7 +179,7 @@ class PeerConnection extends Target {
   async setRemoteDescription(d) {
     this.remoteDescription = d;
     this.signalingState = 'stable';
-    for (const t of this.transceivers) t.currentDirection = t.direction;
+    for (const t of this.transceivers) t.currentDirection = d.sdp.includes(`m=${t.receiver.track.kind} 0 `) ? 'inactive' : t.direction;
   }
 
   close() {
