@@ -4,6 +4,7 @@ import { defineConfig } from 'vite';
 // their content and nothing else varies, so that a build can be compared with the committed one.
 export default defineConfig({
   base: '/console/',
+  resolve: { alias: { '@rivus/web': '/client/src/index.ts' } },
   build: {
     outDir: '../internal/console/dist',
     emptyOutDir: true,

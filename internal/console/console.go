@@ -21,7 +21,13 @@ var dist embed.FS //nolint:gochecknoglobals // embed needs a package variable; i
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src *; media-src * blob: data:; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// Handler serves "/", "/watch" and everything below "/console/".
+// Permissions-Policy of the pages: only the stage uses devices.
+const (
+	devices   = "camera=(self), microphone=(self), display-capture=(self)"
+	noDevices = "camera=(), microphone=(), display-capture=()"
+)
+
+// Handler serves "/", "/watch", "/stage" and everything below "/console/".
 func Handler() (http.Handler, error) {
 	root, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -41,17 +47,25 @@ func Handler() (http.Handler, error) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		switch {
-		case r.URL.Path == "/" || r.URL.Path == "/watch":
+		switch path := r.URL.Path; {
+		case path == "/" || path == "/watch" || path == "/stage":
 			h.Set("Content-Security-Policy", policy)
+			h.Set("Permissions-Policy", permissions(path))
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			h.Set("Cache-Control", "no-cache")
 			_, _ = w.Write(index)
-		case strings.HasPrefix(r.URL.Path, "/console/assets/"):
+		case strings.HasPrefix(path, "/console/assets/"):
 			h.Set("Cache-Control", "public, max-age=31536000, immutable") // names carry a hash of the content
 			assets.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
 	}), nil
+}
+
+func permissions(path string) string {
+	if path == "/stage" {
+		return devices
+	}
+	return noDevices
 }

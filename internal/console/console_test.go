@@ -36,6 +36,15 @@ func TestPagesNameAssetsThatExist(t *testing.T) {
 	}
 }
 
+func TestOnlyTheStageUsesDevices(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/": "camera=()", "/watch": "camera=()", "/stage": "camera=(self), microphone=(self)"} {
+		if w := get(t, http.MethodGet, path); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Permissions-Policy"), want) {
+			t.Errorf("%s: %d, %q", path, w.Code, w.Header().Get("Permissions-Policy"))
+		}
+	}
+}
+
 func TestNothingElseIsServed(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]int{"/console/": 404, "/console/index.html": 404, "/x": 404} {

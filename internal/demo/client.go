@@ -73,6 +73,38 @@ func (c *client) channel(ctx context.Context, name string) (channel, error) {
 	return channel{arn, key.StreamKey.Value}, err
 }
 
+// person is somebody who can join a stage.
+type person struct{ name, token string }
+
+// stage finds a stage by name, or makes it, and returns its ARN.
+func (c *client) stage(ctx context.Context, name string) (string, error) {
+	var list struct{ Stages []struct{ Arn, Name string } }
+	if err := c.call(ctx, "ListStages", map[string]any{"maxResults": 100}, &list); err != nil {
+		return "", err
+	}
+	for _, s := range list.Stages {
+		if s.Name == name {
+			return s.Arn, nil
+		}
+	}
+	var made struct{ Stage struct{ Arn string } }
+	err := c.call(ctx, "CreateStage", map[string]any{"name": name}, &made)
+	return made.Stage.Arn, err
+}
+
+// invite makes a token of a stage for each name.
+func (c *client) invite(ctx context.Context, stage string, names ...string) ([]person, error) {
+	people := make([]person, 0, len(names))
+	for _, name := range names {
+		var made struct{ ParticipantToken struct{ Token string } }
+		if err := c.call(ctx, "CreateParticipantToken", map[string]any{"stageArn": stage, "userId": name}, &made); err != nil {
+			return nil, err
+		}
+		people = append(people, person{name, made.ParticipantToken.Token})
+	}
+	return people, nil
+}
+
 // call sends one signed request and decodes its answer.
 func (c *client) call(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)

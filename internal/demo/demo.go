@@ -1,5 +1,5 @@
 // Package demo shows a new user a running Rivus: a server, a channel that is live from a test picture, a second channel
-// for the user's own encoder, and the lines to paste.
+// for the user's own encoder, a stage for two people, and the lines to paste.
 //
 // It is a client of the public API like any other; only the server's start is in the same process.
 //
@@ -27,10 +27,10 @@ import (
 type Options struct {
 	Logger     *slog.Logger
 	Stdout     io.Writer
-	ShowSecret bool // print the root key's secret: stdout is a terminal
+	ShowSecret bool // print the root key's secret and participant tokens: stdout is a terminal
 }
 
-// Names of the two channels; they are found again by them at the next start.
+// Names of the two channels and of the stage; they are found again by them at the next start.
 const (
 	demoName  = "demo"
 	yoursName = "yours"
@@ -78,7 +78,11 @@ func present(ctx context.Context, o Options, r app.Ready, api *client, ffmpeg st
 	if err != nil {
 		return fmt.Errorf("your channel: %w", err)
 	}
-	printTour(o, r, shown, yours)
+	stage, people, err := meeting(ctx, o, r, api)
+	if err != nil {
+		return fmt.Errorf("demo stage: %w", err)
+	}
+	printTour(o, r, tour{shown: shown, yours: yours, stage: stage, people: people})
 	for ctx.Err() == nil {
 		if err := publishBars(ctx, ffmpeg, "rtmp://"+config.Reachable(r.RTMP)+"/app/", shown.key); ctx.Err() == nil {
 			o.Logger.Warn("the test source stopped and is started again", "error", err)
@@ -86,6 +90,18 @@ func present(ctx context.Context, o Options, r app.Ready, api *client, ffmpeg st
 		}
 	}
 	return nil
+}
+
+// meeting makes the stage, and tokens for two people where they can be shown. Without media there is none.
+func meeting(ctx context.Context, o Options, r app.Ready, api *client) (stage string, people []person, err error) {
+	if r.Media == "" {
+		return "", nil, nil
+	}
+	if stage, err = api.stage(ctx, demoName); err != nil || !o.ShowSecret {
+		return stage, nil, err
+	}
+	people, err = api.invite(ctx, stage, "alice", "bob")
+	return stage, people, err
 }
 
 // pause waits restartDelay, or until ctx ends.

@@ -37,17 +37,19 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	apptest.Need(t, "ffmpeg")
 	for name, c := range map[string]struct {
-		change func(*config.Config)
-		want   []string
+		change   func(*config.Config)
+		terminal bool
+		want     []string
 	}{
-		"as it comes": {func(*config.Config) {}, []string{"Watch       http://127.0.0.1:"}},
+		"as it comes":   {func(*config.Config) {}, false, []string{"Watch       http://127.0.0.1:", "create-participant-token --stage-arn arn:"}},
+		"on a terminal": {func(*config.Config) {}, true, []string{"alice       http://127.0.0.1:", "bob         http://127.0.0.1:", "/stage#token=eyJ"}},
 		"a public URL that leads elsewhere": {
 			func(c *config.Config) { c.PublicURL, c.TLSSelfSigned = "https://live.invalid/", true },
-			[]string{"Watch       https://live.invalid/watch"},
+			false, []string{"Watch       https://live.invalid/watch"},
 		},
 		"all addresses": {
 			func(c *config.Config) { c.HTTPAddr, c.RTMPAddr, c.Insecure = ":0", ":0", true },
-			[]string{"Watch       http://127.0.0.1:", "Server rtmp://127.0.0.1:"},
+			false, []string{"Watch       http://127.0.0.1:", "Server rtmp://127.0.0.1:"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +63,7 @@ func TestDemo(t *testing.T) {
 			go func() {
 				done <- demo.Run(ctx, cfg, demo.Options{
 					Logger: slog.New(slog.NewTextHandler(io.MultiWriter(&log, t.Output()), nil)), Stdout: &tour,
+					ShowSecret: c.terminal,
 				})
 			}()
 			apptest.Eventually(t, "the demo channel is live", func() error {
@@ -80,9 +83,12 @@ func TestDemo(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
+			if strings.Contains(tour.String(), "token=") != c.terminal {
+				t.Errorf("tokens belong on a terminal, and nowhere else: %s", tour.String())
+			}
 			for line := range strings.Lines(log.String()) {
-				if strings.Contains(line, "sk_us-east-1_") {
-					t.Errorf("a stream key is in the log: %s", line)
+				if strings.Contains(line, "sk_us-east-1_") || strings.Contains(line, "eyJ") {
+					t.Errorf("a stream key or token is in the log: %s", line)
 				}
 			}
 		})

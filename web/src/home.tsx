@@ -27,6 +27,9 @@ export function Home({ error }: { error?: string }) {
       <p class="muted small">
         <code>aws ivs list-channels --endpoint-url {window.location.origin}</code> lists what is here.
       </p>
+      <p>
+        <a href="/stage">Join a stage</a> <span class="muted">to talk to others, with a participant token.</span>
+      </p>
     </main>
   );
 }

@@ -1,14 +1,32 @@
 import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
 import { parseChannel } from './channel';
 import { Home } from './home';
-import { Watch } from './watch';
 import './style.css';
 
+/** Loaded shows a page whose code is fetched when it is needed: the player and the stage are of no use to each other. */
+function Loaded({ load }: { load: () => Promise<() => ComponentChildren> }) {
+  const [page, setPage] = useState<{ Page: () => ComponentChildren }>();
+  useEffect(() => void load().then((Page) => setPage({ Page })), []);
+  return page && <page.Page />;
+}
+
 function App() {
-  const given = new URLSearchParams(window.location.search).get('channel');
-  if (window.location.pathname !== '/watch' || !given) return <Home />;
+  const { pathname, search } = window.location;
+  if (pathname === '/stage') return <Loaded load={async () => (await import('./stage/stage')).StagePage} />;
+  const given = new URLSearchParams(search).get('channel');
+  if (pathname !== '/watch' || !given) return <Home />;
   const channel = parseChannel(given);
-  return channel ? <Watch channel={channel} /> : <Home error={`“${given}” is neither a channel ARN nor a playback URL.`} />;
+  if (!channel) return <Home error={`“${given}” is neither a channel ARN nor a playback URL.`} />;
+  return (
+    <Loaded
+      load={async () => {
+        const { Watch } = await import('./watch');
+        return () => <Watch channel={channel} />;
+      }}
+    />
+  );
 }
 
 render(<App />, document.getElementById('app')!);

@@ -1,0 +1,108 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { type Ending, userLeft } from './endings';
+import { Enter, Farewell } from './enter';
+import { Lobby } from './lobby';
+import { Media } from './media';
+import { Room } from './room';
+import { RoomView } from './roomview';
+import { readTicket, recall, remember, takeFragment, type Ticket } from './ticket';
+import './stage.css';
+
+type View = { at: 'enter'; problem?: string } | { at: 'lobby' } | { at: 'room'; room: Room } | { at: 'ended'; ending: Ending };
+
+/** StagePage leads from a token through the choice of devices onto the stage, and says why one is not there any more. */
+export function StagePage() {
+  const [ticket, setTicket] = useState<Ticket>();
+  const [view, setView] = useState<View>({ at: 'enter' });
+  const [notice, setNotice] = useState('');
+  const [, redraw] = useState(0);
+  const again = () => redraw((n) => n + 1);
+  const room = useRef<Room | undefined>(undefined);
+  const media = useRef<Media | undefined>(undefined);
+  media.current ??= new Media({ changed: () => publish(), notice: setNotice });
+
+  /** Puts on the stage what the devices give now, and remembers it for a reload. */
+  const publish = () => {
+    const { camera, microphone, screen } = media.current!;
+    room.current?.use({ camera, microphone, screen });
+    again();
+  };
+
+  const open = (given: string) => {
+    const read = readTicket(given);
+    leaveRoom();
+    if (!read) return setView({ at: 'enter', problem: 'This is not a participant token. Copy the whole text; it has two dots in it.' });
+    setTicket(read);
+    remember({ token: read.token, joined: false });
+    setView({ at: 'lobby' });
+  };
+
+  const leaveRoom = () => {
+    room.current?.leave();
+    room.current = undefined;
+  };
+
+  const join = (by: Ticket) => {
+    leaveRoom();
+    setNotice('');
+    const entered = new Room(by.token, {
+      changed: again,
+      notice: setNotice,
+      ended: (ending) => {
+        if (room.current !== entered) return;
+        room.current = undefined;
+        media.current!.stopAll();
+        // A page that goes away ends the stay, too: what is remembered then lets a reload return.
+        if (ending !== userLeft) remember(ending.again ? { token: by.token, joined: false } : undefined);
+        setView({ at: 'ended', ending });
+      },
+    });
+    room.current = entered;
+    entered.join();
+    publish();
+    setView({ at: 'room', room: entered });
+  };
+
+  const leave = () => {
+    leaveRoom();
+    media.current!.stopAll();
+    remember();
+    setView({ at: 'ended', ending: userLeft });
+  };
+
+  useEffect(() => {
+    const begin = () => {
+      const given = takeFragment();
+      if (given !== undefined) return open(given);
+      const memory = recall();
+      const known = memory && readTicket(memory.token);
+      if (!memory || !known) return;
+      setTicket(known);
+      if (!memory.joined) return setView({ at: 'lobby' });
+      join(known); // at once: camera and microphone follow when they have started
+      if (known.canPublish) void media.current!.restore(memory);
+    };
+    const linked = () => window.location.hash && begin();
+    begin();
+    window.addEventListener('hashchange', linked);
+    return () => window.removeEventListener('hashchange', linked);
+  }, []);
+
+  useEffect(() => {
+    document.title = `${ticket ? `${ticket.stageId} · ` : ''}Stage · Rivus`;
+  }, [ticket]);
+
+  useEffect(() => {
+    if (view.at === 'room' && ticket) remember({ token: ticket.token, joined: true, ...media.current!.memory(view.room.own) });
+  });
+
+  switch (view.at) {
+    case 'lobby':
+      return <Lobby ticket={ticket!} media={media.current} notice={notice} onJoin={() => join(ticket!)} onOther={() => setView({ at: 'enter' })} />;
+    case 'room':
+      return <RoomView room={view.room} ticket={ticket!} media={media.current} notice={notice} setNotice={setNotice} onLeave={leave} />;
+    case 'ended':
+      return <Farewell ending={view.ending} onAgain={() => open(ticket!.token)} onOther={() => setView({ at: 'enter' })} />;
+  }
+  return <Enter problem={view.problem} onToken={open} />;
+}

@@ -1,0 +1,99 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { Icon } from './icons';
+import type { Reading } from './readings';
+import type { Person } from './room';
+
+interface Props {
+  person: Person;
+  width?: number;
+  height?: number;
+  /** The small tile of one's own in the corner. */
+  corner?: boolean;
+  /** One's own camera, shown as in a mirror. */
+  mirrored?: boolean;
+  figures: boolean;
+  open: boolean;
+  onDetails(): void;
+}
+
+/** Tile shows one participant. */
+export function Tile({ person, width, height, corner, mirrored, figures, open, onDetails }: Props) {
+  const { info, reading } = person;
+  const stopped = !person.video || (info.isLocal ? person.video.isMuted : info.videoStopped);
+  const silent = info.isLocal ? (person.audio?.isMuted ?? true) : info.audioMuted || !person.audio;
+  const name = info.isLocal ? `${person.name} (you)` : person.name;
+  return (
+    <li
+      class={`tile ${person.speaking && !silent ? 'speaking' : ''} ${corner ? 'corner' : ''}`}
+      style={width ? { width: `${width}px`, height: `${height}px` } : undefined}
+      data-testid="tile"
+      data-name={person.name}
+    >
+      {person.video && <Picture track={person.video.mediaStreamTrack} mirrored={mirrored} hidden={stopped} label={`Video of ${name}`} />}
+      {stopped && <Initials name={person.name} />}
+      {figures && reading && <p class="figures mono">{brief(reading)}</p>}
+      <p class="nameplate">
+        {silent && <Icon name="microphone" off />}
+        {stopped && <Icon name="camera" off />}
+        <span class="name">{name}</span>
+        <span class="unseen">
+          {[silent && 'is muted', stopped && 'sends no video', person.speaking && !silent && 'is speaking'].filter(Boolean).join(', ')}
+        </span>
+      </p>
+      <button type="button" class="details-button" aria-expanded={open} aria-label={`Quality and figures of ${name}`} onClick={onDetails}>
+        <Icon name="more" />
+      </button>
+    </li>
+  );
+}
+
+function Picture({ track, mirrored, hidden, label }: { track: MediaStreamTrack; mirrored?: boolean; hidden: boolean; label: string }) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    const element = video.current!;
+    element.srcObject = new MediaStream([track]);
+    // A picture that is higher than wide, or a screen, is shown whole; a camera fills its tile.
+    const shape = () => element.classList.toggle('whole', element.videoHeight > element.videoWidth);
+    element.addEventListener('resize', shape);
+    void element.play().catch(() => {}); // it has no sound, so no browser refuses; leaving the page ends it
+    return () => {
+      element.removeEventListener('resize', shape);
+      element.srcObject = null;
+    };
+  }, [track]);
+  return <video ref={video} class={mirrored ? 'mirrored' : ''} muted playsInline autoplay hidden={hidden} aria-label={label} />;
+}
+
+function Initials({ name }: { name: string }) {
+  const words = name.split(/[\s._-]+/).filter(Boolean);
+  const letters = words.length > 1 ? [words[0]![0], words.at(-1)![0]] : [...name].slice(0, 1);
+  const hue = [...name].reduce((sum, c) => (sum * 31 + c.codePointAt(0)!) % 360, 7);
+  return (
+    <span class="initials" style={{ '--hue': String(hue) }} aria-hidden="true">
+      {letters.join('').toUpperCase()}
+    </span>
+  );
+}
+
+/** delayOf is the figure for "how late do I see this": the round trip to the server and the wait in the jitter buffer. */
+export function delayOf({ roundTripMs, bufferMs }: Reading): number | undefined {
+  return roundTripMs === undefined ? undefined : roundTripMs + (bufferMs ?? 0);
+}
+
+export function rate(bits: number): string {
+  return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
+}
+
+function brief(reading: Reading): string {
+  const { width, height, fps, bitrate, lossPercent } = reading;
+  const delay = delayOf(reading);
+  return [
+    width && `${width}×${height}`,
+    width && fps !== undefined && `${Math.round(fps)} fps`,
+    rate(bitrate),
+    delay !== undefined && `${Math.round(delay)} ms`,
+    lossPercent ? `${lossPercent.toFixed(1)}% lost` : undefined,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
