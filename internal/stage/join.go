@@ -313,16 +313,13 @@ func (s *session) Ended() <-chan struct{} { return s.ended }
 
 // Trickle implements whip.Session. The client's checks tell where it is; its candidates say nothing new and are not
 // looked up.
-func (s *session) Trickle(ctx context.Context, text string, restart bool) (string, error) {
+func (s *session) Trickle(ctx context.Context, text string) (string, error) {
 	f, err := rtc.ParseFragment(text)
 	if err != nil {
 		return "", &whip.Refusal{Status: http.StatusBadRequest, Message: err.Error()}
 	}
 	if f.Ufrag == "" || f.Ufrag == s.peer.RemoteUfrag() {
 		return "", nil
-	}
-	if !restart {
-		return "", &whip.Refusal{Status: http.StatusPreconditionFailed, Message: "an ICE restart needs If-Match: *"}
 	}
 	if _, err := s.peer.Restart(ctx, f.Ufrag, f.Password); err != nil {
 		if errors.Is(err, rtc.ErrOffer) {

@@ -109,12 +109,12 @@ func (o *outlet) forward(layer int, p *forward.Packet, out *forward.Out) bool {
 	return o.audio.Forward(p, out) == forward.Send
 }
 
-// translate finds the source of an outgoing packet.
-func (o *outlet) translate(seq uint16) (forward.Ref, bool) {
+// answer finds the source of an outgoing packet that was asked for again, within what is answered at all.
+func (o *outlet) answer(seq uint16, now time.Duration) (forward.Ref, bool) {
 	if o.video != nil {
-		return o.video.Translate(seq)
+		return o.video.Answer(seq, now)
 	}
-	return o.audio.Translate(seq)
+	return o.audio.Answer(seq, now)
 }
 
 // again prepares the retransmission of a packet whose source is p.

@@ -3,7 +3,7 @@ package stage
 import (
 	"errors"
 	"io"
-	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,8 +19,12 @@ const (
 	audioRing = 256
 )
 
-// leastLoad is the number of subscribers that a writer has before there is a second one.
-const leastLoad = 4
+// A writer has leastLoad subscribers before there is a second one: waking it and sending what it has made cost as much as
+// several packets. There are writersAProcessor for each processor at most, for those that wait not to keep others waiting.
+const (
+	leastLoad         = 25
+	writersAProcessor = 2
+)
 
 // track is the audio or the video of a publication: up to three layers with one reader each, and the writers that send
 // their packets on.
@@ -178,8 +182,7 @@ func (t *track) want(layer int) {
 	}
 }
 
-// attach gives an outlet to the writer with the fewest, or to a new one: about √n for n subscribers. It does nothing
-// when the track has ended.
+// attach gives an outlet to the writer with the fewest, or to a new one. It does nothing when the track has ended.
 func (t *track) attach(o *outlet) {
 	if w := t.assign(); w != nil {
 		o.writer.Store(w)
@@ -195,7 +198,8 @@ func (t *track) assign() *writer {
 		return nil
 	}
 	t.outlets++
-	share := max(leastLoad, int(math.Ceil(math.Sqrt(float64(t.outlets)))))
+	most := writersAProcessor * runtime.GOMAXPROCS(0)
+	share := max(leastLoad, (t.outlets+most-1)/most)
 	list := *t.writers.Load()
 	var w *writer
 	for _, candidate := range list {

@@ -413,7 +413,7 @@ func (w *writer) resend(o *outlet, seqs []uint16) {
 		if o.pace.credit < -resendDebt {
 			break
 		}
-		if w.again(o, seq) {
+		if ref, ok := o.answer(seq, now); ok && w.again(o, seq, ref) {
 			w.emit(o, now)
 			w.resent++
 		}
@@ -422,10 +422,9 @@ func (w *writer) resend(o *outlet, seqs []uint16) {
 }
 
 // again prepares the retransmission of one packet.
-func (w *writer) again(o *outlet, seq uint16) bool {
-	ref, ok := o.translate(seq)
+func (w *writer) again(o *outlet, seq uint16, ref forward.Ref) bool {
 	l := w.track.layer(ref.Layer)
-	if !ok || l == nil {
+	if l == nil {
 		return false
 	}
 	p, ok := w.fetch(l, ref.Seq)
@@ -439,8 +438,8 @@ func (w *writer) pad(o *outlet, n int) {
 	}
 	now, credit := w.track.now(), o.pace.credit
 	for n > 0 {
-		seq, _, ok := o.video.Recent()
-		if !ok || !w.again(o, seq) {
+		seq, ref, ok := o.video.Recent()
+		if !ok || !w.again(o, seq, ref) {
 			if !o.video.Padding(255, w.next()) {
 				break
 			}

@@ -51,7 +51,7 @@ type Session interface {
 	Answer() string
 	// Trickle takes a fragment of the client (RFC 8840). For one with new credentials it restarts ICE and returns the
 	// fragment to answer with; "" otherwise.
-	Trickle(ctx context.Context, fragment string, restart bool) (string, error)
+	Trickle(ctx context.Context, fragment string) (string, error)
 	// Close ends the session because the client asked for it. It returns when others can see that.
 	Close(ctx context.Context)
 	// Ended is closed when the session is over.
@@ -306,24 +306,25 @@ func (h *Handler) owns(w http.ResponseWriter, r *http.Request, e *entry) bool {
 	return ok
 }
 
-// patch takes a fragment (RFC 9725, section 4.3).
+// patch takes a fragment (RFC 9725, section 4.3). New credentials in it are a restart, whatever tag it names.
 func (h *Handler) patch(w http.ResponseWriter, r *http.Request, e *entry) {
 	fragment, ok := body(w, r, typeFragment)
 	if !ok {
 		return
 	}
-	match := r.Header.Get("If-Match")
+	match := tags(r.Header.Get("If-Match"))
+	anyTag := slices.Contains(match, "*") || slices.Contains(match, `"*"`) // figure 4 of the RFC has it in quotes
 	e.patching.Lock()
 	defer e.patching.Unlock()
 	switch {
-	case match == "":
+	case r.Header.Get("If-Match") == "":
 		http.Error(w, "If-Match is required", http.StatusPreconditionRequired)
 		return
-	case match != "*" && !slices.Contains(tags(match), e.etag):
+	case !anyTag && !slices.Contains(match, e.etag):
 		http.Error(w, "the session has another entity tag by now", http.StatusPreconditionFailed)
 		return
 	}
-	answer, err := e.session.Trickle(r.Context(), fragment, match == "*")
+	answer, err := e.session.Trickle(r.Context(), fragment)
 	if err != nil {
 		h.refuse(w, r, err)
 		return

@@ -40,8 +40,8 @@ func (f *fake) Verify(_ context.Context, text string) (token.Claims, error) {
 }
 
 func (f *fake) Answer() string { return "v=0 answer" }
-func (f *fake) Trickle(_ context.Context, _ string, restart bool) (string, error) {
-	if !restart {
+func (f *fake) Trickle(_ context.Context, fragment string) (string, error) {
+	if !strings.Contains(fragment, "ufrag") {
 		return "", nil
 	}
 	return f.answer, nil
@@ -87,32 +87,35 @@ func TestSessionLife(t *testing.T) {
 	for _, c := range []struct {
 		name, method, tok, kind, match string
 		status                         int
+		body                           string
 	}{
-		{"no token", "PATCH", "", frag, etag, 401},
-		{"another participant", "PATCH", "carol", frag, etag, 403},
-		{"another token of the same", "PATCH", "alice-2", frag, etag, 204},
-		{"wrong type", "PATCH", "alice", typeSDP, etag, 415},
-		{"no precondition", "PATCH", "alice", frag, "", 428},
-		{"stale", "PATCH", "alice", frag, `"x"`, 412},
-		{"trickle", "PATCH", "alice", frag, etag, 204},
-		{"one of several", "PATCH", "alice", frag, `"x", ` + etag, 204},
-		{"weak", "PATCH", "alice", frag, "W/" + etag, 412},
-		{"restart", "PATCH", "alice", frag, "*", 200},
-		{"the tag has changed", "PATCH", "alice", frag, etag, 412},
-		{"GET", "GET", "", "", "", 204},
-		{"HEAD", "HEAD", "", "", "", 204},
-		{"PUT", "PUT", "alice", "", "", 405},
-		{"POST", "POST", "alice", typeSDP, "", 405},
-		{"OPTIONS", "OPTIONS", "", "", "", 204},
-		{"another's DELETE", "DELETE", "carol", "", "", 403},
-		{"DELETE", "DELETE", "alice", "", "", 200},
-		{"second DELETE", "DELETE", "alice", "", "", 404},
+		{"no token", "PATCH", "", frag, etag, 401, ""},
+		{"another participant", "PATCH", "carol", frag, etag, 403, ""},
+		{"another token of the same", "PATCH", "alice-2", frag, etag, 204, ""},
+		{"wrong type", "PATCH", "alice", typeSDP, etag, 415, ""},
+		{"no precondition", "PATCH", "alice", frag, "", 428, ""},
+		{"stale", "PATCH", "alice", frag, `"x"`, 412, ""},
+		{"trickle", "PATCH", "alice", frag, etag, 204, ""},
+		{"one of several", "PATCH", "alice", frag, `"x", ` + etag, 204, ""},
+		{"weak", "PATCH", "alice", frag, "W/" + etag, 412, ""},
+		{"any tag", "PATCH", "alice", frag, "*", 204, ""},
+		{"any tag in quotes", "PATCH", "alice", frag, `"*"`, 204, ""},
+		{"restart", "PATCH", "alice", frag, etag, 200, "ufrag"},
+		{"the tag has changed", "PATCH", "alice", frag, etag, 412, ""},
+		{"GET", "GET", "", "", "", 204, ""},
+		{"HEAD", "HEAD", "", "", "", 204, ""},
+		{"PUT", "PUT", "alice", "", "", 405, ""},
+		{"POST", "POST", "alice", typeSDP, "", 405, ""},
+		{"OPTIONS", "OPTIONS", "", "", "", 204, ""},
+		{"another's DELETE", "DELETE", "carol", "", "", 403, ""},
+		{"DELETE", "DELETE", "alice", "", "", 200, ""},
+		{"second DELETE", "DELETE", "alice", "", "", 404, ""},
 	} {
 		header := []string{}
 		if c.match != "" {
 			header = []string{"If-Match", c.match}
 		}
-		if w := call(h, c.method, url, c.tok, c.kind, "a=x", header...); w.Code != c.status {
+		if w := call(h, c.method, url, c.tok, c.kind, "a=x"+c.body, header...); w.Code != c.status {
 			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
 		}
 	}
