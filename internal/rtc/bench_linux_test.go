@@ -3,6 +3,7 @@ package rtc
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -153,7 +154,24 @@ func crowd(b *testing.B, e *Engine, n int) ([]*Sender, cost) {
 	if got := unline(b, in); got != "connected" {
 		b.Fatal(got)
 	}
+	settle(b, int(before.goroutines)+n/10)
 	return senders, spent().less(before, n)
+}
+
+// settle waits until what only the handshakes need has ended.
+func settle(b *testing.B, goroutines int) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for runtime.NumGoroutine() > goroutines {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // cost is what the process has in use.

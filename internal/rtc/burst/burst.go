@@ -15,6 +15,7 @@ package burst
 import (
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,18 +44,17 @@ type Conn struct {
 	*net.UDPConn
 	batch *ipv4.PacketConn // the same socket; works for both address families
 
-	wanted  atomic.Bool // somebody has asked for a flush that has not begun
-	sending sync.Mutex  // held while a burst leaves; guards out and the state below
-	out     *burst
-	number  uint64 // of the burst that leaves
+	fill   atomic.Pointer[burst] // takes packets
+	wanted atomic.Bool           // somebody has asked for a flush that has not begun
+	late   *time.Timer           // flushes what nobody flushed
+
+	sending sync.Mutex // held while a burst leaves; guards what follows
+	out     *burst     // leaves, or is empty
+	number  uint64     // of the burst that leaves
 	msgs    []ipv4.Message
 	runs    []run
 	offload bool
 
-	mu   sync.Mutex // guards fill; taken after sending
-	fill *burst
-
-	wake   chan struct{} // the lingerer's
 	closed chan struct{}
 	done   sync.WaitGroup
 	once   sync.Once
@@ -78,12 +78,21 @@ func NewRoute(to netip.AddrPort) *Route { return &Route{to: to} }
 // Addr returns the destination.
 func (r *Route) Addr() netip.AddrPort { return r.to }
 
-// burst is packets on their way, back to back.
+// burst is packets on their way, back to back. Whoever has one reserves a place by adding to state; none is given while
+// it is sealed, which it is unless it is the one being filled.
 type burst struct {
 	buf     []byte
 	packets []outgoing
-	writing sync.WaitGroup // room that is reserved and not committed
+	state   atomic.Uint64 // sealed, packets, bytes
+	written atomic.Uint32 // packets that are there
 }
+
+// The parts of a burst's state.
+const (
+	sealed    = 1 << 63
+	onePacket = 1 << 32
+	allBytes  = onePacket - 1
+)
 
 type outgoing struct {
 	to         *Route
@@ -91,7 +100,39 @@ type outgoing struct {
 }
 
 func newBurst() *burst {
-	return &burst{buf: make([]byte, burstBytes), packets: make([]outgoing, 0, burstPackets)}
+	b := &burst{buf: make([]byte, burstBytes), packets: make([]outgoing, burstPackets)}
+	b.state.Store(sealed)
+	return b
+}
+
+// reserve takes the next n bytes; -1: there is no room.
+func (b *burst) reserve(to *Route, n int) int {
+	for {
+		s := b.state.Load()
+		i, begin := int(s/onePacket), int(s&allBytes)
+		if s&sealed != 0 || i == burstPackets || begin+n > burstBytes {
+			return -1
+		}
+		if b.state.CompareAndSwap(s, s+onePacket+uint64(n)) {
+			b.packets[i] = outgoing{to: to, start: begin, end: begin + n}
+			return i
+		}
+	}
+}
+
+// seal ends the filling and returns the packets, once they are all there.
+func (b *burst) seal() []outgoing {
+	n := b.state.Or(sealed) / onePacket
+	for uint64(b.written.Load()) != n {
+		runtime.Gosched() // they are being encrypted
+	}
+	return b.packets[:n]
+}
+
+// open makes an empty burst ready to be filled.
+func (b *burst) open() {
+	b.written.Store(0)
+	b.state.Store(0)
 }
 
 // New returns a Conn that owns c, with the offload if it is wanted and the system has it.
@@ -100,13 +141,15 @@ func New(c *net.UDPConn, offload bool) *Conn {
 		UDPConn: c,
 		batch:   ipv4.NewPacketConn(c),
 		out:     newBurst(),
-		fill:    newBurst(),
+		late:    time.NewTimer(linger),
 		msgs:    make([]ipv4.Message, 0, burstPackets),
 		runs:    make([]run, 0, burstPackets),
 		offload: offload && canOffload(c),
-		wake:    make(chan struct{}, 1),
 		closed:  make(chan struct{}),
 	}
+	first := newBurst()
+	first.open()
+	b.fill.Store(first)
 	b.done.Go(b.lingerer)
 	return b
 }
@@ -129,39 +172,27 @@ type Slot struct {
 }
 
 // Commit tells that the packet is there. Call it soon: a flush waits for it.
-func (s Slot) Commit() { s.burst.writing.Done() }
+func (s Slot) Commit() { s.burst.written.Add(1) }
 
 // Reserve makes room for a packet of n bytes, at most MaxPacket; false when the socket is closed.
 func (c *Conn) Reserve(to *Route, n int) (Slot, bool) {
-	for {
-		s, first, ok := c.room(to, n)
-		if ok {
-			if first {
-				c.nudge()
+	for n <= MaxPacket {
+		f := c.fill.Load()
+		if i := f.reserve(to, n); i >= 0 {
+			if i == 0 {
+				c.late.Reset(linger)
 			}
-			return s, true
+			p := &f.packets[i]
+			return Slot{B: f.buf[p.start:p.end:p.end], burst: f}, true
 		}
-		if c.isClosed() || n > MaxPacket {
-			return Slot{}, false
+		if c.isClosed() {
+			break
 		}
-		c.wait()
+		if f == c.fill.Load() {
+			c.wait()
+		}
 	}
-}
-
-// room takes the next n bytes of the burst being filled.
-func (c *Conn) room(to *Route, n int) (s Slot, first, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, begin := c.fill, 0
-	if i := len(f.packets); i > 0 {
-		begin = f.packets[i-1].end
-	}
-	if len(f.packets) == burstPackets || begin+n > burstBytes {
-		return Slot{}, false, false
-	}
-	f.packets = append(f.packets, outgoing{to: to, start: begin, end: begin + n})
-	f.writing.Add(1)
-	return Slot{B: f.buf[begin : begin+n : begin+n], burst: f}, begin == 0, true
+	return Slot{}, false
 }
 
 // ReadFromAddrPort and WriteToAddrPort pass addresses without allocating.
@@ -193,13 +224,6 @@ func (c *Conn) Stats() Stats {
 	return Stats{Packets: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Offload: offload}
 }
 
-func (c *Conn) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
 func (c *Conn) isClosed() bool {
 	select {
 	case <-c.closed:
@@ -211,13 +235,10 @@ func (c *Conn) isClosed() bool {
 
 // lingerer flushes what waits for longer than a millisecond.
 func (c *Conn) lingerer() {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	defer c.late.Stop()
 	for {
 		select {
-		case <-c.wake:
-			timer.Reset(linger)
-		case <-timer.C:
+		case <-c.late.C:
 			c.Flush()
 		case <-c.closed:
 			return
@@ -249,13 +270,11 @@ func (c *Conn) wait() {
 
 // flush sends what was reserved. The caller holds sending.
 func (c *Conn) flush() {
-	c.mu.Lock()
-	c.out, c.fill = c.fill, c.out
-	c.mu.Unlock()
-	if len(c.out.packets) == 0 {
+	if c.fill.Load().state.Load() == 0 {
 		return
 	}
-	c.out.writing.Wait()
-	c.send()
-	c.out.packets = c.out.packets[:0]
+	c.late.Stop() // before there is a new burst, whose first packet starts it again
+	c.out.open()
+	c.out = c.fill.Swap(c.out)
+	c.send(c.out.seal())
 }

@@ -111,12 +111,13 @@ func TestRefusedRunsLeaveSingly(t *testing.T) {
 		if !b.Stats().Offload {
 			continue // a system without it
 		}
+		b.sending.Lock() // nobody else flushes
 		for n := range 20 {
 			put(t, b, routes[0], rtpPacket(n, sizes[n%len(sizes)]))
 		}
-		b.sending.Lock()
-		b.out, b.fill = b.fill, b.out
-		b.group()
+		b.out.open()
+		b.out = b.fill.Swap(b.out)
+		b.group(b.out.seal())
 		for i := range b.runs {
 			if b.runs[i].packets > 1 {
 				b.refused(&b.runs[i], c.err)
@@ -124,7 +125,6 @@ func TestRefusedRunsLeaveSingly(t *testing.T) {
 				_, _ = b.WriteToAddrPort(b.runs[i].buffers[0], routes[0].Addr())
 			}
 		}
-		b.out.packets = b.out.packets[:0]
 		b.sending.Unlock()
 		expect(t, conns[0], 0, 0, 20)
 		if !routes[0].plain || b.Stats().Offload != c.others || b.Stats().Failed != 0 {

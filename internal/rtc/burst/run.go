@@ -22,13 +22,13 @@ type run struct {
 }
 
 // send groups the burst into runs and hands them to the system. What cannot be sent is lost, as on any network.
-func (c *Conn) send() {
-	c.group()
+func (c *Conn) send(packets []outgoing) {
+	c.group(packets)
 	c.msgs = c.msgs[:0]
 	for i := range c.runs {
 		c.msgs = append(c.msgs, c.runs[i].message())
 	}
-	c.sent.Add(uint64(len(c.out.packets)))
+	c.sent.Add(uint64(len(packets)))
 	for at := 0; at < len(c.msgs); {
 		n, err := c.batch.WriteBatch(c.msgs[at:min(len(c.msgs), at+maxMessages)], 0)
 		c.calls.Add(1)
@@ -66,11 +66,11 @@ func (c *Conn) refused(r *run, err error) {
 }
 
 // group sorts the burst's packets into runs, in order.
-func (c *Conn) group() {
+func (c *Conn) group(packets []outgoing) {
 	c.number++
 	c.runs = c.runs[:0]
-	for i := range c.out.packets {
-		p := &c.out.packets[i]
+	for i := range packets {
+		p := &packets[i]
 		r := p.to
 		if r.burst != c.number || r.plain || !c.offload || !c.runs[r.run].takes(p.end-p.start) {
 			r.burst, r.run = c.number, c.newRun(r, p.end-p.start)

