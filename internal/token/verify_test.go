@@ -1,10 +1,21 @@
 package token_test
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
@@ -146,6 +157,70 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("error %v holds the token", err)
 		}
 	})
+}
+
+// FuzzClaims signs whatever it is given with a key that counts, so that every check behind the signature has its turn: what
+// is accepted keeps to all limits, and what it says is what the text says.
+func FuzzClaims(f *testing.F) {
+	w := newWorld(f)
+	fixed, err := ecdsa.ParseRawPrivateKey(elliptic.P384(), bytes.Repeat([]byte{7}, 48))
+	check(f, err)
+	der, err := x509.MarshalPKIXPublicKey(&fixed.PublicKey)
+	check(f, err)
+	w.signer, w.records.keys[w.key] = fixed, resource.PublicKey{ARN: w.key, SPKI: der}
+	for _, change := range []func(*draft){
+		func(*draft) {},
+		func(d *draft) { d.claims["user_id"], d.claims["attributes"] = nil, map[string]any{"a": "\u0000"} },
+		func(d *draft) { d.claims["iat"], d.claims["nbf"] = now().Add(time.Minute).Unix(), now().Unix() },
+		func(d *draft) { d.claims["exp"], d.claims["capabilities"] = 1767323045.5, map[string]any{} },
+	} {
+		d := w.draft()
+		change(&d)
+		header, err := json.Marshal(map[string]any{"alg": "ES384", "typ": "JWT", "kid": d.header["kid"]})
+		check(f, err)
+		claims, err := json.Marshal(d.claims)
+		check(f, err)
+		f.Add(string(header), string(claims))
+	}
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+		c, err := w.authority.Verify(t.Context(), text+"."+base64.RawURLEncoding.EncodeToString(sameSignature(t, w.signer, text)))
+		if err != nil {
+			var r *token.Refusal
+			if !errors.As(err, &r) || r.Status < 401 || r.Status > 404 || r.Reason == "" {
+				t.Fatalf("error %v", err)
+			}
+			return
+		}
+		said := make(map[string]any)
+		check(t, json.Unmarshal([]byte(claims), &said))
+		switch {
+		case c.OurOwn, c.KeyARN != w.key, c.StageARN != w.stage, c.Topic != w.stage.ID, !token.IsParticipantID(c.ParticipantID):
+			t.Errorf("accepted %s as %+v", claims, c)
+		case !c.Expires.After(now()), c.IssuedAt.After(now().Add(time.Minute)), c.Expires.Sub(c.IssuedAt) > token.MaxLifetime:
+			t.Errorf("accepted %s in its time", claims)
+		case utf8.RuneCountInString(c.UserID) > token.MaxUserID, token.AttributesSize(c.Attributes) > token.MaxAttributes:
+			t.Errorf("accepted %s of its size", claims)
+		case c.ParticipantID != said["jti"], c.UserID != "" && c.UserID != said["user_id"]:
+			t.Errorf("%s was read as %+v", claims, c)
+		}
+	})
+}
+
+// sameSignature is the ES384 signature of a text, the same each time (RFC 6979): a fuzzer that sees another path through
+// the verification in each run learns nothing.
+func sameSignature(tb testing.TB, key *ecdsa.PrivateKey, text string) []byte {
+	tb.Helper()
+	digest := sha512.Sum384([]byte(text))
+	der, err := key.Sign(nil, digest[:], crypto.SHA384)
+	check(tb, err)
+	var pair struct{ R, S *big.Int }
+	_, err = asn1.Unmarshal(der, &pair)
+	check(tb, err)
+	raw := make([]byte, 2*48)
+	pair.R.FillBytes(raw[:48])
+	pair.S.FillBytes(raw[48:])
+	return raw
 }
 
 func BenchmarkVerify(b *testing.B) {
