@@ -37,15 +37,3 @@ func TestClientDetails(t *testing.T) {
 		}
 	}
 }
-
-// FuzzCommand: a message of a client is bounded, whatever it holds.
-func FuzzCommand(f *testing.F) {
-	f.Add([]byte(`{"type":"SELECT_LAYER","payload":{"id":"a","layer":"hi"}}`))
-	f.Add([]byte(`{"type":1}`))
-	f.Add([]byte(`[]`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, ok := parseCommand(b); ok && (c.Type == "" || len(c.Type) > 64) {
-			t.Fatalf("type %q", c.Type)
-		}
-	})
-}
