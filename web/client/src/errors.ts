@@ -37,7 +37,10 @@ export function asStageError(error: unknown, category: StageErrorCategory): Stag
 export function refused(response: Response, text: string, category: StageErrorCategory): StageError | TemporaryError {
   const { status } = response;
   const noPublisher = status === 404 && category === StageErrorCategory.SUBSCRIBE_ERROR && !text.includes('unknown stage');
-  if (status >= 500 || noPublisher) return new TemporaryError(`${status} ${text}`, 1000 * (Number(response.headers.get('Retry-After')) || 0));
+  if (status >= 500 || noPublisher) {
+    const seconds = Number(response.headers.get('Retry-After')) || 0;
+    return new TemporaryError(`${status} ${text}`, 1000 * seconds);
+  }
   return new StageError(refusalCode(status, text), category, text.trim() || `the server answered ${status}`, { status });
 }
 

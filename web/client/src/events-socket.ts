@@ -1,5 +1,5 @@
 import { StageErrorCategory, StageErrorCode, StageLeftReason } from './enums.js';
-import { StageError, tokenCode } from './errors.js';
+import { asStageError, StageError, tokenCode } from './errors.js';
 import { Backoff, giveUpAfter } from './patience.js';
 import { type ClientMessages, parseMessage, type ServerMessage } from './protocol.js';
 import { version } from './version.js';
@@ -37,7 +37,12 @@ export class EventsSocket {
     private readonly token: () => string,
     private readonly observer: EventsObserver,
   ) {
-    void this.#run(this.#stop.signal).catch(() => {}); // rejects when closed
+    const { signal } = this.#stop;
+    void this.#run(signal).catch((error: unknown) => {
+      if (signal.aborted) return;
+      // The browser does not let the page open the socket at all.
+      observer.ended({ reason: StageLeftReason.CONNECTION_LOST, error: asStageError(error, StageErrorCategory.JOIN_ERROR) });
+    });
   }
 
   /** Sends a message; what is sent while the socket is not open is lost. */
@@ -123,10 +128,14 @@ function judge({ code, reason, message }: End, silence: number): Ending | undefi
   });
   switch (code) {
     case 4001:
-      return because(StageLeftReason.PARTICIPANT_REPLACED, StageErrorCode.FAILED, 'the same token has joined from somewhere else');
+      return because(StageLeftReason.PARTICIPANT_REPLACED, StageErrorCode.FAILED, 'the token has joined from somewhere else');
     case 4002:
     case 4403:
-      return because(StageLeftReason.PARTICIPANT_DISCONNECTED, StageErrorCode.PARTICIPANT_DISCONNECTED, message || 'the participant was disconnected');
+      return because(
+        StageLeftReason.PARTICIPANT_DISCONNECTED,
+        StageErrorCode.PARTICIPANT_DISCONNECTED,
+        message || 'the participant was disconnected',
+      );
     case 4003:
     case 4404:
       return because(StageLeftReason.STAGE_DELETED, StageErrorCode.STAGE_DELETED, 'the stage was deleted');
@@ -136,6 +145,6 @@ function judge({ code, reason, message }: End, silence: number): Ending | undefi
       return because(StageLeftReason.CONNECTION_LOST, StageErrorCode.STAGE_AT_CAPACITY, 'the stage is full');
   }
   if (silence < giveUpAfter) return undefined;
-  if (code === 1013) return because(StageLeftReason.CONNECTION_LOST, StageErrorCode.FAILED, message || 'the server takes nobody now');
+  if (code === 1013) return because(StageLeftReason.CONNECTION_LOST, StageErrorCode.FAILED, 'the server takes nobody now');
   return because(StageLeftReason.CONNECTION_LOST, StageErrorCode.TIMEOUT, 'the server cannot be reached');
 }

@@ -18,7 +18,9 @@ interface EncodedStreams {
 
 /** Whether peer connections must be told beforehand that encoded frames will be read, as Chromium once wanted. */
 export const needsInsertableStreams = (): boolean =>
-  typeof RTCRtpScriptTransform === 'undefined' && typeof RTCRtpSender !== 'undefined' && 'createEncodedStreams' in RTCRtpSender.prototype;
+  typeof RTCRtpScriptTransform === 'undefined' &&
+  typeof RTCRtpSender !== 'undefined' &&
+  'createEncodedStreams' in RTCRtpSender.prototype;
 
 /** Reads and writes SEI messages in the encoded video of connections: in one worker, or here where there is no other way. */
 export class InBand {
@@ -64,7 +66,9 @@ type Side = 'send' | 'receive';
 /** Starts a worker from the text of two functions, so that there is no second file to be found and served. */
 function startWorker(): Worker {
   const text = `const codec = (${seiCodec})(); const pump = ${pump};
-onrtctransform = ({ transformer: { readable, writable, options } }) => pump(codec, readable, writable, options.port, options.side);`;
+onrtctransform = ({ transformer: { readable, writable, options } }) => {
+  pump(codec, readable, writable, options.port, options.side);
+};`;
   const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   const worker = new Worker(url);
   URL.revokeObjectURL(url);

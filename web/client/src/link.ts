@@ -83,7 +83,8 @@ export class Link {
 
   /** Returns when the session is beyond repair; throws a TemporaryError when it never came up. */
   async #hold(session: Session, signal: AbortSignal): Promise<void> {
-    if ((await session.until(['up', 'down'], signal, connectPatience)) !== 'up') throw new TemporaryError('media cannot get through');
+    const first = await session.until(['up', 'down'], signal, connectPatience);
+    if (first !== 'up') throw new TemporaryError('media cannot get through');
     for (;;) {
       this.plan.up();
       const since = performance.now();

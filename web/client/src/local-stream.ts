@@ -64,7 +64,9 @@ export class LocalStageStream extends StageStream<Events> {
   insertSeiMessage(payload: ArrayBuffer, { repeatCount = 0 }: { repeatCount?: number } = {}): void {
     if (!this.mediaConfig.inBandMessaging?.enabled) throw new Error('inBandMessaging is not enabled for this stream');
     const { byteLength } = payload;
-    if (byteLength === 0 || byteLength > seiMost) throw new RangeError(`an SEI message has 1 to ${seiMost} bytes, not ${byteLength}`);
+    if (byteLength === 0 || byteLength > seiMost) {
+      throw new RangeError(`an SEI message has 1 to ${seiMost} bytes, not ${byteLength}`);
+    }
     if (!Number.isInteger(repeatCount) || repeatCount < 0 || repeatCount > seiMostRepeats) {
       throw new RangeError(`repeatCount is 0 to ${seiMostRepeats}`);
     }

@@ -103,7 +103,10 @@ export class Publication {
     } as RTCConfiguration);
     this.#senders.clear();
     for (const stream of this.#streams) {
-      const transceiver = pc.addTransceiver(stream.mediaStreamTrack, { direction: 'sendonly', sendEncodings: encodingsOf(stream) });
+      const transceiver = pc.addTransceiver(stream.mediaStreamTrack, {
+        direction: 'sendonly',
+        sendEncodings: encodingsOf(stream),
+      });
       preferH264(transceiver, stream.streamType);
       this.#senders.set(stream.streamType, transceiver.sender);
       if (inBand) this.#prepare(stream, transceiver.sender);
@@ -188,6 +191,6 @@ function tuning(streams: LocalStageStream[]): Tuning {
   const withStereo = (sdp: string) => (stereo ? withParameters(sdp, 'opus', { stereo: 1, 'sprop-stereo': 1 }) : sdp);
   return {
     offer: withStereo,
-    answer: (sdp) => (minBitrate ? withParameters(withStereo(sdp), 'H264', { 'x-google-min-bitrate': minBitrate }) : withStereo(sdp)),
+    answer: (sdp) => withParameters(withStereo(sdp), 'H264', minBitrate ? { 'x-google-min-bitrate': minBitrate } : {}),
   };
 }

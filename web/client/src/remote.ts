@@ -56,7 +56,8 @@ export class Remote {
   /** Takes what the server says now; true when the strategy may want something else than before. */
   see(view: ParticipantView): boolean {
     const { info, means } = this;
-    const before = { ...this.view, isPublishing: info.isPublishing, audioMuted: info.audioMuted, videoStopped: info.videoStopped };
+    const { isPublishing, audioMuted, videoStopped } = info;
+    const before = { ...this.view, isPublishing, audioMuted, videoStopped };
     this.view = view;
     this.#take();
     const metadata = before.userId !== view.userId || !equal(before.attributes, view.attributes);

@@ -94,7 +94,8 @@ export class Session {
     const { pc } = this;
     if (pc.signalingState === 'stable') await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
     const fragment = iceFragment(pc.localDescription!.sdp);
-    const response = await send('PATCH', this.url, this.endpoint, 'application/trickle-ice-sdpfrag', fragment, { 'If-Match': '*' });
+    const type = 'application/trickle-ice-sdpfrag';
+    const response = await send('PATCH', this.url, this.endpoint, type, fragment, { 'If-Match': '*' });
     const text = await body(response);
     if (response.status >= 500) throw refused(response, text, this.endpoint.category);
     if (response.status !== 200) return false;

@@ -225,7 +225,7 @@ export class Subscription {
     }
   }
 
-  /** Tells the server which layer is wanted, once there is one of that name. Lists of layers, which come every second, look at it again. */
+  /** Tells the server which layer is wanted, once there is one of that name. Lists of layers come every second. */
   #select(): void {
     const wanted = performance.now() < this.#climbUntil ? this.#highest() : this.#preferred;
     const layer = this.#has(wanted) ? wanted : '';

@@ -8,7 +8,7 @@ import {
   StageParticipantPublishState,
 } from './enums.js';
 import { StageError } from './errors.js';
-import { type Ending, EventsSocket } from './events-socket.js';
+import { EventsSocket } from './events-socket.js';
 import { InBand } from './in-band.js';
 import { Participant } from './participant.js';
 import type { ParticipantView, ServerMessage } from './protocol.js';
@@ -19,6 +19,9 @@ import type { StageStrategy } from './strategy.js';
 import type { Claims } from './token.js';
 
 const exchangePatience = 10_000;
+
+/** What a participant offers who does not publish. */
+const nothing = { isPublishing: false, hasAudio: false, hasVideo: false, layers: [] };
 
 /** What a visit needs of its Stage. */
 export interface Host {
@@ -82,7 +85,7 @@ export class Visit {
       lost: () => {
         if (this.#welcomed) this.#to(StageConnectionState.ERRORED);
       },
-      ended: (ending) => this.#ended(ending),
+      ended: ({ reason, error }) => this.leave(reason, error),
     });
   }
 
@@ -142,7 +145,7 @@ export class Visit {
       case 'PARTICIPANT_PUBLISHED':
         return this.#see(message.payload);
       case 'PARTICIPANT_UNPUBLISHED':
-        return this.#with(message.payload.id, (r) => this.#see({ ...r.view, isPublishing: false, hasAudio: false, hasVideo: false, layers: [] }));
+        return this.#with(message.payload.id, (r) => this.#see({ ...r.view, ...nothing }));
       case 'PARTICIPANT_LEFT':
         return this.#with(message.payload.id, (r) => this.#forget(r));
       case 'MUTE_CHANGED':
@@ -272,10 +275,6 @@ export class Visit {
       case 'SELECT_LAYER':
         return this.#with(id ?? '', (r) => r.subscription.video?.unavailable());
     }
-  }
-
-  #ended({ reason, error }: Ending): void {
-    this.leave(reason, error);
   }
 
   #take({ userId, attributes, capabilities }: Claims): void {

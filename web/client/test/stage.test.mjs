@@ -283,6 +283,16 @@ test('final ends reject the join', async (t) => {
   }
 });
 
+test('a browser that does not let the page open the socket rejects the join', async (t) => {
+  const { stage } = setUp(t);
+  globalThis.WebSocket = class {
+    constructor() {
+      throw new Error('mixed content');
+    }
+  };
+  await assert.rejects(stage.join(), { code: StageErrorCode.FAILED, message: 'mixed content' });
+});
+
 test('a join that is left is canceled, and the stage can be joined again', async (t) => {
   const { stage, seen, join } = setUp(t);
   const joined = stage.join();
