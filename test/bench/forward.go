@@ -142,9 +142,12 @@ func (b *bench) reportWay(s sfu, what string, c *crossing) {
 	delay := &c.Received.Delay
 	b.report.add(mark(s)+what+"forwarding delay p50 / p99 / max", "%.2f / %.2f / %.2f ms",
 		ms(delay.Quantile(0.5)), ms(delay.Quantile(0.99)), ms(time.Duration(delay.Most)))
-	if lag := c.Received.Lag.Quantile(0.99); lag > lateReader || c.overflows > 0 || c.Sent.Behind > lateSender {
-		b.report.note("%s%sthe load was SLOW: clients read p99 %.0f ms after the arrival, publishers sent up to %.0f ms late, the machine dropped %d datagrams that no process read in time",
-			mark(s), what, ms(lag), ms(c.Sent.Behind), c.overflows)
+	if lag := c.Received.Lag.Quantile(0.99); lag > lateReader || c.Overflows > 0 || c.Sent.Behind > lateSender {
+		b.report.note("%s%sthe load was SLOW: clients read p99 %.0f ms after the arrival and left %d packets unread, publishers sent up to %.0f ms late",
+			mark(s), what, ms(lag), c.Overflows, ms(c.Sent.Behind))
+	}
+	if c.unread > 0 {
+		b.report.note("%s%sthe server left %d packets unread, which were lost", mark(s), what, c.unread)
 	}
 }
 
@@ -167,7 +170,7 @@ func (b *bench) reportActivity(s sfu, what string, c *crossing) {
 	}
 	objects := c.last[allocatedObjects] - c.first[allocatedObjects] - c.scrapeCost[allocatedObjects]
 	b.report.hold(what+"allocations a forwarded packet", objects/c.packets(), 0.1, "%.3f")
-	b.report.add(what+"the server's counters", "%s", c.counters(
+	b.report.add(what+"the server's counters", "%.0f publications, %.0f subscriptions; %s", c.last["rivus_stage_publications"], c.last["rivus_stage_subscriptions"], c.counters(
 		"packets_received", "packets_sent", "packets_resent", "nacked", "padding", "feedback", "allocations", "layer_changes", "probes", "keyframe_requests", "dropped"))
 }
 

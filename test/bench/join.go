@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -87,7 +86,7 @@ func (j *joining) join(ctx context.Context, m member) error {
 		p.Tick(time.Now())
 		packet, keyframe := p.Firsts()
 		if keyframe.IsZero() {
-			return errors.New("it has not come")
+			return fmt.Errorf("it has not come: %s", p.State().Lacks)
 		}
 		j.packet, j.keyframe = append(j.packet, packet.Sub(began)), append(j.keyframe, keyframe.Sub(began))
 		return nil

@@ -32,6 +32,7 @@ type livekit struct {
 	pid     int
 	http    string
 	metrics string
+	media   int // port
 	rooms   int
 	cancel  context.CancelFunc
 	done    chan error
@@ -59,7 +60,7 @@ func (b *bench) buildLiveKit(ctx context.Context) (string, error) {
 	}
 	b.progress("building LiveKit %s, once; this takes a few minutes", livekitVersion)
 	bin := filepath.Join(b.dir, "gobin")
-	install := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", livekitModule)
+	install := exec.CommandContext(ctx, "go", "install", "-ldflags=-s -w", livekitModule)
 	install.Dir = b.dir // not in our module
 	install.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=-mod=mod")
 	if out, err := install.CombinedOutput(); err != nil {
@@ -97,7 +98,7 @@ func (b *bench) startLiveKit(ctx context.Context, binary string) (*livekit, erro
 		return nil, err
 	}
 	l := &livekit{
-		pid: cmd.Process.Pid, cancel: cancel, done: make(chan error, 1),
+		pid: cmd.Process.Pid, cancel: cancel, done: make(chan error, 1), media: ports[2],
 		http: "127.0.0.1:" + strconv.Itoa(ports[0]), metrics: "http://127.0.0.1:" + strconv.Itoa(ports[1]) + "/metrics",
 	}
 	go func() { l.done <- cmd.Wait() }()
@@ -146,6 +147,8 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 }
 
 func (l *livekit) name() string { return "livekit" }
+
+func (l *livekit) mediaPort() uint16 { return uint16(l.media) }
 
 func (l *livekit) usage() (usage, error) { return usageOf(l.pid) }
 

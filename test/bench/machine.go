@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -52,24 +51,25 @@ func kilobytes(value string) int64 {
 	return n
 }
 
-// overflows returns how many datagrams the machine has dropped because the process that they were for did not read them
-// in time, 0 when it does not say.
-func overflows() int64 {
-	file, _ := os.ReadFile("/proc/net/snmp") // as above
-	var names []string
+// overflows returns how many datagrams the system has dropped at some UDP ports because nobody read them in time, 0 when
+// it does not say.
+func overflows(ports ...uint16) int64 {
+	file, _ := os.ReadFile("/proc/net/udp") // as above
+	wanted := map[string]bool{}
+	for _, port := range ports {
+		wanted[fmt.Sprintf("%04X", port)] = true
+	}
+	var sum int64
 	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
+		const local, drops = 1, 12 // columns
 		words := strings.Fields(lines.Text())
-		if len(words) == 0 || words[0] != "Udp:" {
+		if len(words) <= drops {
 			continue
 		}
-		if names == nil {
-			names = words
-			continue
-		}
-		if i := slices.Index(names, "RcvbufErrors"); i >= 0 && i < len(words) {
-			n, _ := strconv.ParseInt(words[i], 10, 64) // as above
-			return n
+		if _, port, _ := strings.Cut(words[local], ":"); wanted[port] {
+			n, _ := strconv.ParseInt(words[drops], 10, 64) // as above
+			sum += n
 		}
 	}
-	return 0
+	return sum
 }

@@ -28,6 +28,7 @@ const (
 type ready struct {
 	HTTP  string `json:"http"`
 	RTMP  string `json:"rtmp"`
+	Media string `json:"media"`
 	Admin string `json:"admin"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ type sfu interface {
 	profileFor(ctx context.Context, b *bench, name string, d time.Duration) error
 	// collect makes the server collect its garbage, if it can be asked to.
 	collect(ctx context.Context) error
+	// mediaPort is the UDP port of all media.
+	mediaPort() uint16
 	// open makes a stage and returns n tickets to it.
 	open(ctx context.Context, n int) ([]ticket, error)
 	stop()
@@ -33,6 +36,12 @@ func (s *server) name() string { return "rivus" }
 func (s *server) collect(ctx context.Context) error {
 	_, err := s.get(ctx, "http://"+s.Admin+"/debug/pprof/heap?gc=1")
 	return err
+}
+
+func (s *server) mediaPort() uint16 {
+	_, port, _ := strings.Cut(s.Media, ":")
+	n, _ := strconv.ParseUint(port, 10, 16) // of the server's own writing
+	return uint16(n)
 }
 
 func (s *server) open(ctx context.Context, n int) ([]ticket, error) {
@@ -107,7 +116,7 @@ type crossing struct {
 	first, last  metrics
 	scrapeCost   metrics
 	client       time.Duration // CPU time of the receivers' process
-	overflows    int64         // datagrams that the machine dropped, as a process did not read them in time
+	unread       int64         // datagrams that came to the server and were not read in time
 }
 
 func (c *crossing) cpu() time.Duration    { return c.ended.since(c.began) }
@@ -156,7 +165,7 @@ func (o *onStage) begin(ctx context.Context, c *crossing) (err error) {
 	if c.client, err = o.clients(); err != nil {
 		return err
 	}
-	c.overflows = overflows()
+	c.unread = overflows(o.mediaPort())
 	for _, l := range o.loads {
 		if err := l.ask(beginCommand, new(bool)); err != nil {
 			return err
@@ -178,13 +187,14 @@ func (o *onStage) end(ctx context.Context, c *crossing) (err error) {
 		}
 		c.add(&w.Received)
 		c.Sent.Add(w.Sent)
+		c.Overflows += w.Overflows
 	}
 	before := c.client
 	if c.client, err = o.clients(); err != nil {
 		return err
 	}
 	c.client -= before
-	c.overflows = overflows() - c.overflows
+	c.unread = overflows(o.mediaPort()) - c.unread
 	if c.last, err = o.scrape(ctx); err != nil {
 		return err
 	}

@@ -62,8 +62,9 @@ type stageState struct {
 
 // stageWindow is what came to receivers, and what publishers sent.
 type stageWindow struct {
-	Received peer.Window
-	Sent     peer.Counts
+	Received  peer.Window
+	Sent      peer.Counts
+	Overflows int64 // datagrams that came and were not read in time
 }
 
 // stageLoad is members in one process.
@@ -77,6 +78,7 @@ type stageLoad struct {
 	sessions   map[string]session // by ticket
 	failed     int
 	failure    string
+	overflows  int64 // when the window began
 }
 
 // session is a member's stay.
@@ -232,6 +234,7 @@ func (l *stageLoad) mark(command string) any {
 		for _, p := range append(slices.Clone(l.publishers), l.receivers...) {
 			p.Begin()
 		}
+		l.overflows = overflows(l.ports()...)
 		return true
 	case endCommand:
 		return l.end()
@@ -268,7 +271,17 @@ func (l *stageLoad) end() stageWindow {
 	for _, p := range l.publishers {
 		sum.Sent.Add(p.End().Counts)
 	}
+	sum.Overflows = overflows(l.ports()...) - l.overflows
 	return sum
+}
+
+// ports returns those of the receivers.
+func (l *stageLoad) ports() []uint16 {
+	var ports []uint16
+	for _, p := range l.receivers {
+		ports = append(ports, p.Port())
+	}
+	return ports
 }
 
 // add adds what came to one receiver.

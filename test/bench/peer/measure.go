@@ -44,6 +44,13 @@ func (p *Peer) Firsts() (packet, keyframe time.Time) {
 	return p.first, keyframe
 }
 
+// Port returns the UDP port of the peer, 0 before Connect.
+func (p *Peer) Port() uint16 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.port
+}
+
 // Begin opens a window: what came before it does not count.
 func (p *Peer) Begin() {
 	p.mu.Lock()

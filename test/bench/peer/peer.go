@@ -60,6 +60,7 @@ type Peer struct {
 	profile    string
 
 	mu     sync.Mutex // guards what follows; a reader holds it for a batch
+	port   uint16
 	in     *srtp.Context
 	out    *srtp.Context
 	header rtp.Header
@@ -135,6 +136,11 @@ func (p *Peer) open(ctx context.Context, to netip.AddrPort) error {
 		return fmt.Errorf("peer: a UDP connection is a %T", c)
 	}
 	p.conn = conn
+	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		p.mu.Lock()
+		p.port = uint16(local.Port)
+		p.mu.Unlock()
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("peer: %w", err)
