@@ -21,11 +21,8 @@ var dist embed.FS //nolint:gochecknoglobals // embed needs a package variable; i
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src *; media-src * blob: data:; worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// Permissions-Policy of the pages: only the stage uses devices.
-const (
-	devices   = "camera=(self), microphone=(self), display-capture=(self)"
-	noDevices = "camera=(), microphone=(), display-capture=()"
-)
+// devices may be used by the pages, and by no page that they would frame.
+const devices = "camera=(self), microphone=(self), display-capture=(self)"
 
 // Handler serves "/", "/watch", "/stage" and everything below "/console/".
 func Handler() (http.Handler, error) {
@@ -50,7 +47,7 @@ func Handler() (http.Handler, error) {
 		switch path := r.URL.Path; {
 		case path == "/" || path == "/watch" || path == "/stage":
 			h.Set("Content-Security-Policy", policy)
-			h.Set("Permissions-Policy", permissions(path))
+			h.Set("Permissions-Policy", devices)
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			h.Set("Cache-Control", "no-cache")
 			_, _ = w.Write(index)
@@ -61,11 +58,4 @@ func Handler() (http.Handler, error) {
 			http.NotFound(w, r)
 		}
 	}), nil
-}
-
-func permissions(path string) string {
-	if path == "/stage" {
-		return devices
-	}
-	return noDevices
 }

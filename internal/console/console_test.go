@@ -36,11 +36,12 @@ func TestPagesNameAssetsThatExist(t *testing.T) {
 	}
 }
 
-func TestOnlyTheStageUsesDevices(t *testing.T) {
+func TestOnlyThePagesThemselvesUseDevices(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]string{"/": "camera=()", "/watch": "camera=()", "/stage": "camera=(self), microphone=(self)"} {
-		if w := get(t, http.MethodGet, path); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Permissions-Policy"), want) {
-			t.Errorf("%s: %d, %q", path, w.Code, w.Header().Get("Permissions-Policy"))
+	for _, path := range []string{"/", "/watch", "/stage"} {
+		w := get(t, http.MethodGet, path)
+		if got := w.Header().Get("Permissions-Policy"); w.Code != 200 || !strings.Contains(got, "camera=(self), microphone=(self)") {
+			t.Errorf("%s: %d, %q", path, w.Code, got)
 		}
 	}
 }
