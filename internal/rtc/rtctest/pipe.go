@@ -29,7 +29,10 @@ type Counts struct {
 	Overflown int           // because the queue was full
 	Bytes     int           // delivered, with headers
 	Longest   time.Duration // that a packet waited at the bottleneck
+	Late      int           // delivered more than 30 ms after their time: the machine is too slow to be this link
 }
+
+const late = 30 * time.Millisecond
 
 const (
 	headers      = 28 // of IPv4 and UDP
@@ -170,6 +173,9 @@ func (p *pipe) pop(now time.Duration) (parcel, bool) {
 	w := heap.Pop(&p.flying).(parcel) //nolint:errcheck,forcetypeassert // nothing else is pushed
 	p.counts.Delivered++
 	p.counts.Bytes += len(w.data) + headers
+	if now-w.at > late {
+		p.counts.Late++
+	}
 	return w, true
 }
 

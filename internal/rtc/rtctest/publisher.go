@@ -128,12 +128,13 @@ func (p *Publisher) Keyframes(layer int) int { return int(p.made[layer].Load()) 
 // Voice returns the number of the newest audio packet, as Got.Frame tells it.
 func (p *Publisher) Voice() uint32 { return p.voice.Load() }
 
-// Media is what a publisher sends: 50 audio packets a second, and video.
+// Media is what a publisher sends.
 type Media struct {
 	FPS     int
-	Packets int   // of every frame, where Rates says nothing
-	Rates   []int // bits a second of each layer; keyframes have four times the size of other frames
-	Voice   int   // bytes of an audio packet, at least 7
+	Packets int           // of every frame, where Rates says nothing
+	Rates   []int         // bits a second of each layer; keyframes have four times the size of other frames
+	Voice   int           // bytes of an audio packet, at least 7
+	Every   time.Duration // an audio packet; 0: 20 ms
 }
 
 // Run sends media in real time until the publisher is closed: 50 audio packets and fps frames of every layer a second,
@@ -151,7 +152,10 @@ func (p *Publisher) play(m Media) {
 	case <-p.ctx.Done():
 		return
 	}
-	audio, video := time.NewTicker(20*time.Millisecond), time.NewTicker(time.Second/time.Duration(m.FPS))
+	if m.Every == 0 {
+		m.Every = 20 * time.Millisecond
+	}
+	audio, video := time.NewTicker(m.Every), time.NewTicker(time.Second/time.Duration(m.FPS))
 	defer audio.Stop()
 	defer video.Stop()
 	var seqs [3]uint16
@@ -165,7 +169,7 @@ func (p *Publisher) play(m Media) {
 		select {
 		case <-audio.C:
 			n++
-			p.speak(n, voice)
+			p.speak(n, uint32(m.Every/time.Millisecond)*48*n, voice)
 		case <-video.C:
 			for i := range p.Videos {
 				seqs[i] = p.show(&m, i, frame, seqs[i])
@@ -178,13 +182,13 @@ func (p *Publisher) play(m Media) {
 }
 
 // speak sends an audio packet that ends in its number.
-func (p *Publisher) speak(n uint32, payload []byte) {
+func (p *Publisher) speak(n, timestamp uint32, payload []byte) {
 	if p.Audio == nil {
 		return
 	}
 	binary.BigEndian.PutUint32(payload[len(payload)-4:], n)
 	_ = p.Audio.WriteRTP(&rtp.Packet{
-		Header: rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: n * 960}, Payload: payload,
+		Header: rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: timestamp}, Payload: payload,
 	})
 	p.voice.Store(n)
 }

@@ -1,6 +1,7 @@
 package rtctest
 
 import (
+	"context"
 	"net"
 	"regexp"
 	"strings"
@@ -24,7 +25,7 @@ type Relay struct {
 // NewRelay makes a relay to a server's "host:port" that lasts as long as the test.
 func NewRelay(tb testing.TB, server string) *Relay {
 	tb.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func (r *Relay) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", r.server)
+		server, err := new(net.Dialer).DialContext(context.Background(), "tcp", r.server)
 		if err != nil {
 			_ = client.Close()
 			continue

@@ -354,11 +354,12 @@ func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
 	}
 	a.probes++
 	a.asked, a.askedAt, a.next = true, now, now
+	base := max(audio+a.used(), s.Throughput, s.Carried, a.reach)
 	step := probeStep
-	if a.failed {
+	if a.failed && (proved == 0 || goal < 2*base) { // one that passes far below the goal may be followed by a large one
 		step = careful
 	}
-	most := int(float64(max(audio+a.used(), s.Throughput, s.Carried, a.reach)) * step)
+	most := int(float64(base) * step)
 	return Probe{ID: a.probes, Rate: min(goal, most), Length: probeLength}
 }
 

@@ -187,3 +187,26 @@ func TestJitterInOrderIsNoCongestion(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOnlyLayerComesBack has a link that is too narrow for the only layer for a while.
+func TestTheOnlyLayerComesBack(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		w := newWorld(t, seed, 1, [MaxLayers]int{875_000}, func(now time.Duration) int {
+			if now >= 5*time.Second && now < 13*time.Second {
+				return 300_000
+			}
+			return 12_000_000
+		})
+		w.link.limit = 20_000
+		w.run(12 * time.Second)
+		if l := w.layers(); l[0] != 1 {
+			t.Errorf("seed %d: 875 kbit/s are sent on 300", seed)
+		}
+		w.run(30 * time.Second)
+		w.wantNoAudioLost(6*time.Second, 30*time.Second)
+		if l := w.layers(); l[1] != 1 {
+			t.Errorf("seed %d: no video 17 s after the link became wide, %+v", seed, w.state)
+		}
+	}
+}
