@@ -112,7 +112,7 @@ func offered(r *http.Request) string {
 	return ""
 }
 
-// farewell tells the client why and closes.
+// farewell tells the client why and closes. The library gives the client five seconds for its part.
 func farewell(ctx context.Context, c *websocket.Conn, why reason) {
 	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
 	defer cancel()

@@ -418,34 +418,84 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	}
 }
 
-// TestCyclesLeaveNothing joins and leaves again and again.
-func TestCyclesLeaveNothing(t *testing.T) {
-	e := newEnv(t, nil)
-	pub, _ := e.publish(t, rtctest.Options{})
+// cycles has a participant join, see a picture and leave, again and again.
+type cycles struct {
+	*env
+	tb testing.TB
+}
+
+func newCycles(tb testing.TB) *cycles {
+	tb.Helper()
+	e := newEnv(tb, nil)
+	pub, _ := e.publish(tb, rtctest.Options{})
 	pub.Run(30, 2)
-	cycle := func() {
-		sub, session := e.subscribe(t, "bob", rtctest.Options{})
-		sub.Wait(t, "video", isFrame)
-		if resp, _ := e.request(t, http.MethodDelete, session.url, session.tok, "", "", nil); resp.StatusCode != http.StatusOK {
-			t.Fatalf("DELETE: %d", resp.StatusCode)
-		}
-		sub.Close()
+	return &cycles{env: e, tb: forgetful{tb}}
+}
+
+// forgetful is a test that does not keep its clients until its end: who uses it closes them.
+type forgetful struct{ testing.TB }
+
+func (forgetful) Cleanup(func()) {}
+
+func (c *cycles) run() {
+	c.tb.Helper()
+	tok := c.token("bob", nil)
+	socket := c.connect(c.tb, tok)
+	sub := rtctest.NewSubscriber(c.tb, rtctest.Options{})
+	session := c.join(c.tb, "/rt/whip/subscribe/alice", tok, sub)
+	sub.Wait(c.tb, "video", isFrame)
+	if resp, _ := c.request(c.tb, http.MethodDelete, session.url, session.tok, "", "", nil); resp.StatusCode != http.StatusOK {
+		c.tb.Fatalf("DELETE: %d", resp.StatusCode)
 	}
-	settled := func() int {
-		eventually(t, "bob has left", func() bool {
-			return e.Stats() == Stats{Stages: 1, Participants: 1, Publications: 1} && e.whip.Sessions() == 1
-		})
-		return runtime.NumGoroutine()
-	}
+	sub.Close()
+	_ = socket.CloseNow()
+}
+
+// settled waits until only the publisher is left, and returns goroutines, bytes of the heap and presence records.
+func (c *cycles) settled(most int) (goroutines int, heap uint64, records int) {
+	c.tb.Helper()
+	eventually(c.tb, "bob has left", func() bool {
+		return c.Stats() == Stats{Stages: 1, Participants: 1, Publications: 1} && c.whip.Sessions() == 1
+	})
+	eventually(c.tb, "goroutines are as many as before", func() bool { return runtime.NumGoroutine() <= most })
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), m.HeapAlloc, len(c.opt.Records.Participants.All())
+}
+
+// TestCyclesLeaveNothing joins and leaves 35 times; BenchmarkJoinLeave does as often as it is told.
+func TestCyclesLeaveNothing(t *testing.T) {
+	c := newCycles(t)
 	for range 5 {
-		cycle()
+		c.run()
 	}
-	before := settled()
+	before, _, records := c.settled(1 << 20)
 	for range 30 {
-		cycle()
+		c.run()
 	}
-	settled()
-	eventually(t, "goroutines are as many as before", func() bool { return runtime.NumGoroutine() <= before+3 })
+	if _, _, now := c.settled(before + 3); now != records {
+		t.Errorf("%d presence records, before %d", now, records)
+	}
+}
+
+// BenchmarkJoinLeave is a whole visit, the client's part included: offer, answer, ICE, DTLS, a picture, the end. With
+// -benchtime 1000x it shows that nothing is left of a thousand.
+func BenchmarkJoinLeave(b *testing.B) {
+	c := newCycles(b)
+	for range 20 {
+		c.run()
+	}
+	goroutines, heap, records := c.settled(1 << 20)
+	b.ResetTimer()
+	for range b.N {
+		c.run()
+	}
+	b.StopTimer()
+	after, heapAfter, recordsAfter := c.settled(goroutines + 3)
+	b.ReportMetric(float64(after-goroutines), "goroutines")
+	b.ReportMetric(float64(int64(heapAfter)-int64(heap)), "heap-B")
+	b.ReportMetric(float64(recordsAfter-records), "records")
 }
 
 // TestOffersThatNeverConnect: a client that posts its offer and is never heard of again holds nothing for long.
