@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/transport/v4/packetio"
@@ -106,10 +107,25 @@ func (l *link) Close() {
 		l.closed = true
 		l.life.Unlock()
 		if l.pc != nil {
+			l.awaitHandshake()
 			_ = l.pc.GracefulClose() // its errors are the peer's absence
 		}
 		l.group.Wait()
 	})
+}
+
+// awaitHandshake lets a handshake come to its end that has begun. The peer may have finished it before us, and would not
+// be told of a close that comes now.
+func (l *link) awaitHandshake() {
+	if l.pc.SCTP().Transport().State() != webrtc.DTLSTransportStateConnecting || l.pc.ICEConnectionState() != webrtc.ICEConnectionStateConnected {
+		return
+	}
+	timer := time.NewTimer(handshakeEnd)
+	defer timer.Stop()
+	select {
+	case <-l.connected:
+	case <-timer.C:
+	}
 }
 
 // spawn runs f on a goroutine that Close waits for, unless the link is closed.

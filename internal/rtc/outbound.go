@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/pion/rtcp"
 
@@ -59,19 +60,23 @@ func (e *Engine) Send(ctx context.Context, o *Offer, audio, video *Codec, feedba
 		Remote: ice.Credentials{Ufrag: o.ufrag(), Password: o.password()}, Fingerprints: prints,
 		Certificate: e.keyPair, Feedback: feedback, Loggers: loggers{e.opt.Logger},
 	})
-	out := &Outbound{peer: peer, audio: newSender(peer, Audio, audio, o.Audio), video: newSender(peer, Video, video, o.Video)}
+	ssrcs := distinct()
+	out := &Outbound{
+		peer:  peer,
+		audio: newSender(peer, Audio, audio, o.Audio, ssrcs[:2]), video: newSender(peer, Video, video, o.Video, ssrcs[2:]),
+	}
 	a := newAnswer(o, [2]*Sender{Audio: out.audio, Video: out.video})
 	a.session, a.fingerprint, a.candidates = uint64(random())<<30|uint64(random()>>2), e.fingerprint, candidates
 	out.Peer = &Peer{transport: &ownTransport{Peer: peer, answer: a}, answer: a.text(peer.Local()), ufrag: o.ufrag()}
 	return out, nil
 }
 
-// newSender makes an outgoing track, nil when there is none of the kind.
-func newSender(p *sendonly.Peer, k Kind, c *Codec, s *Section) *Sender {
+// newSender makes an outgoing track with these SSRCs, nil when there is none of the kind.
+func newSender(p *sendonly.Peer, k Kind, c *Codec, s *Section, ssrcs []uint32) *Sender {
 	if c == nil || s == nil {
 		return nil
 	}
-	t := &Sender{Kind: k, Codec: *c, Extensions: s.Extensions, peer: p, ssrc: random()}
+	t := &Sender{Kind: k, Codec: *c, Extensions: s.Extensions, peer: p, ssrc: ssrcs[0]}
 	t.Extensions.MID, t.Extensions.DependencyDescriptor = 0, 0
 	if k == Audio {
 		t.Extensions.Orientation = 0
@@ -79,7 +84,7 @@ func newSender(p *sendonly.Peer, k Kind, c *Codec, s *Section) *Sender {
 		t.Extensions.AudioLevel = 0
 	}
 	if c.RTXPayloadType != 0 {
-		t.rtx = random()
+		t.rtx = ssrcs[1]
 	}
 	t.stream = p.NewStream(t.ssrc, t.rtx)
 	return t
@@ -90,6 +95,16 @@ func random() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // it does not fail
 	return max(1, binary.BigEndian.Uint32(b[:]))
+}
+
+// distinct draws the SSRCs of one connection: they share a key, so no two may be the same.
+func distinct() (ssrcs [4]uint32) {
+	for i := range ssrcs {
+		for ssrcs[i] == 0 || slices.Contains(ssrcs[:i], ssrcs[i]) {
+			ssrcs[i] = random()
+		}
+	}
+	return ssrcs
 }
 
 // ownTransport is the transport of a subscriber.

@@ -57,6 +57,7 @@ const (
 	replayWindow  = 1024
 	maxRestarts   = 100
 	gatherTimeout = 5 * time.Second
+	handshakeEnd  = 500 * time.Millisecond
 )
 
 // Options configures an Engine. Port is required.

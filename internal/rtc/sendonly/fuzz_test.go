@@ -40,7 +40,8 @@ func FuzzDatagram(f *testing.F) {
 	at := shaking.peer.way.Load().path.Addr
 	for _, m := range [][]stun.Setter{
 		{stun.BindingRequest, stun.NewUsername(c.remote.Ufrag + ":them"), stun.NewShortTermIntegrity("guessed"), stun.Fingerprint},
-		{stun.BindingRequest, stun.Fingerprint}, {stun.BindingSuccess, stun.NewShortTermIntegrity("guessed"), stun.Fingerprint},
+		{stun.BindingRequest, stun.Fingerprint},
+		{stun.BindingSuccess, stun.NewShortTermIntegrity("guessed"), stun.Fingerprint},
 		{stun.BindingError, stun.CodeRoleConflict, stun.Fingerprint},
 	} {
 		built, err := stun.Build(m...)

@@ -2,6 +2,7 @@ package sendonly
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -363,7 +364,8 @@ func TestSlowReader(t *testing.T) {
 	c := connect(s, options{tcp: true})
 	stream := c.peer.NewStream(1, 0)
 	p := packetOf(t, 1, 0, 1200)
-	for range 20_000 {
+	for n := range 20_000 {
+		binary.BigEndian.PutUint16(p[2:], uint16(n))
 		if err := stream.Write(p); err != nil {
 			t.Fatal(err)
 		}

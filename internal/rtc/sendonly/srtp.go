@@ -106,8 +106,12 @@ type Stream struct {
 type source struct {
 	ssrc    uint32
 	begun   bool
-	highest uint64 // index of the newest packet: rollover counter and sequence number
+	highest uint64              // index of the newest packet: rollover counter and sequence number
+	used    [window / 64]uint64 // which of the newest indexes were encrypted, as a ring of bits
 }
+
+// window is how many packets behind the newest one may still be sent.
+const window = 1024
 
 // NewStream returns a stream with these SSRCs; rtx may be 0.
 func (p *Peer) NewStream(ssrc, rtx uint32) *Stream {
@@ -115,8 +119,8 @@ func (p *Peer) NewStream(ssrc, rtx uint32) *Stream {
 }
 
 // Write encrypts a finished RTP packet of the stream, or of its retransmission. Over UDP it waits for a flush. It keeps
-// no reference to b and allocates nothing. One goroutine at a time. A packet must not be written twice: each number
-// encrypts once.
+// no reference to b and allocates nothing. One goroutine at a time. A number that was used before is refused, as is one
+// that is far behind.
 func (s *Stream) Write(b []byte) error {
 	k, w := s.peer.keys.Load(), s.peer.way.Load()
 	if k == nil || w == nil {
@@ -198,19 +202,41 @@ func headerSize(b []byte) int {
 	return n
 }
 
-// index extends a sequence number with its rollover counter (RFC 3711, section 3.3.1). False: the number is older than
-// the stream, or the key is used up.
+// index extends a sequence number with its rollover counter (RFC 3711, section 3.3.1). False: the number is too old, the
+// key is used up, or the index was given before. With GCM, to encrypt two packets under one index gives away the key of
+// the authentication (RFC 7714, section 9), so no mistake above may lead to that.
 func (s *source) index(seq uint16) (uint64, bool) {
 	if !s.begun {
 		s.begun, s.highest = true, uint64(seq)
+		s.mark(s.highest)
 		return s.highest, true
 	}
 	i := int64(s.highest) + int64(int16(seq-uint16(s.highest)))
-	if i < 0 || i >= 1<<48 {
+	if i < 0 || i >= 1<<48 || i <= int64(s.highest)-window {
 		return 0, false
 	}
-	s.highest = max(s.highest, uint64(i))
-	return uint64(i), true
+	index := uint64(i)
+	if index <= s.highest {
+		return index, s.mark(index)
+	}
+	if index-s.highest >= window {
+		s.used = [len(s.used)]uint64{}
+	} else {
+		for n := s.highest + 1; n < index; n++ {
+			s.used[n%window/64] &^= 1 << (n % 64)
+		}
+		s.used[index%window/64] &^= 1 << (index % 64)
+	}
+	s.highest = index
+	return index, s.mark(index)
+}
+
+// mark notes that an index is used, and tells whether it was not.
+func (s *source) mark(index uint64) bool {
+	word, bit := &s.used[index%window/64], uint64(1)<<(index%64)
+	fresh := *word&bit == 0
+	*word |= bit
+	return fresh
 }
 
 // nonce makes the initialization vector of a packet (RFC 7714, section 8.1).

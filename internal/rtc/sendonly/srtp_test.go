@@ -1,0 +1,78 @@
+package sendonly
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestIndexIsGivenOnce compares the indexes of a shuffled stream, with duplicates, gaps and numbers from long ago, with
+// the rule: the nearest one, within the window, and never twice.
+func TestIndexIsGivenOnce(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var s source
+		given := map[uint64]bool{}
+		at := 60_000 + r.Int64N(5_000) // the index meant
+		for range 20_000 {
+			switch r.IntN(100) {
+			case 0:
+				at += r.Int64N(3000) // a gap
+			default:
+				at++
+			}
+			seq := at - r.Int64N(1500)
+			if r.IntN(3) > 0 {
+				seq = at
+			}
+			before := int64(s.highest)
+			index, ok := s.index(uint16(seq))
+			if s.begun && len(given) > 0 {
+				want := seq > before-window && !given[uint64(seq)]
+				if ok != want || ok && index != uint64(seq) {
+					t.Fatalf("seed %d: %d after %d became %d, %v", seed, seq, before, index, ok)
+				}
+			}
+			if ok {
+				given[index] = true
+			}
+		}
+	}
+	old := source{begun: true, highest: 5}
+	if _, ok := old.index(65535); ok {
+		t.Error("an index before the first rollover counter")
+	}
+	last := source{begun: true, highest: 1<<48 - 1}
+	if _, ok := last.index(0); ok {
+		t.Error("an index beyond the key's life")
+	}
+}
+
+func TestNothingIsEncryptedTwice(t *testing.T) {
+	t.Parallel()
+	c := connect(newServer(t), options{})
+	stream := c.peer.NewStream(1, 0)
+	p := packetOf(t, 1, 7, 100)
+	if err := stream.Write(p); err != nil {
+		t.Fatal(err)
+	}
+	p[len(p)-1]++
+	if err := stream.Write(p); err == nil {
+		t.Error("the same number twice")
+	}
+	if err := stream.Write(packetOf(t, 1, 7+window, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Write(packetOf(t, 1, 7, 100)); err == nil {
+		t.Error("a number that nobody remembers")
+	}
+}
+
+// BenchmarkIndex is what it costs to number a packet.
+func BenchmarkIndex(b *testing.B) {
+	b.ReportAllocs()
+	var s source
+	for n := range b.N {
+		s.index(uint16(n))
+	}
+}
