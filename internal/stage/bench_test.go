@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/binary"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,4 +177,29 @@ func BenchmarkForward(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkSubscription is what a participant with one subscription takes in the stage, in bytes an operation: its part
+// of the downlink, both forwarders and the path. The connection is rtc's.
+func BenchmarkSubscription(b *testing.B) {
+	env := testEnvironment()
+	pub := newPublication(env, newFakeSource(), [kinds]*Format{Audio: {}, Video: {}}, nil, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		s := newSubscription(1, "alice", pub, &negotiated{}, [kinds]bool{Audio: true, Video: true}, nil)
+		s.down = newDownlink(env, &sync.WaitGroup{})
+		s.open()
+		s.down.add(s)
+	}
+}
+
+// negotiated is a sink that takes audio and video with everything.
+type negotiated struct{ nullSink }
+
+func (*negotiated) Stream(k Kind) (forward.Stream, bool) {
+	s := forward.Stream{Codec: forward.Opus, ClockRate: 48000, SSRC: 1, RTXSSRC: 2, Extensions: forward.Extensions{TransportSeq: 3}}
+	if k == Video {
+		s.Codec, s.ClockRate = forward.H264, 90000
+	}
+	return s, true
 }

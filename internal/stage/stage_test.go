@@ -459,6 +459,7 @@ func (c *cycles) settled(most int) (goroutines int, heap uint64, records int) {
 	})
 	eventually(c.tb, "goroutines are as many as before", func() bool { return runtime.NumGoroutine() <= most })
 	runtime.GC()
+	runtime.GC() // what pools hold goes with the second
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return runtime.NumGoroutine(), m.HeapAlloc, len(c.opt.Records.Participants.All())

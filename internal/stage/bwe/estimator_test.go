@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// steady feeds an estimator for a while with packets of a rate that all arrive 30 ms later, a message each 100 ms.
-func steady(e *Estimator, p *Path, from, length time.Duration, rate int) (now time.Duration) {
+// steady feeds a new estimator for a while with packets of a rate that all arrive 30 ms later, a message each 100 ms.
+func steady(e *Estimator, p *Path, length time.Duration, rate int) (now time.Duration) {
 	const every = 100 * time.Millisecond
 	size := rate / 8 / 100
-	for now = from; now < from+length; now += every {
+	for now = 0; now < length; now += every {
 		base, arrivals := p.next, []Arrival(nil)
 		for i := range time.Duration(10) {
 			at := now + i*every/10
@@ -24,7 +24,7 @@ func steady(e *Estimator, p *Path, from, length time.Duration, rate int) (now ti
 func TestAnApplicationLimitedSenderGainsNothing(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{})
-	now := steady(e, NewPath(), 0, time.Minute, 500_000)
+	now := steady(e, NewPath(), time.Minute, 500_000)
 	s := e.State(now)
 	if s.Estimate != 3_000_000 || s.Congested || s.Loss != 0 {
 		t.Errorf("%+v", s)
@@ -38,7 +38,7 @@ func TestUseIsEvidence(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{Start: 1_000_000, Max: 2_100_000})
 	p := NewPath()
-	now := steady(e, p, 0, 20*time.Second, 2_000_000)
+	now := steady(e, p, 20*time.Second, 2_000_000)
 	if s := e.State(now); s.Estimate < 1_900_000 || s.Estimate > 2_100_000 {
 		t.Errorf("estimate %d while 2,000,000 arrive", s.Estimate)
 	}
@@ -48,7 +48,7 @@ func TestUseIsEvidence(t *testing.T) {
 func TestWhatArrivesIsCarried(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{Start: 50_000})
-	now := steady(e, NewPath(), 0, 3*time.Second, 1_000_000)
+	now := steady(e, NewPath(), 3*time.Second, 1_000_000)
 	if s := e.State(now); s.Estimate < 600_000 || s.Estimate > 1_200_000 {
 		t.Errorf("estimate %d while 1,000,000 arrive", s.Estimate)
 	}
@@ -57,7 +57,7 @@ func TestWhatArrivesIsCarried(t *testing.T) {
 func TestSilenceHalves(t *testing.T) {
 	t.Parallel()
 	e, p := NewEstimator(Options{Min: 100_000}), NewPath()
-	now := steady(e, p, 0, 2*time.Second, 1_000_000)
+	now := steady(e, p, 2*time.Second, 1_000_000)
 	for range 100 { // muted: nothing sent, nothing heard
 		now += 100 * time.Millisecond
 		if s := e.State(now); s.Estimate != 3_000_000 {
