@@ -21,15 +21,26 @@ export async function list(kind: Kind): Promise<MediaDeviceInfo[]> {
   return all.filter((d) => d.kind === names[kind] && d.deviceId !== '');
 }
 
+const picture: MediaTrackConstraints = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } };
+const voice: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
+/** openBoth starts camera and microphone with one question to the person; undefined when that gives not both. */
+export async function openBoth(): Promise<Record<Kind, MediaStreamTrack> | undefined> {
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: picture, audio: voice });
+    return { camera: stream.getVideoTracks()[0]!, microphone: stream.getAudioTracks()[0]! };
+  } catch {
+    return undefined;
+  }
+}
+
 /** open starts a device: the one with this id if it is there. Rejects with a DeviceError. */
 export async function open(kind: Kind, id?: string): Promise<MediaStreamTrack> {
   if (!available()) throw new DeviceError(insecure);
   const deviceId = id ? { ideal: id } : undefined;
   try {
     const stream = await navigator.mediaDevices.getUserMedia(
-      kind === 'camera'
-        ? { video: { deviceId, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } } }
-        : { audio: { deviceId, echoCancellation: true, noiseSuppression: true, autoGainControl: true } },
+      kind === 'camera' ? { video: { ...picture, deviceId } } : { audio: { ...voice, deviceId } },
     );
     return stream.getTracks()[0]!;
   } catch (error) {

@@ -17,9 +17,7 @@ interface Props {
 export function Lobby({ ticket, media, notice, onJoin, onOther }: Props) {
   const usable = ticket.canPublish && available();
   useEffect(() => {
-    if (!usable) return;
-    void media.start('camera');
-    void media.start('microphone');
+    if (usable) void media.startBoth();
   }, [usable]);
   const bringing = media.camera || media.microphone;
   return (

@@ -1,4 +1,4 @@
-import { DeviceError, type Kind, open, openScreen } from './devices';
+import { DeviceError, type Kind, open, openBoth, openScreen } from './devices';
 import type { Own } from './room';
 import type { Memory } from './ticket';
 
@@ -20,19 +20,26 @@ export class Media {
 
   constructor(private readonly listener: MediaListener) {}
 
+  /** startBoth opens camera and microphone; when not both can be had it tries each by itself. */
+  async startBoth(): Promise<void> {
+    this.starting.add('camera').add('microphone');
+    this.listener.changed();
+    const both = await openBoth();
+    if (both) {
+      this.#take('camera', both.camera);
+      this.#take('microphone', both.microphone);
+      this.starting.clear();
+      this.listener.changed();
+    } else await Promise.all([this.start('camera'), this.start('microphone')]);
+  }
+
   /** start opens a device, in the place of the one that is open. What is in its way is found in problems. */
   async start(kind: Kind, id?: string): Promise<void> {
     this.starting.add(kind);
     this.problems.delete(kind);
     this.listener.changed();
     try {
-      const track = await open(kind, id);
-      this[kind]?.stop();
-      this[kind] = track;
-      track.onended = () => {
-        this.listener.notice(`Your ${kind} was unplugged or switched off.`);
-        this.stop(kind);
-      };
+      this.#take(kind, await open(kind, id));
     } catch (error) {
       this.problems.set(kind, error instanceof DeviceError ? error.message : String(error));
     }
@@ -81,5 +88,14 @@ export class Media {
     ];
     await Promise.all(wanted.map(async ([kind, id, off]) => id && !off && this.start(kind, id)));
     for (const problem of this.problems.values()) this.listener.notice(problem);
+  }
+
+  #take(kind: Kind, track: MediaStreamTrack): void {
+    this[kind]?.stop();
+    this[kind] = track;
+    track.onended = () => {
+      this.listener.notice(`Your ${kind} was unplugged or switched off.`);
+      this.stop(kind);
+    };
   }
 }

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Ending, userLeft } from './endings';
+import type { StageError } from '@rivus/web';
+import { type Ending, endingOf, userLeft } from './endings';
 import { Enter, Farewell } from './enter';
 import { Lobby } from './lobby';
 import { Media } from './media';
@@ -45,22 +46,27 @@ export function StagePage() {
   const join = (by: Ticket) => {
     leaveRoom();
     setNotice('');
-    const entered = new Room(by.token, {
-      changed: again,
-      notice: setNotice,
-      ended: (ending) => {
-        if (room.current !== entered) return;
-        room.current = undefined;
-        media.current!.stopAll();
-        // A page that goes away ends the stay, too: what is remembered then lets a reload return.
-        if (ending !== userLeft) remember(ending.again ? { token: by.token, joined: false } : undefined);
-        setView({ at: 'ended', ending });
-      },
-    });
-    room.current = entered;
-    entered.join();
-    publish();
-    setView({ at: 'room', room: entered });
+    try {
+      const entered = new Room(by.token, {
+        changed: again,
+        notice: setNotice,
+        ended: (ending) => room.current === entered && ended(by, ending),
+      });
+      room.current = entered;
+      entered.join();
+      publish();
+      setView({ at: 'room', room: entered });
+    } catch (error) {
+      ended(by, endingOf(error as StageError)); // the token lacks something
+    }
+  };
+
+  const ended = (by: Ticket, ending: Ending) => {
+    if (ending === userLeft) return; // the page goes away: what is remembered lets a reload return
+    room.current = undefined;
+    media.current!.stopAll();
+    remember(ending.again ? { token: by.token, joined: false } : undefined);
+    setView({ at: 'ended', ending });
   };
 
   const leave = () => {
@@ -83,9 +89,15 @@ export function StagePage() {
       if (known.canPublish) void media.current!.restore(memory);
     };
     const linked = () => window.location.hash && begin();
+    // A page that comes back from the browser's cache has left the stage when it went.
+    const shown = (e: PageTransitionEvent) => e.persisted && window.location.reload();
     begin();
     window.addEventListener('hashchange', linked);
-    return () => window.removeEventListener('hashchange', linked);
+    window.addEventListener('pageshow', shown);
+    return () => {
+      window.removeEventListener('hashchange', linked);
+      window.removeEventListener('pageshow', shown);
+    };
   }, []);
 
   useEffect(() => {
@@ -93,16 +105,22 @@ export function StagePage() {
   }, [ticket]);
 
   useEffect(() => {
-    if (view.at === 'room' && ticket) remember({ token: ticket.token, joined: true, ...media.current!.memory(view.room.own) });
+    if (view.at !== 'room' || view.room !== room.current || !ticket) return; // left meanwhile
+    remember({ token: ticket.token, joined: true, ...media.current!.memory(view.room.own) });
   });
+
+  const another = () => {
+    media.current!.stopAll();
+    setView({ at: 'enter' });
+  };
 
   switch (view.at) {
     case 'lobby':
-      return <Lobby ticket={ticket!} media={media.current} notice={notice} onJoin={() => join(ticket!)} onOther={() => setView({ at: 'enter' })} />;
+      return <Lobby ticket={ticket!} media={media.current} notice={notice} onJoin={() => join(ticket!)} onOther={another} />;
     case 'room':
       return <RoomView room={view.room} ticket={ticket!} media={media.current} notice={notice} setNotice={setNotice} onLeave={leave} />;
     case 'ended':
-      return <Farewell ending={view.ending} onAgain={() => open(ticket!.token)} onOther={() => setView({ at: 'enter' })} />;
+      return <Farewell ending={view.ending} onAgain={() => open(ticket!.token)} onOther={another} />;
   }
   return <Enter problem={view.problem} onToken={open} />;
 }

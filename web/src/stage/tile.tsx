@@ -31,7 +31,7 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
     >
       {person.video && <Picture track={person.video.mediaStreamTrack} mirrored={mirrored} hidden={stopped} label={`Video of ${name}`} />}
       {stopped && <Initials name={person.name} />}
-      {figures && reading && <p class="figures mono">{brief(reading)}</p>}
+      {figures && reading && <Brief reading={reading} />}
       <p class="nameplate">
         {silent && <Icon name="microphone" off />}
         {stopped && <Icon name="camera" off />}
@@ -84,16 +84,24 @@ export function rate(bits: number): string {
   return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
 }
 
-function brief(reading: Reading): string {
+/** Brief is the line of figures in a tile. A small tile has room for some of them. */
+function Brief({ reading }: { reading: Reading }) {
   const { width, height, fps, bitrate, lossPercent } = reading;
   const delay = delayOf(reading);
-  return [
-    width && `${width}×${height}`,
-    width && fps !== undefined && `${Math.round(fps)} fps`,
-    rate(bitrate),
-    delay !== undefined && `${Math.round(delay)} ms`,
-    lossPercent ? `${lossPercent.toFixed(1)}% lost` : undefined,
-  ]
-    .filter(Boolean)
-    .join(' · ');
+  const figures = [
+    width ? { text: `${width}×${height}` } : undefined,
+    width && fps !== undefined ? { text: `${Math.round(fps)} fps`, extra: true } : undefined,
+    { text: rate(bitrate), extra: true },
+    delay === undefined ? undefined : { text: `${Math.round(delay)} ms` },
+    lossPercent && lossPercent >= 0.05 ? { text: `${lossPercent.toFixed(1)}% lost` } : undefined,
+  ].filter((f) => f !== undefined);
+  return (
+    <p class="figures mono">
+      {figures.map(({ text, extra }) => (
+        <span key={text} class={extra ? 'extra' : ''}>
+          {text}
+        </span>
+      ))}
+    </p>
+  );
 }
