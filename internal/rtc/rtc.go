@@ -1,16 +1,18 @@
-// Package rtc is the one place that configures Pion: ports, ICE, DTLS, codecs and header extensions.
+// Package rtc makes WebRTC connections: ports, SDP, codecs and header extensions. It is the one place that configures
+// Pion.
 //
 // An Engine makes peers on one Port, which is one UDP and one TCP port for everybody. Receive answers a publisher's
-// offer, Send a subscriber's. Both are DTLS servers, so that the server picks AES-128-GCM, and take exactly
+// offer, Send a subscriber's. Publishers are peer connections of Pion; subscribers have a transport of our own (package
+// sendonly), which shares the sockets. Both are DTLS servers, so that the server picks AES-128-GCM, and take exactly
 // one codec of each kind from the offer, so that a publication's codecs are known before its first packet. An Inbound
 // hands out its RTP layers as they appear; an Outbound takes finished RTP packets and hands back RTCP. What peers send
-// is bounded before Pion sees it: the size and the sections of an offer, candidates, streams of a connection, what
+// is bounded before it is looked at: the size and the sections of an offer, candidates, streams of a connection, what
 // waits for a slow TCP peer.
 //
 // Concurrency: everything may be called from any goroutine, except that one goroutine at a time reads a Layer or
 // writes to a Sender. Close returns when the last goroutine of the peer has ended; never call it from a callback.
 //
-// Imports: nothing of Rivus.
+// Imports: rtc/burst, rtc/ice, rtc/sendonly.
 package rtc
 
 import (
@@ -51,7 +53,8 @@ const (
 	maxStreams    = 32 // RTP and as many RTCP streams that one connection may have
 	rtpWaiting    = 1 << 20
 	rtcpWaiting   = 64 << 10
-	nackInterval  = 20 * time.Millisecond
+	nackInterval  = 50 * time.Millisecond
+	nackTimes     = 5 // that a packet is asked for; what comes on an RTX stream is not noticed
 	twccInterval  = 50 * time.Millisecond
 	reportPeriod  = time.Second
 	replayWindow  = 1024
@@ -183,7 +186,8 @@ func media(choice map[Kind]*Codec, extensions map[Kind][]string) (*webrtc.MediaE
 // receiver reports.
 func receiving(l loggers) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
-	n, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval), nack.WithGeneratorLoggerFactory(l))
+	n, err := nack.NewGeneratorInterceptor(
+		nack.GeneratorInterval(nackInterval), nack.GeneratorMaxNacksPerPacket(nackTimes), nack.WithGeneratorLoggerFactory(l))
 	if err != nil {
 		return nil, fmt.Errorf("rtc: %w", err)
 	}

@@ -17,19 +17,20 @@ import (
 
 // Times of a connection.
 const (
-	// Lifetime is how long a connection lives without an authentic sign of the peer, and how long a peer may take to
-	// show up. The service shows a lost participant for up to ten seconds.
+	// Lifetime is how long a connection lives without an answer to a check of ours, and how long a peer may take to show
+	// up. That it goes on sending is no sign of life: what is sent to it has to arrive (RFC 7675, section 5.1). The
+	// service shows a lost participant for up to ten seconds.
 	Lifetime = 9 * time.Second
-	// keepalive is when the path in use is checked again (RFC 7675 asks for five seconds), insist how soon while
-	// nothing is answered.
+	// keepalive is when the path in use is checked again, insist how soon while nothing is answered.
 	keepalive = 2500 * time.Millisecond
 	insist    = 500 * time.Millisecond
 	// abandoned is how long the path in use may be silent before another one that works takes over unasked.
 	abandoned = 3 * time.Second
 	// quiet is how long it may be silent before the peer may nominate one with a lower priority.
 	quiet = time.Second
-	// consent is how long a path may be used after the last answer to a check of ours (RFC 7675, section 5.1).
-	consent = 30 * time.Second
+	// consent is how long a path may be used after the last answer to a check of ours; another one that has worked is
+	// tried then.
+	consent = 5 * time.Second
 )
 
 // Bounds of an agent.
@@ -91,12 +92,12 @@ type Agent struct {
 	controlling bool
 	paths       []*path
 	selected    *path
-	heard       time.Duration // the last authentic sign of the peer on any path
+	answered    time.Duration // the last answer to a check of ours on any path
 }
 
 // NewAgent returns an agent for a peer that was told local and that has told us remote.
 func NewAgent(now time.Duration, local, remote Credentials, random Random) *Agent {
-	a := &Agent{random: random, now: generation{local, remote}, heard: now}
+	a := &Agent{random: random, now: generation{local, remote}, answered: now}
 	var b [8]byte
 	random(b[:])
 	for _, v := range b {
@@ -134,12 +135,12 @@ func (a *Agent) Restart(local, remote Credentials) {
 }
 
 // Alive tells whether the connection is still there.
-func (a *Agent) Alive(now time.Duration) bool { return now-a.heard < Lifetime }
+func (a *Agent) Alive(now time.Duration) bool { return now-a.answered < Lifetime }
 
-// Heard notes that something authentic other than a check has come.
+// Heard notes that something authentic other than a check has come: the peer uses the path.
 func (a *Agent) Heard(now time.Duration, from Path) {
-	if p := a.find(from); p != nil && p.proven {
-		p.heard, a.heard = now, now
+	if p := a.find(from); p != nil {
+		p.heard = now
 	}
 }
 
@@ -192,7 +193,6 @@ func (a *Agent) request(now time.Duration, from Path, m *Message, out *Output) b
 	if string(m.username[len(g.local.Ufrag)+1:]) != g.remote.Ufrag || !m.authentic(g.local.Password) {
 		return false
 	}
-	a.heard = now
 	if !a.agree(m) {
 		out.send(from, refusal(m.transaction, g.local.Password))
 		return true
@@ -246,7 +246,7 @@ func (a *Agent) response(now time.Duration, from Path, m *Message, out *Output) 
 		return false
 	}
 	p.forget(m.transaction)
-	a.heard, p.heard = now, now
+	a.answered, p.heard, p.answered = now, now, now
 	if m.class == failure {
 		if m.code == roleConflict {
 			a.controlling = !a.controlling
@@ -254,7 +254,7 @@ func (a *Agent) response(now time.Duration, from Path, m *Message, out *Output) 
 		}
 		return true
 	}
-	p.proven, p.unproven, p.answered = true, 0, now
+	p.proven, p.unproven = true, 0
 	if a.controlling {
 		p.nominated = true
 	}
@@ -291,7 +291,7 @@ func (a *Agent) Tick(now time.Duration, out *Output) {
 		switch {
 		case p != a.selected && (p.proven || p.unproven >= maxUnproven):
 			continue
-		case !p.proven || now-p.heard > keepalive+insist:
+		case !p.proven || now-p.answered > keepalive+insist:
 			after = insist
 		}
 		if now-p.asked >= after {

@@ -159,6 +159,7 @@ func TestSilence(t *testing.T) {
 		defer c.peer.mu.Unlock()
 		return c.peer.agent.Alive(s.now() + ice.Lifetime - 500*time.Millisecond)
 	})
+	silent.check() // what it sends shows nothing
 	s.later.Add(int64(2 * time.Second))
 	for name, p := range map[string]*client{"silent": silent, "never there": never} {
 		receive(t, name, p.peer.Ended())
