@@ -24,7 +24,8 @@ import (
 // systemPython is the interpreter that Debian's packages are for. Another one may come before it in PATH.
 const systemPython = "/usr/bin/python3"
 
-// TestStageWithAiortc publishes and subscribes with a WebRTC stack that shares no code with the server's.
+// TestStageWithAiortc publishes and subscribes with a WebRTC stack that shares no code with the server's. As everywhere
+// here that video is encoded and decoded, one case runs after the other.
 func TestStageWithAiortc(t *testing.T) {
 	srv := apptest.Start(t)
 	t.Run("H264", func(t *testing.T) {
