@@ -73,3 +73,17 @@ func overflows(ports ...uint16) int64 {
 	}
 	return sum
 }
+
+// queueDrops returns how many packets the system has dropped before any socket saw them, because its queues between
+// processors were full (net.core.netdev_max_backlog); 0 when it does not say.
+func queueDrops() int64 {
+	file, _ := os.ReadFile("/proc/net/softnet_stat") // as above
+	var sum int64
+	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
+		if words := strings.Fields(lines.Text()); len(words) > 1 {
+			n, _ := strconv.ParseInt(words[1], 16, 64) // as above
+			sum += n
+		}
+	}
+	return sum
+}

@@ -17,10 +17,10 @@ const (
 
 // measureMesh measures stages on which everybody sends three layers and receives everybody else.
 func measureMesh(ctx context.Context, b *bench) error {
-	err := b.eachServer(ctx, func(start func(context.Context) (sfu, error)) error {
+	err := b.eachServer(ctx, func(c contender) error {
 		for _, loss := range pick(b, []float64{0, 0.01}, []float64{0.01}) {
-			if err := b.measureMeshOf(ctx, start, loss); err != nil {
-				return fmt.Errorf("%g %% loss: %w", loss*100, err)
+			if err := b.tolerate(ctx, c, fmt.Sprintf("%g %% loss", loss*100), b.measureMeshOf(ctx, c, loss)); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -29,8 +29,8 @@ func measureMesh(ctx context.Context, b *bench) error {
 	return err
 }
 
-func (b *bench) measureMeshOf(ctx context.Context, start func(context.Context) (sfu, error), loss float64) error {
-	s, err := start(ctx)
+func (b *bench) measureMeshOf(ctx context.Context, who contender, loss float64) error {
+	s, err := who.start(ctx)
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,7 @@ type crossing struct {
 	scrapeCost   metrics
 	client       time.Duration // CPU time of the receivers' process
 	unread       int64         // datagrams that came to the server and were not read in time
+	queued       int64         // packets of anybody that the system dropped before they came to a socket
 }
 
 func (c *crossing) cpu() time.Duration    { return c.ended.since(c.began) }
@@ -165,7 +166,7 @@ func (o *onStage) begin(ctx context.Context, c *crossing) (err error) {
 	if c.client, err = o.clients(); err != nil {
 		return err
 	}
-	c.unread = overflows(o.mediaPort())
+	c.unread, c.queued = overflows(o.mediaPort()), queueDrops()
 	for _, l := range o.loads {
 		if err := l.ask(beginCommand, new(bool)); err != nil {
 			return err
@@ -194,7 +195,7 @@ func (o *onStage) end(ctx context.Context, c *crossing) (err error) {
 		return err
 	}
 	c.client -= before
-	c.unread = overflows(o.mediaPort()) - c.unread
+	c.unread, c.queued = overflows(o.mediaPort())-c.unread, queueDrops()-c.queued
 	if c.last, err = o.scrape(ctx); err != nil {
 		return err
 	}

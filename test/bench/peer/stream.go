@@ -157,7 +157,7 @@ func (s *stream) reception(now time.Time) rtcp.ReceptionReport {
 	expected := s.highest - s.expected.sequence
 	lost := expected - (s.packets - s.expected.packets)
 	s.expected.sequence, s.expected.packets = s.highest, s.packets
-	r := rtcp.ReceptionReport{SSRC: s.ssrc, LastSequenceNumber: uint32(s.highest)}
+	r := rtcp.ReceptionReport{SSRC: s.ssrc, LastSequenceNumber: uint32(s.highest - 1<<16)} // unwrap begins in the second cycle
 	if lost > 0 && expected > 0 {
 		r.FractionLost = uint8(min(255, lost*256/expected))
 	}

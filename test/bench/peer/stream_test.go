@@ -75,7 +75,7 @@ func TestReception(t *testing.T) {
 		s.follow(n, false)
 	}
 	r := s.reception(time.Unix(100, 0))
-	if r.FractionLost != 256/5 || uint16(r.LastSequenceNumber) != 5 {
+	if r.FractionLost != 256/5 || r.LastSequenceNumber != 5 {
 		t.Errorf("%+v", r)
 	}
 	if r := s.reception(time.Unix(101, 0)); r.FractionLost != 0 {
