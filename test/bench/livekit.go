@@ -58,7 +58,7 @@ func (b *bench) buildLiveKit(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", err
 	}
-	b.progress("building LiveKit %s, once; this takes a few minutes", livekitVersion)
+	b.progress("building LiveKit %s, once; this takes a minute or more", livekitVersion)
 	bin := filepath.Join(b.dir, "gobin")
 	install := exec.CommandContext(ctx, "go", "install", "-ldflags=-s -w", livekitModule)
 	install.Dir = b.dir // not in our module

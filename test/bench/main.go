@@ -4,10 +4,11 @@
 //
 // It builds the server, starts it on free loopback ports with a data directory of its own, and puts load on it from
 // other processes of this command: RTMP publishers that send a real clip in real time, viewers that play LL-HLS over
-// keep-alive connections, and WebRTC participants that do what browsers do to a server (package peer). Stages are measured
-// beside LiveKit, which is built from its module once and kept in the user's cache; -alone leaves it out. What it reports are ratios and CPU seconds of the server process, which other load on the
-// machine distorts less than wall times; latencies are taken on one clock, because publishers put the time into the
-// picture data itself. Every part of the run is bounded in time, and nothing is left behind.
+// keep-alive connections, and WebRTC participants that do what browsers do to a server (package peer). Stages are
+// measured beside LiveKit, which is built from its module once and kept in the user's cache; -alone leaves it out. What
+// it reports are ratios and CPU seconds of the server process, which other load on the machine distorts less than wall
+// times; latencies are taken on one clock, because publishers put the time into the picture data itself. Every part of
+// the run is bounded in time, and nothing is left behind.
 //
 // With -profiles the server's CPU and heap profiles under the heavier loads are kept, at a small cost to the figures.
 //
