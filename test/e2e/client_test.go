@@ -146,10 +146,10 @@ func (p clients) shows(t *testing.T) {
 func (p clients) adapts(t *testing.T) {
 	t.Helper()
 	var throttled struct {
-		Width  int
-		Layers []string
+		Wide, Narrow int
+		Layers       []string
 	}
-	if p.says(t, &throttled); throttled.Width != 320 || len(throttled.Layers) == 0 || throttled.Layers[0] != "low" {
+	if p.says(t, &throttled); throttled.Narrow >= throttled.Wide || len(throttled.Layers) == 0 || throttled.Layers[0] != "low" {
 		t.Errorf("on a throttled link: %+v", throttled)
 	}
 	var simulcast struct{ Adapting bool }
