@@ -13,6 +13,7 @@ import (
 // twenty messages a second. probeStep is how a probe is paced.
 const (
 	allocateLeast = 10 * time.Millisecond
+	allocateMost  = 80 * time.Millisecond
 	probeStep     = 5 * time.Millisecond
 	probeMost     = 20_000 // bytes in one step
 )
@@ -116,12 +117,12 @@ func (d *downlink) arrivals(s *subscription, base uint16, arrivals []bwe.Arrival
 	}
 }
 
-// tick chooses anew without feedback.
+// tick chooses anew when no feedback has done so.
 func (d *downlink) tick() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.subs) > 0 {
-		d.allocate(d.now())
+	if now := d.now(); len(d.subs) > 0 && now-d.allocated >= allocateMost {
+		d.allocate(now)
 	}
 }
 

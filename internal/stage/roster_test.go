@@ -226,6 +226,7 @@ func TestHello(t *testing.T) {
 	socket.say(typeHello, map[string]any{
 		"sdkVersion": "1.2.3\u0000<b>", "osName": "Windows", "osVersion": "11", "browserName": "Brave", "browserVersion": strings.Repeat("9", 300),
 	})
+	socket.say(typeHello, map[string]any{"sdkVersion": "9.9.9"}) // too late
 	want := [5]string{"1.2.3b", "Windows", "11", "Brave", strings.Repeat("9", 128)}
 	var got [5]string
 	eventually(t, "the record", func() bool {

@@ -23,7 +23,9 @@ const (
 	socketPing     = 4 * time.Second // between pings of ours
 	socketSilence  = 4 * time.Second // for the answer to one
 	socketWrite    = 5 * time.Second
-	socketFarewell = time.Second // for the last message
+	socketFarewell = time.Second     // for the last message
+	socketGoodbye  = 2 * time.Second // from the reason to the end, whatever the client does
+	verifyPatience = 2 * time.Second // for a token that is exchanged; meanwhile nothing is read
 	commandsASec   = 50
 )
 
@@ -33,6 +35,7 @@ type socket struct {
 	closing chan struct{} // closed with why set
 	once    sync.Once
 	why     reason
+	greeted bool // the room's: the client has said what it is
 }
 
 func newSocket() *socket {
@@ -112,7 +115,7 @@ func offered(r *http.Request) string {
 	return ""
 }
 
-// farewell tells the client why and closes. The library gives the client five seconds for its part.
+// farewell tells the client why and closes.
 func farewell(ctx context.Context, c *websocket.Conn, why reason) {
 	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
 	defer cancel()
@@ -171,7 +174,8 @@ func write(ctx context.Context, c *websocket.Conn, s *socket) {
 	}
 }
 
-// ping finds out whether the client is still there. What it is to be told does not wait for its answers.
+// ping finds out whether the client is still there, and cuts off one that does not take its leave. What the client is to
+// be told does not wait for its answers.
 func ping(ctx context.Context, c *websocket.Conn, s *socket) {
 	every := time.NewTicker(socketPing)
 	defer every.Stop()
@@ -184,8 +188,11 @@ func ping(ctx context.Context, c *websocket.Conn, s *socket) {
 			if err != nil {
 				return
 			}
-		case <-s.closing:
-			<-ctx.Done() // write says goodbye
+		case <-s.closing: // write says goodbye, to a client that reads
+			select {
+			case <-time.After(socketGoodbye):
+			case <-ctx.Done():
+			}
 			return
 		case <-ctx.Done():
 			return
@@ -230,7 +237,7 @@ func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p 
 	case typePong:
 		return
 	case typeHello:
-		do = func() { r.greet(p, c.Payload.hello) }
+		do = func() { r.greet(p, s, c.Payload.hello) }
 	case typeMute:
 		do = func() { r.mute(p, c.Payload.AudioMuted, c.Payload.VideoStopped) }
 	case typeSelect:
@@ -264,9 +271,15 @@ func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p 
 
 // exchange swaps the token of a connected participant (spec ivs-realtime.md 5.6).
 func (m *Manager) exchange(ctx context.Context, text string, s *socket, r *room, p *participant, fail func(code, text string)) {
-	claims, err := m.opt.Verifier.Verify(ctx, text)
+	verifying, cancel := context.WithTimeout(ctx, verifyPatience)
+	claims, err := m.opt.Verifier.Verify(verifying, text)
+	cancel()
 	if err != nil {
-		fail("TOKEN_EXCHANGE_FAILED", err.Error())
+		text := "tokens cannot be verified now"
+		if refusal, ok := errors.AsType[*token.Refusal](err); ok {
+			text = refusal.Error()
+		}
+		fail("TOKEN_EXCHANGE_FAILED", text)
 		return
 	}
 	_ = r.do(ctx, func() error {
@@ -342,9 +355,10 @@ func (s *subscription) layer() int {
 	return slices.Index(s.pub.Load().labels, s.pinned)
 }
 
-// greet takes down what a client says of itself.
-func (r *room) greet(p *participant, h hello) {
-	if h.fill(&p.record) {
+// greet takes down what a client says of itself, once a socket: every change is written.
+func (r *room) greet(p *participant, s *socket, h hello) {
+	if !s.greeted && h.fill(&p.record) {
 		r.save(p, true)
 	}
+	s.greeted = true
 }

@@ -267,10 +267,19 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	a.next = max(a.next, now+firstWait)
 }
 
+// waits reports whether the next attempt is still to come. While a picture is off altogether it comes sooner.
+func (a *Allocator) waits(now time.Duration) bool {
+	if now >= a.next {
+		return false
+	}
+	dark := slices.ContainsFunc(a.order, func(v *video) bool { return v.layer == None && v.lowest() != None })
+	return !dark || now-a.trouble < probeWait
+}
+
 // restore gives videos that are off their lowest layer back when the estimate has room: what was asked for may be less
 // than it was, and an estimate that congestion has lowered is itself a proof.
 func (a *Allocator) restore(now time.Duration, s State, budget int) {
-	if s.Congested || s.Probing || now < a.next {
+	if s.Congested || s.Probing || a.waits(now) {
 		return
 	}
 	used, some := a.used(), false
@@ -326,7 +335,7 @@ func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
 	if now-a.trouble > trust {
 		a.wait, a.trouble = firstWait, now
 	}
-	if s.Congested || s.Probing || a.asked || now < a.next || s.Throughput == 0 && !s.Blind {
+	if s.Congested || s.Probing || a.asked || a.waits(now) || s.Throughput == 0 && !s.Blind {
 		return Probe{}
 	}
 	proved := a.proved
