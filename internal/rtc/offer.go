@@ -76,7 +76,7 @@ func ParseOffer(text string) (*Offer, error) {
 		return nil, refuse("it is longer than %d bytes", maxOffer)
 	}
 	desc := &sdp.SessionDescription{}
-	if err := desc.UnmarshalString(text); err != nil {
+	if err := desc.UnmarshalString(text); err != nil || !plain(text) {
 		return nil, refuse("it is not SDP")
 	}
 	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
@@ -110,6 +110,20 @@ func ParseOffer(text string) (*Offer, error) {
 		return nil, refuse("it has neither audio nor video")
 	}
 	return o, o.bundled(mids)
+}
+
+// plain tells whether a text has no control characters but the ends of its lines, so that nothing we repeat of it makes
+// another line for somebody else.
+func plain(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '\r' && !strings.HasPrefix(text[i+1:], "\n"):
+			return false
+		case c < ' ' && c != '\r' && c != '\n' && c != '\t', c == 0x7f:
+			return false
+		}
+	}
+	return true
 }
 
 // bundled checks that all sections share one transport (RFC 9725, section 4.4).
@@ -266,7 +280,7 @@ func readCodecs(k Kind, m *sdp.MediaDescription) []Codec {
 		}
 	}
 	for pt, value := range maps {
-		if name, _, _ := strings.Cut(value, "/"); strings.EqualFold(name, "rtx") {
+		if name, _, _ := strings.Cut(value, "/"); strings.EqualFold(name, "rtx") && slices.Contains(m.MediaName.Formats, pt) {
 			if apt, ok := strings.CutPrefix(fmtps[pt], "apt="); ok {
 				rtx[strings.TrimSpace(apt)] = payloadType(pt)
 			}
@@ -306,7 +320,7 @@ func readCodec(k Kind, pt uint8, value string) (Codec, bool) {
 // payloadType reads a payload type that may be multiplexed with RTCP (RFC 5761, section 4); 0 for any other.
 func payloadType(s string) uint8 {
 	n, err := strconv.ParseUint(s, 10, 7)
-	if err != nil || n >= 64 && n <= 95 || n < 20 {
+	if err != nil || n >= 64 && n <= 95 || n < 20 || len(s) > 1 && s[0] == '0' {
 		return 0
 	}
 	return uint8(n)

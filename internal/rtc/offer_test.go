@@ -58,6 +58,8 @@ func TestParseOfferRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":        "",
 		"text":           "hello",
+		"lone return":    change("opus/48000/2", "opus/48000/2\ra=evil"),
+		"control":        change("a=mid:1", "a=mid:1\x00"),
 		"long":           minimal + strings.Repeat("a=x\r\n", 20_000),
 		"no media":       minimal[:strings.Index(minimal, "m=audio")],
 		"data channel":   change("m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"),

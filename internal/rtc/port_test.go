@@ -3,11 +3,17 @@ package rtc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
 
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 )
@@ -87,4 +93,79 @@ func TestNoiseAtThePort(t *testing.T) {
 	pub := rtctest.NewPublisher(t, rtctest.Options{})
 	in := receive(t, e, pub)
 	rtctest.WaitClosed(t, "a client connects all the same", in.Connected())
+}
+
+// TestBothFamilies: a port on all addresses answers checks over IPv4 and IPv6, and names the address of each.
+func TestBothFamilies(t *testing.T) {
+	t.Parallel()
+	p, err := Listen(context.Background(), "[::]:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Logf("no IPv6 here: %v", err)
+		return
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	e, err := NewEngine(Options{Port: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := answerTo(t, e, subscriberOffer, true, true)
+	f, err := out.Candidates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		c, err := net.Dial("udp", net.JoinHostPort(host, strconv.Itoa(p.addr.port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(f.Ufrag+":abcd"),
+			stun.NewShortTermIntegrity(f.Password), stun.Fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write(check.Raw)
+		b := make([]byte, 1500)
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, err := c.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &stun.Message{Raw: b[:n]}
+		var mapped stun.XORMappedAddress
+		if err := m.Decode(); err != nil {
+			t.Fatal(err)
+		}
+		if err := mapped.GetFrom(m); err != nil || mapped.String() != c.LocalAddr().String() {
+			t.Errorf("%s became %s, %v", c.LocalAddr(), mapped, err)
+		}
+		_ = c.Close()
+	}
+}
+
+// TestCloseWithOpenStreams: connections that have said nothing do not keep a port open.
+func TestCloseWithOpenStreams(t *testing.T) {
+	t.Parallel()
+	p, err := Listen(context.Background(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns []net.Conn
+	for range 5 {
+		c, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	_, _ = conns[0].Write([]byte{0, 100, 1}) // half a frame
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("a connection is still open")
+		}
+		_ = c.Close()
+	}
 }

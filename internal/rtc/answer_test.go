@@ -1,0 +1,144 @@
+package rtc
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/rivus-live/rivus/internal/rtc/ice"
+	"github.com/rivus-live/rivus/internal/rtc/rtctest"
+)
+
+// subscriberOffer is the shortest offer of a subscriber.
+var subscriberOffer = strings.ReplaceAll(minimal[:strings.Index(minimal, "a=rid")], "sendonly", "recvonly") + //nolint:gochecknoglobals // a constant
+	"a=extmap:3 " + uriTransportSeq + "\r\na=extmap:4 " + uriMID + "\r\n"
+
+// answerTo returns the answer to an offer.
+func answerTo(tb testing.TB, e *Engine, text string, audio, video bool) (*Outbound, *sdp.SessionDescription) {
+	tb.Helper()
+	o, err := ParseOffer(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var a, v *Codec
+	if audio {
+		a = first(o.Audio)
+	}
+	if video {
+		v = first(o.Video)
+	}
+	out, err := e.Send(tb.Context(), o, a, v, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(out.Close)
+	d := &sdp.SessionDescription{}
+	if err := d.UnmarshalString(out.Answer()); err != nil {
+		tb.Fatalf("%v\n%s", err, out.Answer())
+	}
+	return out, d
+}
+
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	out, _ := answerTo(t, e, subscriberOffer, true, true)
+	text := out.Answer()
+	ssrc, _, rtx, _ := out.Video().Stream()
+	for _, want := range []string{
+		"a=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n",
+		"a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:96 VP8/90000\r\n", "a=rtcp-fb:96 nack pli\r\n", "a=fmtp:97 apt=96\r\n",
+		"a=extmap:3 " + uriTransportSeq + "\r\n", "a=fingerprint:" + e.fingerprint + "\r\n",
+		"a=ssrc-group:FID " + strconv.Itoa(int(ssrc)) + " " + strconv.Itoa(int(rtx)) + "\r\n", "a=msid:rivus video\r\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for attribute, want := range map[string]int{"a=setup:passive": 2, "a=sendonly": 2, "a=rtcp-mux\r": 2, "a=end-of-candidates": 2, uriMID: 0, "a=ice-lite": 0} {
+		if n := strings.Count(text, attribute); n != want {
+			t.Errorf("%d times %s, want %d", n, attribute, want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+	out, d := answerTo(t, e, subscriberOffer, false, true)
+	if d.MediaDescriptions[0].MediaName.Port.Value != 0 || !strings.Contains(out.Answer(), "a=group:BUNDLE 1\r\n") {
+		t.Errorf("a rejected section:\n%s", out.Answer())
+	}
+	before := out.Answer()
+	after, err := out.Restart(t.Context(), "fresh", "fresh-secret-password-long")
+	if err != nil || after == before || out.RemoteUfrag() != "fresh" || !strings.Contains(after, " 2 IN IP4") {
+		t.Errorf("%v\n%s", err, after)
+	}
+	f, err := out.Candidates()
+	if err != nil || f.Ufrag == "" || strings.Contains(before, f.Ufrag) || len(f.Candidates) != 2 {
+		t.Errorf("%+v %v", f, err)
+	}
+	if _, err := out.Restart(t.Context(), "a", "b"); err == nil {
+		t.Error("short credentials are taken")
+	}
+}
+
+func TestSendNeedsAFingerprint(t *testing.T) {
+	t.Parallel()
+	o, err := ParseOffer(strings.ReplaceAll(subscriberOffer, "sha-256 ", "md5 "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newTestEngine(t).Send(t.Context(), o, first(o.Audio), nil, nil); err == nil {
+		t.Error("a certificate that nobody can check")
+	}
+}
+
+// wellFormed is a line of SDP without control characters.
+var wellFormed = regexp.MustCompile(`^[a-z]=[^\x00-\x08\x0a-\x1f]*$`) //nolint:gochecknoglobals // a constant
+
+// FuzzAnswer: the answer to whatever is accepted is SDP, has the offer's sections, and says nothing that was not asked
+// for.
+func FuzzAnswer(f *testing.F) {
+	f.Add(subscriberOffer)
+	f.Add(strings.ReplaceAll(subscriberOffer, "a=group:BUNDLE 0 1\r\nm=audio", "m=audio"))
+	f.Add(rtctest.NewSubscriber(f, rtctest.Options{Video: webrtc.MimeTypeAV1}).Offer(f))
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := ParseOffer(text)
+		if err != nil {
+			return
+		}
+		a := newAnswer(o, [2]*Sender{
+			Audio: newSender(nil, Audio, first(o.Audio), o.Audio, []uint32{1, 2}),
+			Video: newSender(nil, Video, first(o.Video), o.Video, []uint32{3, 4}),
+		})
+		answer := a.text(ice.Credentials{Ufrag: "ours", Password: "our password"})
+		for line := range strings.SplitSeq(strings.TrimSuffix(answer, "\r\n"), "\r\n") {
+			if !wellFormed.MatchString(line) {
+				t.Fatalf("the line %q", line)
+			}
+		}
+		d := &sdp.SessionDescription{}
+		if err := d.UnmarshalString(answer); err != nil {
+			t.Fatalf("%v\n%s", err, answer)
+		}
+		if len(d.MediaDescriptions) != len(o.desc.MediaDescriptions) {
+			t.Fatalf("%d sections of %d", len(d.MediaDescriptions), len(o.desc.MediaDescriptions))
+		}
+		for i, m := range d.MediaDescriptions {
+			offered := o.desc.MediaDescriptions[i]
+			for _, format := range m.MediaName.Formats {
+				if !slices.Contains(offered.MediaName.Formats, format) && m.MediaName.Port.Value != 0 {
+					t.Fatalf("format %s was not offered", format)
+				}
+			}
+			mid, _ := m.Attribute("mid")
+			if want, _ := offered.Attribute("mid"); mid != want {
+				t.Fatalf("section %q became %q", want, mid)
+			}
+		}
+	})
+}
