@@ -51,7 +51,8 @@ func TestReload(t *testing.T) {
 			before := sub.Wait(t, "media", media)
 			if o.RIDs != nil {
 				socket.say(typeSelect, map[string]string{"id": "alice", "layer": "hi"})
-				before = sub.Wait(t, "the pinned layer", func(g rtctest.Got) bool { return isFrame(g) && g.Layer == 2 })
+				socket.say(typePing, nil)
+				socket.wait(typePong, nil)
 			}
 			e.wantHistory(t, "bob", "JOINED", "SUBSCRIBE_STARTED")
 
@@ -68,7 +69,14 @@ func TestReload(t *testing.T) {
 				t.Errorf("SSRC %d, before %d", after.Header.SSRC, before.Header.SSRC)
 			}
 			if o.RIDs != nil {
-				sub.Wait(t, "the pinned layer again", func(g rtctest.Got) bool { return isFrame(g) && g.Layer == 2 && g.At.After(after.At) })
+				if got := e.pinned(t, "bob", "alice"); got != 2 {
+					t.Errorf("layer %d is wanted, and hi is 2", got)
+				}
+				e.republish(t, tok, rtctest.Options{RIDs: []string{"low", "hi"}})
+				if got := e.pinned(t, "bob", "alice"); got != 1 {
+					t.Errorf("layer %d is wanted, and hi is 1 now", got)
+				}
+				return
 			}
 			if s := e.Stats(); s != (Stats{Stages: 1, Participants: 2, Publications: 1, Subscriptions: 1}) {
 				t.Errorf("%+v", s)
@@ -90,6 +98,19 @@ func TestReload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pinned returns the layer of a publisher that a participant wants.
+func (e *env) pinned(t *testing.T, id, publisher string) (layer int32) {
+	t.Helper()
+	_, err := e.in(t.Context(), e.stage, false, func(r *room) error {
+		layer = r.participants[id].subs[publisher].outlets[Video].pin.Load()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layer
 }
 
 // TestReloadInAnotherCodec: what cannot be fed from the newer publication ends.
