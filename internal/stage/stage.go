@@ -6,7 +6,8 @@
 // of peer connections. The journey of a packet: a layer's reader (track.read) parses it, copies it into the layer's ring
 // and offers its number to the track's writers; a writer (writer.burst) gathers a frame, copies it out once, asks each
 // subscriber's forward state what to do with it, and sends subscriber by subscriber. Nobody waits for anybody: a writer
-// that is behind goes on at the next keyframe. Bandwidth belongs to a participant (downlink.go), not to a connection.
+// that is behind goes on at the next keyframe, and what a slow link could not swallow at once is held back (pacer.go).
+// Bandwidth belongs to a participant (downlink.go), not to a connection. Quotas are in limits.go.
 //
 // Participants join over HTTP (the Manager is a whip.Joiner) and over the events socket, whose protocol is in
 // docs/stage-protocol.md. A participant has at most one connection of a role (socket, publication, subscription to X):
@@ -15,7 +16,7 @@
 //
 // Commands of the API reach the node that holds a participant through Remote.
 //
-// Imports: arn, cluster, fault, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, token, whip.
+// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, token, whip.
 package stage
 
 import (
