@@ -80,7 +80,6 @@ function Choice(props: { label: string; checked: boolean; onChoose(): void; chil
 function Figures({ person }: { person: Person }) {
   const { reading } = person;
   const { isLocal } = person.info;
-  const delay = reading && delayOf(reading);
   const ms = (value?: number) => (value === undefined ? '–' : `${Math.round(value)} ms`);
   return (
     <dl>
@@ -88,7 +87,7 @@ function Figures({ person }: { person: Person }) {
         <div class="wide">
           <dt>Delay: round trip to the server + jitter buffer</dt>
           <dd class="big" data-testid="delay">
-            {ms(delay)}
+            {ms(delayOf(person))}
           </dd>
         </div>
       )}

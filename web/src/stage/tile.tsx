@@ -31,7 +31,7 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
     >
       {person.video && <Picture track={person.video.mediaStreamTrack} mirrored={mirrored} hidden={stopped} label={`Video of ${name}`} />}
       {stopped && <Initials name={person.name} />}
-      {figures && reading && <Brief reading={reading} />}
+      {figures && reading && <Brief reading={reading} delay={delayOf(person)} />}
       <p class="nameplate">
         {silent && <Icon name="microphone" off />}
         {stopped && <Icon name="camera" off />}
@@ -75,9 +75,13 @@ function Initials({ name }: { name: string }) {
   );
 }
 
-/** delayOf is the figure for "how late do I see this": the round trip to the server and the wait in the jitter buffer. */
-export function delayOf({ roundTripMs, bufferMs }: Reading): number | undefined {
-  return roundTripMs === undefined ? undefined : roundTripMs + (bufferMs ?? 0);
+/**
+ * delayOf is the figure for "how late": the round trip to the server and, of what is received, the wait in the jitter
+ * buffer. It is undefined while one of them is not known.
+ */
+export function delayOf({ info, reading }: Person): number | undefined {
+  const { roundTripMs, bufferMs = info.isLocal ? 0 : undefined } = reading ?? {};
+  return roundTripMs === undefined || bufferMs === undefined ? undefined : roundTripMs + bufferMs;
 }
 
 export function rate(bits: number): string {
@@ -85,9 +89,8 @@ export function rate(bits: number): string {
 }
 
 /** Brief is the line of figures in a tile. A small tile has room for some of them. */
-function Brief({ reading }: { reading: Reading }) {
+function Brief({ reading, delay }: { reading: Reading; delay?: number }) {
   const { width, height, fps, bitrate, lossPercent } = reading;
-  const delay = delayOf(reading);
   const figures = [
     width ? { text: `${width}×${height}` } : undefined,
     width && fps !== undefined ? { text: `${Math.round(fps)} fps`, extra: true } : undefined,
