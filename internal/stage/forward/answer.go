@@ -9,6 +9,7 @@ const (
 	answerPause  = 30 * time.Millisecond // after the first answer, twice as long after each other one
 	answerShare  = 4                     // one byte in so many may be sent again, over a while
 	answerCredit = 64_000                // bytes that may be at once: a keyframe
+	answerAgain  = answerCredit / 4      // of them for other answers than a packet's first
 	answerSlots  = 128                   // packets that are remembered
 	answerSize   = 1200                  // bytes that an answer counts for
 )
@@ -31,11 +32,13 @@ func (a *answers) earn(n int) { a.spent = max(0, a.spent-n/answerShare) }
 // allows reports whether a packet may be sent again now.
 func (a *answers) allows(number uint64, now time.Duration) bool {
 	s := &a.slots[number%answerSlots]
-	if a.spent >= answerCredit || s.number == number && (now < s.until || s.times >= answerTimes) {
-		return false
-	}
 	if s.number != number {
+		if a.spent >= answerCredit {
+			return false
+		}
 		*s = answered{number: number}
+	} else if now < s.until || s.times >= answerTimes || a.spent >= answerAgain {
+		return false
 	}
 	s.until = now + answerPause<<s.times
 	s.times++

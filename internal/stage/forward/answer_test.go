@@ -65,6 +65,28 @@ func TestAnswersAreAShareOfTheMedia(t *testing.T) {
 	}
 }
 
+// TestRepetitionsLeaveRoomForFirstAnswers loses one packet in 20 and has a receiver that asks for each ten times.
+func TestRepetitionsLeaveRoomForFirstAnswers(t *testing.T) {
+	t.Parallel()
+	e := encoders()[0]
+	s := subscriber{video: NewVideo(testStream(VP8))}
+	var out Out
+	now := time.Second
+	for i := range 4000 {
+		u := e.frame(t, now, 1, i == 0)[0]
+		u.packet.End = u.packet.Start + 1000 // as large as packets are
+		if s.video.Forward(0, &u.packet, &out) != Send {
+			t.Fatal("not sent")
+		}
+		for back := uint16(i % 20); back < 200 && int(back) <= i; back += 20 {
+			if _, ok := s.video.Answer(out.Seq-back, now); !ok && back == 0 {
+				t.Fatalf("the first answer to packet %d is refused", i)
+			}
+		}
+		now += 8 * ms
+	}
+}
+
 func TestNothingIsAnsweredThatNobodyNeeds(t *testing.T) {
 	t.Parallel()
 	e := encoders()[0]
