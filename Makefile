@@ -57,4 +57,4 @@ fuzz: ## run every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
 clean: ## remove what make made
-	rm -rf bin .tools web/node_modules test/e2e/js/node_modules
+	rm -rf bin .tools web/node_modules web/client/dist web/client/.test test/e2e/js/node_modules
