@@ -306,11 +306,12 @@ func (m *meter) get(now time.Duration) int {
 	return max(1, int(m.rate.Load()))
 }
 
-// Limits of the requests for keyframes of a layer: a few at once, for those who join together, then one a second. While
-// an answer is due nobody asks again, unless it takes too long.
+// Limits of the requests for keyframes of a layer: a few at once, for those who join together, then one whenever the last
+// keyframe gets too old to start anybody with (replayAge): who joins is served by the one or the other. While an answer is
+// due nobody asks again, unless it takes too long.
 const (
 	keyframeBurst   = 4
-	keyframeRefill  = time.Second
+	keyframeRefill  = replayAge
 	keyframePatient = 300 * time.Millisecond
 )
 

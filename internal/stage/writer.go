@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	writerInbox    = 256              // packets waiting for a writer; more is a writer that is behind
-	writerControl  = 64               // commands waiting
-	maxBurst       = 48               // packets gathered at most
-	gather         = time.Millisecond // how long a frame's first packets wait for the rest of it
-	reportInterval = time.Second      // between sender reports to a subscriber
-	resendsAtOnce  = 128              // answers to one message that names lost packets
-	replayPackets  = 100              // a keyframe and what followed, to start a subscriber with
-	replayAge      = time.Second      // of the keyframe, at most
+	writerInbox    = 256                    // packets waiting for a writer; more is a writer that is behind
+	writerControl  = 64                     // commands waiting
+	maxBurst       = 48                     // packets gathered at most
+	gather         = time.Millisecond       // how long a frame's first packets wait for the rest of it
+	reportInterval = time.Second            // between sender reports to a subscriber
+	resendsAtOnce  = 128                    // answers to one message that names lost packets
+	replayPackets  = 200                    // a keyframe and what followed, to start a subscriber with
+	replayAge      = 500 * time.Millisecond // of the keyframe, at most; keyframeRefill gives the next one by then
 	slotRoom       = forward.Headroom + packetring.SlotSize
 )
 
