@@ -45,11 +45,13 @@ func TestDemo(t *testing.T) {
 		"on a terminal": {func(*config.Config) {}, true, []string{"alice       http://127.0.0.1:", "bob         http://127.0.0.1:", "/stage#token=eyJ"}},
 		"a public URL that leads elsewhere": {
 			func(c *config.Config) { c.PublicURL, c.TLSSelfSigned = "https://live.invalid/", true },
-			false, []string{"Watch       https://live.invalid/watch"},
+			false,
+			[]string{"Watch       https://live.invalid/watch"},
 		},
 		"all addresses": {
 			func(c *config.Config) { c.HTTPAddr, c.RTMPAddr, c.Insecure = ":0", ":0", true },
-			false, []string{"Watch       http://127.0.0.1:", "Server rtmp://127.0.0.1:"},
+			false,
+			[]string{"Watch       http://127.0.0.1:", "Server rtmp://127.0.0.1:"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
