@@ -131,7 +131,7 @@ func TestAudioIsNeverStarved(t *testing.T) {
 	link.SetDown(rtctest.Shape{})
 	until(t, "bob hears the end", func() bool { return bob.Heard() > to }, link)
 	honest(t, link)
-	if lost := bob.Unheard(from+50, to); lost > (int(to-from)-50)/100 {
+	if lost := bob.Unheard(from+50, to); lost > (int(to-from)-50)/50 {
 		t.Errorf("%d of %d audio packets are missing a second after the link became narrow", lost, to-from-50)
 	}
 	shown := bob.Video().Frames

@@ -7,9 +7,9 @@ import "time"
 const (
 	answerTimes  = 4                     // a packet is sent again
 	answerPause  = 30 * time.Millisecond // after the first answer, twice as long after each other one
-	answerShare  = 4                     // one byte in so many may be sent again, over a while
+	answerShare  = 2                     // one byte in so many may be sent again, over a while
 	answerCredit = 64_000                // bytes that may be at once: a keyframe
-	answerAgain  = answerCredit / 4      // of them for other answers than a packet's first
+	answerAgain  = answerCredit / 2      // of them for other answers than a packet's first
 	answerSlots  = 128                   // packets that are remembered
 	answerSize   = 1200                  // bytes that an answer counts for
 )

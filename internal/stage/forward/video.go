@@ -116,7 +116,7 @@ func (v *Video) Report(now time.Duration, clock *SourceClock) (Report, bool) {
 
 // Answer finds the source packet of an outgoing sequence number that a NACK names, for Resend. It is false where Translate
 // is, without a negotiated RTX stream, for a packet that was sent again a moment ago or four times, and while
-// retransmissions have taken more than a quarter of what was sent: then they only make a bad link worse.
+// retransmissions have taken more than half of what was sent: then they only make a bad link worse.
 func (v *Video) Answer(seq uint16, now time.Duration) (Ref, bool) {
 	if v.Target() == None {
 		return Ref{}, false
