@@ -3,6 +3,7 @@ package stage
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/stage/bwe"
@@ -32,7 +33,7 @@ type downlink struct {
 	results   []bwe.Result
 	allocated time.Duration // when last
 	heard     bool          // feedback has come
-	bytes     int           // sent since the probe's last step
+	bytes     int           // sent since the probe's begin
 	probing   bool
 	stopProbe chan struct{}
 	closed    bool
@@ -233,29 +234,34 @@ func (d *downlink) probe(now time.Duration, p bwe.Probe) {
 	d.group.Go(func() { d.pace(o, p) })
 }
 
-// pace sends padding until the probe's end.
+// pace sends padding until the probe's end. What counts is the sum since its begin, so that a packet which is larger than
+// what a step asks for is made up for by the next ones.
 func (d *downlink) pace(o *outlet, p bwe.Probe) {
 	tick := time.NewTicker(probeStep)
 	defer tick.Stop()
-	for begin, last := d.now(), d.now(); ; {
+	var asked atomic.Bool // the writer has yet to do the last step
+	for begin := d.now(); ; {
 		select {
 		case <-tick.C:
 		case <-d.stopProbe:
 			return
 		}
-		now := d.now()
+		elapsed := age(d.now(), begin)
 		d.mu.Lock()
-		missing := int(float64(p.Rate)/8*(now-last).Seconds()) - d.bytes
-		d.bytes = 0
-		over := age(now, begin) >= p.Length
+		missing := int(float64(p.Rate)/8*elapsed.Seconds()) - d.bytes
+		over := elapsed >= p.Length
 		d.probing = !over
 		d.mu.Unlock()
 		if over {
 			return
 		}
-		last = now
-		if w := o.writer.Load(); w != nil && missing > 0 {
-			w.post(func() { w.pad(o, min(missing, probeMost)) })
+		w := o.writer.Load()
+		if w == nil || missing <= 0 || !asked.CompareAndSwap(false, true) {
+			continue
+		}
+		step := func() { w.pad(o, min(missing, probeMost)); asked.Store(false) }
+		if !w.post(step) {
+			asked.Store(false)
 		}
 	}
 }

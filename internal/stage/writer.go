@@ -100,11 +100,13 @@ func (w *writer) do(fn func()) {
 	}
 }
 
-// post runs fn on the writer's goroutine some time, or not at all when it has too much to do already.
-func (w *writer) post(fn func()) {
+// post runs fn on the writer's goroutine some time; false, and not at all, when it has too much to do already.
+func (w *writer) post(fn func()) bool {
 	select {
 	case w.control <- fn:
+		return true
 	default:
+		return false
 	}
 }
 
