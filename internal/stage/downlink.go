@@ -235,7 +235,7 @@ func (d *downlink) probe(now time.Duration, p bwe.Probe) {
 }
 
 // pace sends padding until the probe's end. What counts is the sum since its begin, so that a packet which is larger than
-// what a step asks for is made up for by the next ones.
+// what a step asks for is made up for by the next ones. It ends early when the estimator has seen enough.
 func (d *downlink) pace(o *outlet, p bwe.Probe) {
 	tick := time.NewTicker(probeStep)
 	defer tick.Stop()
@@ -246,10 +246,10 @@ func (d *downlink) pace(o *outlet, p bwe.Probe) {
 		case <-d.stopProbe:
 			return
 		}
-		elapsed := age(d.now(), begin)
+		now := d.now()
 		d.mu.Lock()
-		missing := int(float64(p.Rate)/8*elapsed.Seconds()) - d.bytes
-		over := elapsed >= p.Length
+		missing := int(float64(p.Rate)/8*age(now, begin).Seconds()) - d.bytes
+		over := !d.estimator.State(now).Probing
 		d.probing = !over
 		d.mu.Unlock()
 		if over {
