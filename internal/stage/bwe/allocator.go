@@ -23,6 +23,9 @@ const (
 	answer      = 5 * time.Second  // for a probe to end, or it was never sent
 	trust       = 2 * time.Minute  // without trouble, after which failures are forgotten
 	quietAudio  = 16_000           // kept free for audio that is silent now
+	drained     = 30 * time.Millisecond
+	drainMost   = 1500 * time.Millisecond
+	drainPause  = 5 * time.Second // between two drains
 )
 
 // Allocator divides an estimate. It remembers its choices, and what its upgrades led to.
@@ -45,6 +48,8 @@ type Allocator struct {
 	next     time.Duration // earliest time of the next upgrade or probe
 	upgraded time.Duration
 	trouble  time.Duration // the last failed probe or downgrade
+	drain    time.Duration // since when nothing but audio is sent; 0: it is not so
+	drains   time.Duration // the end of the last drain
 	started  bool
 }
 
@@ -64,22 +69,43 @@ func NewAllocator() *Allocator {
 // Allocate decides the layers of all videos for the given state.
 func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan {
 	if !a.started {
-		a.started, a.upgraded, a.trouble = true, now-trial, now
+		a.started, a.upgraded, a.trouble, a.drains = true, now-trial, now, now-drainPause
 	}
 	audio := a.gather(demands)
 	a.listen(now, s)
 	budget := a.capped(s.Estimate) - audio
 	a.admit(budget)
+	audioOnly := a.drainsQueue(now, s)
 	a.reduce(now, s, budget, audio)
 	a.restore(now, s, budget)
 	probe := a.raise(now, s, audio)
 	a.choices = a.choices[:0]
 	for i := range demands {
-		if d := &demands[i]; !d.Audio {
+		d := &demands[i]
+		switch {
+		case d.Audio:
+		case audioOnly:
+			a.choices = append(a.choices, Choice{ID: d.ID, Layer: None})
+		default:
 			a.choices = append(a.choices, Choice{ID: d.ID, Layer: max(None, a.videos[d.ID].layer)})
 		}
 	}
 	return Plan{Choices: a.choices, Probe: probe}
+}
+
+// drainsQueue reports whether pictures stand still for a moment: a full queue in front of the link throws audio away as well
+// as video, and with a few pictures on top of the audio it stays full for seconds. The layers come back when it is empty.
+func (a *Allocator) drainsQueue(now time.Duration, s State) bool {
+	switch full := s.Loss > highLoss && s.Queue.Seconds() > longQueue; {
+	case a.drain == 0 && full && now-a.drains > drainPause:
+		a.drain = max(now, 1)
+		for _, v := range a.order {
+			v.layer = min(v.layer, v.lowest())
+		}
+	case a.drain > 0 && (s.Queue < drained || now-a.drain > drainMost):
+		a.drain, a.drains = 0, now
+	}
+	return a.drain > 0
 }
 
 // capped returns a rate, or Cap if that is less.
@@ -237,7 +263,10 @@ func (a *Allocator) admit(budget int) {
 
 // reduce takes layers away until the rest fits: highest first, then from the end of the order.
 func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
-	limit := budget
+	limit, lenient := budget, lenient
+	if a.drain > 0 {
+		lenient = 1 // what comes back must not fill the queue again
+	}
 	if !s.Congested {
 		limit = a.capped(int(float64(budget)*tolerance)+audio) - audio
 	}

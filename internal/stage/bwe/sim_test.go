@@ -17,6 +17,7 @@ type link struct {
 	last     time.Duration // newest arrival
 	loss     float64
 	busy     time.Duration // when the queue is empty again
+	rate     float64       // with which busy was computed
 	rnd      *rand.Rand
 }
 
@@ -29,6 +30,10 @@ func (l *link) send(now time.Duration, size int) (time.Duration, bool) {
 		return 0, false
 	}
 	l.busy = max(l.busy, now)
+	if l.rate > 0 && rate != l.rate { // the queue holds bytes, not time
+		l.busy = now + time.Duration(float64(l.busy-now)*l.rate/rate)
+	}
+	l.rate = rate
 	if queued := (l.busy - now).Seconds() * rate / 8; int(queued)+size > l.limit {
 		return 0, false
 	}
