@@ -24,19 +24,19 @@ func TestLinkCarriesBothDirections(t *testing.T) {
 	lost := link.Down().Lost
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for link.Down().Lost < lost+50 {
+	for link.Down().Lost < lost+50 || link.Up().Lost == 0 { // reports leave once a second
 		select {
 		case <-sub.Packets():
 		case <-time.After(5 * ms):
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("nothing is lost: %+v", link.Down())
+			t.Fatalf("nothing is lost: %+v, %+v", link.Down(), link.Up())
 		}
 	}
 	link.SetDown(Shape{})
 	link.SetUp(Shape{})
 	sub.Wait(t, "video again", func(n Got) bool { return IsVideo(n) && n.Frame > g.Frame })
-	if up := link.Up(); up.Delivered == 0 || up.Lost == 0 {
+	if up := link.Up(); up.Delivered == 0 {
 		t.Errorf("up: %+v", up)
 	}
 }
