@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 # Dependencies change on purpose only.
 export GOFLAGS += -mod=readonly
 
-.PHONY: help run build test lint generate check web bench fuzz clean
+.PHONY: help run build test network lint generate check web bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ build: ## build bin/rivus
 test: ## install what the tests need, and run every test
 	@scripts/setup test
 	$(ENV) RIVUS_TEST=all $(GO) test -race -timeout 25m ./...
+
+network: ## run stages on bad links in real time, on a machine that does nothing else
+	RIVUS_TEST_ALONE=1 $(GO) test -race -count=1 -timeout 10m ./test/network
 
 lint: $(LINT) ## run the linters
 	$(LINT) run ./...

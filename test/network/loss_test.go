@@ -29,6 +29,9 @@ func TestVideoStaysDecodable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.down.Jitter > 100*ms {
+				alone(t)
+			}
 			s := newStage(t)
 			pub, alice := s.publish(t, "alice", rtctest.Options{Video: c.video})
 			pub.Play(rtctest.Media{FPS: 30, Packets: 4, Voice: 80})
