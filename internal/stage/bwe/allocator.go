@@ -18,14 +18,14 @@ const (
 	settle      = time.Second     // after an upgrade, for its layer to arrive
 	trial       = 6 * time.Second // a downgrade within this time means that the last upgrade was wrong
 	firstWait   = time.Second
-	probeWait   = 8 * time.Second  // at most, after failed probes
-	longestWait = 30 * time.Second // at most, after upgrades that had to be taken back
-	answer      = 5 * time.Second  // for a probe to end, or it was never sent
-	trust       = 2 * time.Minute  // without trouble, after which failures are forgotten
-	quietAudio  = 16_000           // kept free for audio that is silent now
-	drained     = 30 * time.Millisecond
-	drainMost   = 1500 * time.Millisecond
-	drainPause  = 5 * time.Second // between two drains
+	probeWait   = 8 * time.Second         // at most, after failed probes
+	longestWait = 30 * time.Second        // at most, after upgrades that had to be taken back
+	answer      = 5 * time.Second         // for a probe to end, or it was never sent
+	trust       = 2 * time.Minute         // without trouble, after which failures are forgotten
+	quietAudio  = 16_000                  // kept free for audio that is silent now
+	drained     = 30 * time.Millisecond   // a queue that is as good as empty
+	drainMost   = 1500 * time.Millisecond // without pictures, for a queue to become so
+	drainPause  = 5 * time.Second         // between two drains
 )
 
 // Allocator divides an estimate. It remembers its choices, and what its upgrades led to.
@@ -263,9 +263,9 @@ func (a *Allocator) admit(budget int) {
 
 // reduce takes layers away until the rest fits: highest first, then from the end of the order.
 func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
-	limit, lenient := budget, lenient
+	limit, leave := budget, lenient
 	if a.drain > 0 {
-		lenient = 1 // what comes back must not fill the queue again
+		leave = 1 // what comes back must not fill the queue again
 	}
 	if !s.Congested {
 		limit = a.capped(int(float64(budget)*tolerance)+audio) - audio
@@ -277,7 +277,7 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	reduced := false
 	for used > limit {
 		v := a.richest()
-		if v == nil || v.down(v.layer) == None && float64(used) <= float64(limit)*lenient {
+		if v == nil || v.down(v.layer) == None && float64(used) <= float64(limit)*leave {
 			break
 		}
 		used -= v.rate()

@@ -135,6 +135,38 @@ func TestCongestionTakesLayersAndForbidsUpgrades(t *testing.T) {
 	}
 }
 
+func TestAFullQueueIsEmptiedByAudioAlone(t *testing.T) {
+	t.Parallel()
+	demands := []Demand{{ID: 1, Audio: true, Rates: [MaxLayers]int{40_000}}}
+	for id := range uint64(3) {
+		demands = append(demands, Demand{ID: id + 2, Rates: [MaxLayers]int{100_000, 400_000}, Limit: MaxLayers - 1})
+	}
+	a := newAudience(1_000_000)
+	a.step(demands)
+	a.state.Congested, a.state.Queue = true, 400*time.Millisecond
+	if got := a.step(demands); slices.Contains(got, None) {
+		t.Errorf("a queue that loses nothing: %v", got)
+	}
+	a.state.Loss = 0.2
+	if got := a.step(demands); !slices.Equal(got, []int{None, None, None}) {
+		t.Errorf("a full queue: %v", got)
+	}
+	a.state.Loss, a.state.Queue = 0, 10*time.Millisecond
+	if got := a.step(demands); !slices.Equal(got, []int{0, 0, 0}) {
+		t.Errorf("an empty queue: %v", got)
+	}
+	a.state.Loss, a.state.Queue = 0.2, 400*time.Millisecond
+	if got := a.step(demands); !slices.Equal(got, []int{0, 0, 0}) {
+		t.Errorf("full again at once: %v", got)
+	}
+	a.now += drainPause
+	a.step(demands)
+	a.now += drainMost
+	if got := a.step(demands); slices.Equal(got, []int{None, None, None}) {
+		t.Error("a queue that does not become empty keeps pictures off")
+	}
+}
+
 func TestAnUpgradeThatFailsIsNotRepeatedSoon(t *testing.T) {
 	t.Parallel()
 	s := newAudience(1 << 20)
