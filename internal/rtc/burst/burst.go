@@ -4,7 +4,7 @@
 // Flush hands everything that was committed to the system: packets of one route and one size as one message that the
 // kernel splits (UDP_SEGMENT), the messages of all routes in one sendmmsg. What nobody flushes leaves after a
 // millisecond. Packets of one route leave in the order in which room was reserved. What is written with
-// WriteToAddrPort leaves at once.
+// WriteToAddrPort leaves at once. A Reader takes what comes, also many datagrams in one system call.
 //
 // Everything may be called from any goroutine. When the socket takes no more, whoever reserves waits: the bound is two
 // bursts.
