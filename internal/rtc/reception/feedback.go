@@ -135,7 +135,7 @@ func (f *Feedback) Append(b []byte, sender, media uint32, limit int) []byte {
 	b, next := f.statuses(b, first, base, limit-messageHeader)
 	binary.BigEndian.PutUint16(b[start+feedbackHeader+2:], uint16(next-base))
 	flags := byte(formatTransportCC)
-	if n := -len(b) & 3; n > 0 {
+	if n := (start - len(b)) & 3; n > 0 {
 		b = append(b, make([]byte, n)...)
 		b[len(b)-1] = byte(n)
 		flags |= rtcpPadding

@@ -3,17 +3,17 @@ package reception
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 )
 
 // When a missing number is asked for. Packets that were only reordered come within a few others or within milliseconds;
-// a retransmission takes a round trip, and after a second nobody waits for it any more.
+// a retransmission takes a round trip; and after a second, by then asked for six times, nobody waits for it any more.
 const (
-	patience    = 10 * time.Millisecond
 	overtakers  = 3
+	patience    = 10 * time.Millisecond
 	firstRepeat = 60 * time.Millisecond // then half as much again each time
-	maxAsks     = 8
 	maxAge      = time.Second
 
 	maxHoles     = 256
@@ -24,16 +24,17 @@ const (
 type hole struct {
 	seq   uint64
 	since time.Duration
-	due   time.Duration // to be asked for at the latest
-	ripe  uint64        // the count of overtaken with which it is due the first time
-	asked int
+	due   time.Duration // to be asked for then,
+	ripe  uint64        // or when so many have been newest, if it was not yet
+	wait  time.Duration // for the answer to the next request
 }
 
 // holes are the numbers that are missing, in their order.
 type holes struct {
 	list      []hole
 	overtaken uint64 // how often there was a newest packet
-	// Before both, none is due.
+
+	// No number is to be asked for before either.
 	due  time.Duration
 	ripe uint64
 }
@@ -53,7 +54,7 @@ func (h *holes) open(first, end uint64, now time.Duration) {
 	}
 	h.due, h.ripe = min(h.due, due), min(h.ripe, ripe)
 	for seq := end - uint64(n); seq < end; seq++ {
-		h.list = append(h.list, hole{seq: seq, since: now, due: due, ripe: ripe})
+		h.list = append(h.list, hole{seq: seq, since: now, due: due, ripe: ripe, wait: firstRepeat})
 	}
 }
 
@@ -83,23 +84,17 @@ func (s *Stream) AppendNack(b []byte, sender uint32, now time.Duration) []byte {
 func (s *Stream) ask(b []byte, sender uint32, now time.Duration) []byte {
 	h, n := &s.holes, nack{start: len(b)}
 	kept := h.list[:0]
-	h.due, h.ripe = maxTime, maxCount
+	h.due, h.ripe = math.MaxInt64, math.MaxUint64
 	for _, m := range h.list {
 		if now-m.since > maxAge || s.numbers.high-m.seq >= window {
 			continue
 		}
-		if n.count < maxAskedOnce && (now >= m.due || m.asked == 0 && h.overtaken >= m.ripe) {
+		if n.count < maxAskedOnce && (now >= m.due || h.overtaken >= m.ripe) {
 			b = n.add(b, m.seq)
-			m.asked++
-			if m.asked == maxAsks {
-				continue
-			}
-			m.due = now + repeat(m.asked)
+			m.due, m.ripe = now+m.wait, math.MaxUint64
+			m.wait += m.wait / 2
 		}
-		h.due = min(h.due, m.due)
-		if m.asked == 0 {
-			h.ripe = min(h.ripe, m.ripe)
-		}
+		h.due, h.ripe = min(h.due, m.due), min(h.ripe, m.ripe)
 		kept = append(kept, m)
 	}
 	h.list = kept
@@ -110,20 +105,6 @@ func (s *Stream) ask(b []byte, sender uint32, now time.Duration) []byte {
 	binary.BigEndian.PutUint32(b[n.start+8:], s.ssrc)
 	finish(b, n.start, formatNack, rtcpTransportFeedback)
 	return b
-}
-
-const (
-	maxTime  = time.Duration(1<<63 - 1)
-	maxCount = uint64(1<<64 - 1)
-)
-
-// repeat is how long to wait for the answer to the n-th request.
-func repeat(n int) time.Duration {
-	wait := firstRepeat
-	for ; n > 1; n-- {
-		wait += wait / 2
-	}
-	return wait
 }
 
 // nack collects the numbers of one message, which begins at start.

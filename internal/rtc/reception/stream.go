@@ -79,7 +79,7 @@ func (s *Stream) SenderReport(ntp uint64, now time.Duration) {
 
 // overtake notes that the newest number went up from before to ext.
 func (s *Stream) overtake(before, ext uint64, now time.Duration) {
-	for seq := max(before+1, ext-min(ext, window)+1); seq < ext; seq++ {
+	for seq := max(before+1, ext-window+1); seq < ext; seq++ {
 		s.have[seq%window/64] &^= 1 << (seq % 64)
 	}
 	s.holes.overtaken++
