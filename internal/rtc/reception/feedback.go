@@ -22,7 +22,8 @@ const (
 	maxBehind  = 1000
 	memory     = int64(500 * time.Millisecond / tick)
 	maxArrived = 2048
-	maxRetold  = 32 // arrivals repeated for the sake of a late one
+	maxRetold  = 32 // arrivals in a row that are repeated for the sake of a late one
+	manyOld    = 64 // are worth moving the others
 )
 
 // Feedback is what a receiver knows of the packets of one connection, by their transport-wide numbers. Its zero value
@@ -33,6 +34,7 @@ const (
 type Feedback struct {
 	numbers numbering
 	list    []arrival // in the order of their numbers
+	first   int       // index in list of the first that is not told
 	end     uint64    // after the highest number told
 	floor   uint64    // arrivals below are forgotten; nothing more is told about them
 	latest  int64     // arrival, in ticks
@@ -56,7 +58,7 @@ func (f *Feedback) Packet(seq uint16, now time.Duration) {
 	case strange:
 		return
 	case anew:
-		f.list, f.waiting, f.end = f.list[:0], 0, ext
+		f.list, f.first, f.waiting, f.end = f.list[:0], 0, 0, ext
 	case late:
 		f.insert(ext, at)
 		return
@@ -73,13 +75,14 @@ func (f *Feedback) Waiting() int { return f.waiting }
 
 // insert notes an arrival below the newest.
 func (f *Feedback) insert(ext uint64, at int64) {
-	f.forget()
+	f.forget(1)
 	f.makeRoom()
 	i, found := slices.BinarySearchFunc(f.list, ext, func(a arrival, seq uint64) int { return cmp.Compare(a.seq, seq) })
 	if found || ext < f.floor {
 		return
 	}
 	f.list = slices.Insert(f.list, i, arrival{seq: ext, at: at})
+	f.first = min(f.first, i)
 	f.latest = at
 	f.waiting++
 }
@@ -91,19 +94,18 @@ func (f *Feedback) makeRoom() {
 	}
 }
 
-// forget drops the arrivals that are told and old.
-func (f *Feedback) forget() {
+// forget drops the arrivals that are told and old, once they are so many.
+func (f *Feedback) forget(many int) {
 	n := 0
-	for n < len(f.list) && f.list[n].told && (f.latest-f.list[n].at > memory || f.numbers.high-f.list[n].seq >= maxBehind) {
+	for n < f.first && (f.latest-f.list[n].at > memory || f.numbers.high-f.list[n].seq >= maxBehind) {
 		n++
 	}
-	f.drop(n)
+	if n >= many {
+		f.drop(n)
+	}
 }
 
 func (f *Feedback) drop(n int) {
-	if n == 0 {
-		return
-	}
 	for _, a := range f.list[:n] {
 		if !a.told {
 			f.waiting--
@@ -112,6 +114,14 @@ func (f *Feedback) drop(n int) {
 	f.floor = f.list[n-1].seq + 1
 	f.end = max(f.end, f.floor)
 	f.list = append(f.list[:0], f.list[n:]...)
+	f.first = max(0, f.first-n)
+	f.skipTold()
+}
+
+func (f *Feedback) skipTold() {
+	for f.first < len(f.list) && f.list[f.first].told {
+		f.first++
+	}
 }
 
 // Append appends one message about the packets that arrived since the last, and the holes between, in at most limit
@@ -122,9 +132,8 @@ func (f *Feedback) Append(b []byte, sender, media uint32, limit int) []byte {
 	if f.waiting == 0 || limit < minMessage {
 		return b
 	}
-	first := slices.IndexFunc(f.list, func(a arrival) bool { return !a.told })
-	base := min(f.end, f.list[first].seq)
-	reference := f.list[first].at >> referenceBits
+	base := min(f.end, f.list[f.first].seq)
+	reference := f.list[f.first].at >> referenceBits
 
 	start := len(b)
 	b = append(b, make([]byte, 4)...)
@@ -132,7 +141,7 @@ func (f *Feedback) Append(b []byte, sender, media uint32, limit int) []byte {
 	b = binary.BigEndian.AppendUint32(b, media)
 	b = binary.BigEndian.AppendUint16(b, uint16(base))
 	b = append(b, 0, 0, byte(reference>>16), byte(reference>>8), byte(reference), f.count)
-	b, next := f.statuses(b, first, base, limit-messageHeader)
+	b, next := f.statuses(b, base, reference, limit-messageHeader)
 	binary.BigEndian.PutUint16(b[start+feedbackHeader+2:], uint16(next-base))
 	flags := byte(formatTransportCC)
 	if n := (start - len(b)) & 3; n > 0 {
@@ -143,17 +152,18 @@ func (f *Feedback) Append(b []byte, sender, media uint32, limit int) []byte {
 	finish(b, start, flags, rtcpTransportFeedback)
 	f.count++
 	f.end = max(f.end, next)
-	f.forget()
+	f.skipTold()
+	f.forget(manyOld)
 	return b
 }
 
 // statuses appends chunks and deltas, of at most limit bytes, for the numbers from base on and the arrivals from the
-// first that is waiting. It returns the number after the last it told about.
-func (f *Feedback) statuses(b []byte, first int, base uint64, limit int) ([]byte, uint64) {
+// first that is not told. It returns the number after the last it told about.
+func (f *Feedback) statuses(b []byte, base uint64, reference int64, limit int) ([]byte, uint64) {
 	var c chunks
-	start, next, at := len(b), base, f.list[first].at>>referenceBits<<referenceBits
+	start, next, at := len(b), base, reference<<referenceBits
 	f.deltas = f.deltas[:0]
-	for i := first; i < len(f.list) && f.worthTelling(i); i++ {
+	for i := f.first; i < len(f.list) && f.worthTelling(i); i++ {
 		a := &f.list[i]
 		delta := a.at - at
 		if delta < math.MinInt16 || delta > math.MaxInt16 || a.seq-base >= maxStatuses {

@@ -1,6 +1,7 @@
 package reception
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -41,6 +42,21 @@ func addScripts(f *testing.F) {
 	f.Add([]byte{5, 0, 10, 5, 0, 10, 0, 3, 10, 15, 40, 10, 0, 254, 10, 15, 40, 0})
 	f.Add([]byte{5, 0, 10, 3, 100, 10, 5, 0, 10, 15, 3, 255, 4, 200, 240, 15, 3, 0, 4, 200, 3, 4, 200, 3, 0, 128, 250, 15, 255, 3})
 	f.Add([]byte{5, 0, 0, 0, 200, 0, 5, 0, 1, 15, 255, 0, 5, 0, 255, 5, 0, 245, 15, 3, 3, 0, 250, 1, 0, 5, 1, 15, 99, 9})
+	random := rand.New(rand.NewPCG(7, 8))
+	for _, wild := range []int{1, 5, 40} { // jumps and pauses, in a thousand steps
+		b := make([]byte, 0, 3*maxSteps)
+		for range maxSteps {
+			st := []byte{byte(5 + random.IntN(11)), 1, byte(random.IntN(30))}
+			if random.IntN(4) == 0 {
+				st[0], st[1] = 0, byte(random.IntN(10)-4)
+			}
+			if random.IntN(1000) < wild {
+				st = []byte{byte(random.IntN(5)), byte(random.Int()), byte(random.Int())}
+			}
+			b = append(b, st...)
+		}
+		f.Add(b)
+	}
 }
 
 // arrivals are what a Feedback has taken of one numbering, by extended numbers.
@@ -180,10 +196,7 @@ func FuzzStream(f *testing.F) {
 				model.check(t, s, now)
 			case st.kind == 12:
 				s.SenderReport(uint64(now), now)
-				s.Repaired(seq - st.jump)
-				if ext := s.numbers.high - uint64(uint16(s.numbers.high)-(seq-st.jump)); s.numbers.high-ext < window && model.have != nil {
-					model.have[ext] = model.have[ext]
-				}
+				model.repaired(s, seq-st.jump)
 			case st.kind == 13:
 				model.report(t, s, now)
 			default:
@@ -207,6 +220,14 @@ func (m *requests) packet(s *Stream, seq uint16, now time.Duration) {
 		ext := s.numbers.high - uint64(uint16(s.numbers.high)-seq)
 		m.have[ext] = true
 		m.base = min(m.base, ext)
+	}
+}
+
+func (m *requests) repaired(s *Stream, seq uint16) {
+	s.Repaired(seq)
+	ext := s.numbers.high - uint64(uint16(s.numbers.high)-seq)
+	if _, there := m.have[ext]; !there && m.have != nil && s.numbers.high-ext < window {
+		m.have[ext] = false
 	}
 }
 

@@ -190,7 +190,7 @@ func TestLossIsRepaired(t *testing.T) {
 				t.Fatalf("%v: asked for %d after %v", now, seq, now-since)
 			}
 			requests++
-			if !lost() && !lost() {
+			if request, answer := lost(), lost(); !request && !answer {
 				repairs[now+roundTrip] = append(repairs[now+roundTrip], seq)
 			}
 		}
