@@ -23,7 +23,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	},
 	"state":   {"natsd", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/sendonly", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 
@@ -44,9 +44,10 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/nats-io/", []string{"natsd", "store", "cluster", "event"}, "state is the only layer that touches NATS"},
 	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac", "media/mediatest", "hlscheck"}, "codec knowledge sits in one place; the checker shares none of it"},
 	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
-	{"github.com/pion/webrtc", []string{"rtc", "rtc/rtctest", "whipcheck"}, "one place configures WebRTC; the stage forwards packets and knows no peer connection; the checker is a client of any server"},
-	{"github.com/pion/ice", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
-	{"github.com/pion/interceptor", []string{"rtc", "rtc/rtctest"}, "one place configures WebRTC"},
+	{"github.com/pion/webrtc", []string{"rtc/rtctest", "whipcheck"}, "the server's transport is its own; stock WebRTC is what clients are made of, in tests and in the checker"},
+	{"github.com/pion/ice", []string{"rtc/rtctest"}, "the server answers checks by itself"},
+	{"github.com/pion/interceptor", []string{"rtc/rtctest"}, "the server reports and retransmits by itself"},
+	{"github.com/pion/", []string{"rtc", "rtc/rtctest", "rtc/transport", "whipcheck", "stage"}, "DTLS, SRTP and SDP stay where connections are made; the stage writes reports"},
 	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
 	{"github.com/coder/websocket", []string{"stage"}, "sockets belong to what they talk about"},
 	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},

@@ -39,7 +39,7 @@ func (s *server) openStages(ctx context.Context) error {
 		external = append(external, ip)
 	}
 	var err error
-	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr, s.log); err != nil {
+	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr); err != nil {
 		return fmt.Errorf("--media-addr: %w", err)
 	}
 	engine, err := rtc.NewEngine(rtc.Options{Port: s.stages.port, ExternalIPs: external, Logger: s.log})

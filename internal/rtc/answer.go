@@ -11,7 +11,7 @@ import (
 // msid names the stream that a subscriber's tracks belong to.
 const msid = "rivus"
 
-// answer is what the answers to one subscriber's offer are made of.
+// answer is what the answers to one offer are made of.
 type answer struct {
 	session     uint64
 	version     int
@@ -26,12 +26,31 @@ type answerSection struct {
 	media, protocol, format string // of the offer's first line
 	mid                     string
 	maps                    []string // what the offer says about format
-	sender                  *Sender  // nil: the section is rejected
+	accepted                *accepted
 	extensions              []string
 }
 
-// newAnswer lays an answer out: the offer's sections in their order, those without a sender rejected.
-func newAnswer(o *Offer, senders [2]*Sender) *answer {
+// accepted is what an answer says about a media section that is not rejected.
+type accepted struct {
+	codec     *Codec
+	sends     bool     // we do; otherwise we receive
+	known     []string // URIs of the header extensions that we write or read
+	rids      []string // simulcast layers that we receive
+	ssrc, rtx uint32   // that we send with; rtx 0: no retransmission
+}
+
+// newAnswer lays an answer out: the offer's sections in their order, those rejected that are not accepted.
+func (e *Engine) newAnswer(o *Offer, sections [2]*accepted) (*answer, error) {
+	candidates, err := e.candidates()
+	if err != nil {
+		return nil, err
+	}
+	a := layOut(o, sections)
+	a.session, a.fingerprint, a.candidates = uint64(random())<<30|uint64(random()>>2), e.fingerprint, candidates
+	return a, nil
+}
+
+func layOut(o *Offer, sections [2]*accepted) *answer {
 	a := &answer{grouped: slices.ContainsFunc(o.desc.Attributes, isBundle)}
 	for i, m := range o.desc.MediaDescriptions {
 		s := answerSection{media: m.MediaName.Media, protocol: strings.Join(m.MediaName.Protos, "/"), format: "0"}
@@ -45,8 +64,8 @@ func newAnswer(o *Offer, senders [2]*Sender) *answer {
 		}
 		s.mid, _ = m.Attribute("mid")
 		if section := o.section(i); section != nil {
-			if s.sender = senders[section.Kind]; s.sender != nil {
-				s.extensions = extensionLines(section)
+			if s.accepted = sections[section.Kind]; s.accepted != nil {
+				s.extensions = extensionLines(section, s.accepted.known)
 			}
 		}
 		a.sections = append(a.sections, s)
@@ -54,10 +73,10 @@ func newAnswer(o *Offer, senders [2]*Sender) *answer {
 	return a
 }
 
-// extensionLines returns the header extensions of a section that we write for subscribers, with the offer's numbers.
-func extensionLines(s *Section) []string {
+// extensionLines returns the header extensions of a section that are known, with the offer's numbers.
+func extensionLines(s *Section, known []string) []string {
 	var out []string
-	for _, uri := range sendExtensions[s.Kind] {
+	for _, uri := range known {
 		if id := s.ids[uri]; id != 0 {
 			out = append(out, fmt.Sprintf("%d %s", id, uri))
 		}
@@ -74,7 +93,7 @@ func (a *answer) text(c ice.Credentials) string {
 	if a.grouped {
 		group := "a=group:BUNDLE"
 		for _, s := range a.sections {
-			if s.sender != nil {
+			if s.accepted != nil {
 				group += " " + s.mid
 			}
 		}
@@ -83,7 +102,7 @@ func (a *answer) text(c ice.Credentials) string {
 	line("a=msid-semantic:WMS %s", msid)
 	for i := range a.sections {
 		s := &a.sections[i]
-		if s.sender == nil {
+		if s.accepted == nil {
 			line("m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive", s.media, s.protocol, s.format, s.mid)
 			for _, m := range s.maps { // some stacks look up the codecs of rejected sections too
 				line("a=rtpmap:%s", m)
@@ -102,12 +121,17 @@ func (a *answer) text(c ice.Credentials) string {
 
 // text writes what a section says of media.
 func (s *answerSection) text(line func(string, ...any)) {
-	t, c := s.sender, &s.sender.Codec
-	formats := fmt.Sprint(c.PayloadType)
-	if t.rtx != 0 {
+	t, c := s.accepted, s.accepted.codec
+	formats, repairs := fmt.Sprint(c.PayloadType), c.RTXPayloadType != 0
+	if repairs {
 		formats += fmt.Sprint(" ", c.RTXPayloadType)
 	}
-	line("m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=sendonly\r\na=rtcp-mux\r\na=rtcp-rsize", s.media, s.protocol, formats, s.mid)
+	direction := "recvonly"
+	if t.sends {
+		direction = "sendonly"
+	}
+	line("m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=%s\r\na=rtcp-mux\r\na=rtcp-rsize",
+		s.media, s.protocol, formats, s.mid, direction)
 	channels := ""
 	if c.Channels > 1 {
 		channels = fmt.Sprint("/", c.Channels)
@@ -116,24 +140,45 @@ func (s *answerSection) text(line func(string, ...any)) {
 	if c.Fmtp != "" {
 		line("a=fmtp:%d %s", c.PayloadType, c.Fmtp)
 	}
-	for _, f := range feedbacks[t.Kind] {
+	for _, f := range feedbacks[kindOf(s.media)] {
 		if slices.Contains(c.Feedback, f) {
 			line("a=rtcp-fb:%d %s", c.PayloadType, f)
 		}
 	}
-	if t.rtx != 0 {
+	if repairs {
 		line("a=rtpmap:%d rtx/%d\r\na=fmtp:%d apt=%d", c.RTXPayloadType, c.ClockRate, c.RTXPayloadType, c.PayloadType)
 	}
 	for _, e := range s.extensions {
 		line("a=extmap:%s", e)
 	}
-	line("a=msid:%s %s", msid, t.Kind)
+	if t.sends {
+		t.sources(line, s.media)
+	}
+	if len(t.rids) > 0 {
+		for _, rid := range t.rids {
+			line("a=rid:%s recv", rid)
+		}
+		line("a=simulcast:recv %s", strings.Join(t.rids, ";"))
+	}
+}
+
+// sources names the streams that we send (RFC 5576, RFC 8830).
+func (t *accepted) sources(line func(string, ...any), media string) {
+	line("a=msid:%s %s", msid, media)
 	if t.rtx != 0 {
 		line("a=ssrc-group:FID %d %d", t.ssrc, t.rtx)
 	}
 	for _, ssrc := range []uint32{t.ssrc, t.rtx} {
 		if ssrc != 0 {
-			line("a=ssrc:%d cname:%s\r\na=ssrc:%d msid:%s %s", ssrc, msid, ssrc, msid, t.Kind)
+			line("a=ssrc:%d cname:%s\r\na=ssrc:%d msid:%s %s", ssrc, msid, ssrc, msid, media)
 		}
 	}
+}
+
+// kindOf reads the kind of a media section; parseSection has refused others.
+func kindOf(media string) Kind {
+	if media == Audio.String() {
+		return Audio
+	}
+	return Video
 }

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ func answerTo(tb testing.TB, e *Engine, text string, audio, video bool) (*Outbou
 	if video {
 		v = first(o.Video)
 	}
-	out, err := e.Send(tb.Context(), o, a, v, nil)
+	out, err := e.Send(o, a, v, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("a rejected section:\n%s", out.Answer())
 	}
 	before := out.Answer()
-	after, err := out.Restart(t.Context(), "fresh", "fresh-secret-password-long")
+	after, err := out.Restart("fresh", "fresh-secret-password-long")
 	if err != nil || after == before || out.RemoteUfrag() != "fresh" || !strings.Contains(after, " 2 IN IP4") {
 		t.Errorf("%v\n%s", err, after)
 	}
@@ -81,8 +82,52 @@ func TestAnswer(t *testing.T) {
 	if err != nil || f.Ufrag == "" || strings.Contains(before, f.Ufrag) || len(f.Candidates) != 2 {
 		t.Errorf("%+v %v", f, err)
 	}
-	if _, err := out.Restart(t.Context(), "a", "b"); err == nil {
+	if _, err := out.Restart("a", "b"); err == nil {
 		t.Error("short credentials are taken")
+	}
+}
+
+// TestAnswerToAPublisher: one codec of each kind, the layers, what we read of the extensions, and none of its candidates.
+func TestAnswerToAPublisher(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	o, err := ParseOffer(minimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := e.Receive(o, nil, &o.Video.Codecs[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	text := in.Answer()
+	for _, want := range []string{
+		"a=group:BUNDLE 1\r\n", "m=audio 0 ", "m=video 9 UDP/TLS/RTP/SAVPF 102\r\n", "a=recvonly\r\n", "a=setup:passive\r\n",
+		"a=fmtp:102 packetization-mode=1;profile-level-id=42e01f\r\n", "a=extmap:3 " + uriTransportSeq + "\r\n",
+		"a=rid:low recv\r\na=rid:hi recv\r\na=simulcast:recv low;hi\r\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, not := range []string{"evil", "VP8", "rtx", "103", "a=ssrc", "a=msid:", "sendonly"} {
+		if strings.Contains(text, not) {
+			t.Errorf("there is %q", not)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+func TestReceiveNeedsDistinctPayloadTypes(t *testing.T) {
+	t.Parallel()
+	o, err := ParseOffer(strings.ReplaceAll(minimal, "111", "97"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in, err := newTestEngine(t).Receive(o, first(o.Audio), first(o.Video)); !errors.Is(err, ErrOffer) {
+		t.Errorf("%v %v", in, err)
 	}
 }
 
@@ -92,7 +137,7 @@ func TestSendNeedsAFingerprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newTestEngine(t).Send(t.Context(), o, first(o.Audio), nil, nil); err == nil {
+	if _, err := newTestEngine(t).Send(o, first(o.Audio), nil, nil); err == nil {
 		t.Error("a certificate that nobody can check")
 	}
 }
@@ -105,40 +150,47 @@ var wellFormed = regexp.MustCompile(`^[a-z]=[^\x00-\x08\x0a-\x1f]*$`) //nolint:g
 func FuzzAnswer(f *testing.F) {
 	f.Add(subscriberOffer)
 	f.Add(strings.ReplaceAll(subscriberOffer, "a=group:BUNDLE 0 1\r\nm=audio", "m=audio"))
+	f.Add(minimal)
 	f.Add(rtctest.NewSubscriber(f, rtctest.Options{Video: webrtc.MimeTypeAV1}).Offer(f))
 	f.Fuzz(func(t *testing.T, text string) {
 		o, err := ParseOffer(text)
 		if err != nil {
 			return
 		}
-		a := newAnswer(o, [2]*Sender{
-			Audio: newSender(nil, Audio, first(o.Audio), o.Audio, []uint32{1, 2}),
-			Video: newSender(nil, Video, first(o.Video), o.Video, []uint32{3, 4}),
-		})
-		answer := a.text(ice.Credentials{Ufrag: "ours", Password: "our password"})
-		for line := range strings.SplitSeq(strings.TrimSuffix(answer, "\r\n"), "\r\n") {
-			if !wellFormed.MatchString(line) {
-				t.Fatalf("the line %q", line)
-			}
-		}
-		d := &sdp.SessionDescription{}
-		if err := d.UnmarshalString(answer); err != nil {
-			t.Fatalf("%v\n%s", err, answer)
-		}
-		if len(d.MediaDescriptions) != len(o.desc.MediaDescriptions) {
-			t.Fatalf("%d sections of %d", len(d.MediaDescriptions), len(o.desc.MediaDescriptions))
-		}
-		for i, m := range d.MediaDescriptions {
-			offered := o.desc.MediaDescriptions[i]
-			for _, format := range m.MediaName.Formats {
-				if !slices.Contains(offered.MediaName.Formats, format) && m.MediaName.Port.Value != 0 {
-					t.Fatalf("format %s was not offered", format)
-				}
-			}
-			mid, _ := m.Attribute("mid")
-			if want, _ := offered.Attribute("mid"); mid != want {
-				t.Fatalf("section %q became %q", want, mid)
-			}
+		for _, sections := range [][2]*accepted{
+			{newSender(Audio, first(o.Audio), o.Audio, []uint32{1, 2}).accepted(), newSender(Video, first(o.Video), o.Video, []uint32{3, 4}).accepted()},
+			receiving(o, first(o.Audio), first(o.Video)),
+		} {
+			checkAnswer(t, o, layOut(o, sections).text(ice.Credentials{Ufrag: "ours", Password: "our password"}))
 		}
 	})
+}
+
+// checkAnswer checks what holds of every answer.
+func checkAnswer(t *testing.T, o *Offer, answer string) {
+	t.Helper()
+	for line := range strings.SplitSeq(strings.TrimSuffix(answer, "\r\n"), "\r\n") {
+		if !wellFormed.MatchString(line) {
+			t.Fatalf("the line %q", line)
+		}
+	}
+	d := &sdp.SessionDescription{}
+	if err := d.UnmarshalString(answer); err != nil {
+		t.Fatalf("%v\n%s", err, answer)
+	}
+	if len(d.MediaDescriptions) != len(o.desc.MediaDescriptions) {
+		t.Fatalf("%d sections of %d", len(d.MediaDescriptions), len(o.desc.MediaDescriptions))
+	}
+	for i, m := range d.MediaDescriptions {
+		offered := o.desc.MediaDescriptions[i]
+		for _, format := range m.MediaName.Formats {
+			if !slices.Contains(offered.MediaName.Formats, format) && m.MediaName.Port.Value != 0 {
+				t.Fatalf("format %s was not offered", format)
+			}
+		}
+		mid, _ := m.Attribute("mid")
+		if want, _ := offered.Attribute("mid"); mid != want {
+			t.Fatalf("section %q became %q", want, mid)
+		}
+	}
 }

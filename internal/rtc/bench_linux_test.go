@@ -140,16 +140,15 @@ func crowd(b *testing.B, e *Engine, n int) ([]*Sender, cost) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if outs[i], err = e.Send(b.Context(), o, first(o.Audio), first(o.Video), nil); err != nil {
+		if outs[i], err = e.Send(o, first(o.Audio), first(o.Video), nil); err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(outs[i].Close)
 		senders[i] = outs[i].Video()
 		line(stdin, outs[i].Answer())
 	}
-	for i, out := range outs {
+	for _, out := range outs {
 		rtctest.WaitClosed(b, "connected", out.Connected())
-		rtctest.WaitClosed(b, "ready", senders[i].Ready())
 	}
 	if got := unline(b, in); got != "connected" {
 		b.Fatal(got)
@@ -269,14 +268,14 @@ func BenchmarkJoin(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				out, err := e.Send(b.Context(), o, first(o.Audio), first(o.Video), nil)
+				out, err := e.Send(o, first(o.Audio), first(o.Video), nil)
 				if err != nil {
 					b.Fatal(err)
 				}
 				sub.Answer(b, out.Answer())
 				rtctest.WaitClosed(b, "connected", out.Connected())
 				s := out.Video()
-				rtctest.WaitClosed(b, "ready", s.Ready())
+				rtctest.WaitClosed(b, "ready", out.Connected())
 				if err := s.Write(bench1200(b, s)); err != nil {
 					b.Fatal(err)
 				}

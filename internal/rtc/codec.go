@@ -1,12 +1,6 @@
 package rtc
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/pion/webrtc/v4"
-)
+import "strings"
 
 // Kind is what a track carries.
 type Kind uint8
@@ -46,48 +40,6 @@ var known = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
 var feedbacks = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
 	Audio: {"transport-cc"},
 	Video: {"nack", "nack pli", "ccm fir", "transport-cc"},
-}
-
-// mime returns the codec's name in Pion.
-func (c *Codec) mime(k Kind) string { return k.String() + "/" + c.Name }
-
-// capability returns the codec as Pion wants it registered.
-func (c *Codec) capability(k Kind) webrtc.RTPCodecCapability {
-	capability := webrtc.RTPCodecCapability{
-		MimeType: c.mime(k), ClockRate: c.ClockRate, Channels: c.Channels, SDPFmtpLine: c.Fmtp,
-	}
-	for _, f := range feedbacks[k] {
-		if slices.Contains(c.Feedback, f) {
-			kind, parameter, _ := strings.Cut(f, " ")
-			capability.RTCPFeedback = append(capability.RTCPFeedback, webrtc.RTCPFeedback{Type: kind, Parameter: parameter})
-		}
-	}
-	return capability
-}
-
-// register makes the codec, and its retransmission, the only ones of its kind.
-func (c *Codec) register(m *webrtc.MediaEngine, k Kind) error {
-	kind := webrtc.RTPCodecTypeAudio
-	if k == Video {
-		kind = webrtc.RTPCodecTypeVideo
-	}
-	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: c.capability(k), PayloadType: webrtc.PayloadType(c.PayloadType),
-	}, kind); err != nil {
-		return fmt.Errorf("register %s: %w", c.Name, err)
-	}
-	if c.RTXPayloadType == 0 {
-		return nil
-	}
-	if err := m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeRTX, ClockRate: c.ClockRate, SDPFmtpLine: fmt.Sprintf("apt=%d", c.PayloadType),
-		},
-		PayloadType: webrtc.PayloadType(c.RTXPayloadType),
-	}, kind); err != nil {
-		return fmt.Errorf("register RTX: %w", err)
-	}
-	return nil
 }
 
 // parameter returns a value of the codec's fmtp line.

@@ -1,24 +1,16 @@
 package rtc
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"slices"
+	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/transport/v4/packetio"
-	"github.com/pion/webrtc/v4"
+	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
-
-// maxLayers bounds what Accept hands out: one audio track and three layers of video, and none twice.
-const maxLayers = 1 + maxRIDs
 
 // Inbound is the connection of a publisher.
 type Inbound struct {
 	*Peer
-	link   *link
-	layers chan *Layer
+	intake *intake
 }
 
 // SenderReport ties the clocks of a layer together (RFC 3550, section 6.4.1).
@@ -27,16 +19,13 @@ type SenderReport struct {
 	RTP uint32
 }
 
-// Layer is one RTP stream of a publisher: its audio, its video, or one simulcast layer of its video.
-type Layer struct {
-	Kind  Kind
-	Codec Codec
-	RID   string // "" without simulcast
-	SSRC  uint32
-
-	track   *webrtc.TrackRemote
-	link    *link
-	reports chan SenderReport
+// Feed takes what comes of one layer. It is called by one goroutine at a time, which serves others too: it must not
+// block, not close the connection, and keep nothing.
+type Feed interface {
+	// Packet takes an RTP packet, in the order of arrival. What came as a retransmission is what it was at first.
+	Packet(b []byte)
+	// Report takes a sender report.
+	Report(r SenderReport)
 }
 
 // receiveExtensions are what we ask publishers for.
@@ -47,132 +36,57 @@ var receiveExtensions = map[Kind][]string{ //nolint:gochecknoglobals // a consta
 
 // Receive answers a publisher's offer with one codec of each kind: audio and video are what the caller chose from the
 // offer's sections, nil for none.
-func (e *Engine) Receive(ctx context.Context, o *Offer, audio, video *Codec) (*Inbound, error) {
-	choice := map[Kind]*Codec{Audio: audio, Video: video}
-	in := &Inbound{link: e.newLink(o, choice), layers: make(chan *Layer, maxLayers)}
-	m, err := media(choice, receiveExtensions)
-	if err != nil {
-		return nil, err
+func (e *Engine) Receive(o *Offer, audio, video *Codec) (*Inbound, error) {
+	sections := receiving(o, audio, video)
+	if a, v := sections[Audio], sections[Video]; a != nil && v != nil && overlap(a.codec, v.codec) {
+		return nil, refuse("a payload type stands for two codecs")
 	}
-	r, err := receiving(loggers{e.opt.Logger})
-	if err != nil {
-		return nil, err
-	}
-	if err := in.link.build(m, r, in.buffer); err != nil {
-		return nil, err
-	}
-	in.link.pc.OnTrack(in.arrived)
-	answer, err := in.link.negotiate(ctx)
-	if err != nil {
-		in.link.Close()
-		return nil, err
-	}
-	in.Peer = &Peer{transport: in.link, answer: answer, ufrag: o.ufrag()}
-	return in, nil
+	in := &Inbound{}
+	begin := time.Now()
+	in.intake = newIntake(o, sections, func(b []byte) { _ = in.conn.WriteRTCP(b) }) // what cannot be sent is lost
+	var err error
+	in.Peer, err = e.newPeer(o, sections, transport.Config{
+		Media:   func(b []byte) { in.intake.media(b, time.Since(begin)) },
+		Control: func(b []byte) { in.intake.control(b, time.Since(begin)) },
+		Beat:    func() { in.intake.beat(time.Since(begin)) },
+	})
+	return in, err
 }
 
-// buffer makes the buffer of a stream.
-func (in *Inbound) buffer(kind packetio.BufferPacketType, _ uint32) packetBuffer {
-	if !in.link.admit() {
-		return closedBuffer{}
-	}
-	b := packetio.NewBuffer()
-	b.SetLimitSize(rtpWaiting)
-	if kind == packetio.RTCPBufferPacket {
-		b.SetLimitSize(rtcpWaiting)
-	}
-	return b
+// overlap tells whether packets of two codecs cannot be told apart.
+func overlap(a, b *Codec) bool {
+	return a.PayloadType == b.PayloadType || a.PayloadType == b.RTXPayloadType || a.RTXPayloadType == b.PayloadType ||
+		a.RTXPayloadType != 0 && a.RTXPayloadType == b.RTXPayloadType
 }
 
-// arrived is called by Pion with every new layer.
-func (in *Inbound) arrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	kind := Audio
-	if track.Kind() == webrtc.RTPCodecTypeVideo {
-		kind = Video
+// receiving is what the answer says of the sections that were chosen.
+func receiving(o *Offer, audio, video *Codec) (sections [2]*accepted) {
+	if audio != nil && o.Audio != nil {
+		sections[Audio] = &accepted{codec: audio, known: receiveExtensions[Audio]}
 	}
-	codec := in.link.choice[kind]
-	if codec == nil {
-		return
+	if video != nil && o.Video != nil {
+		sections[Video] = &accepted{codec: video, known: receiveExtensions[Video], rids: o.Video.RIDs}
 	}
-	l := &Layer{
-		Kind: kind, Codec: *codec, RID: track.RID(), SSRC: uint32(track.SSRC()),
-		track: track, link: in.link, reports: make(chan SenderReport, 4),
-	}
-	if !in.link.spawn(func() { l.listen(receiver) }) {
-		return
-	}
-	select {
-	case in.layers <- l:
-	default: // more than a publication has
-	}
+	return sections
 }
 
-// Accept returns the next layer, once its first packet has come; an error when the connection is over.
-func (in *Inbound) Accept() (*Layer, error) {
-	select {
-	case l := <-in.layers:
-		return l, nil
-	case <-in.link.ended:
-		return nil, fmt.Errorf("rtc: accept a layer: %w", io.EOF)
-	}
+// Run hands on what comes until the connection is over. begin is told of each layer before its first packet and returns
+// who takes it, nil for nobody; it is called as a Feed is. Nothing is called any more when Run has returned. What comes
+// before Run is lost.
+func (in *Inbound) Run(begin func(*Layer) Feed) {
+	in.intake.open(begin)
+	<-in.Ended()
+	in.intake.open(nil)
 }
 
-// Read returns the next RTP packet of the layer, in the order of arrival; io.EOF when the connection is over.
-func (l *Layer) Read(b []byte) (int, error) {
-	n, _, err := l.track.Read(b)
-	return n, err //nolint:wrapcheck // the loop that reads packets looks for nothing but the end
+// Layer is one RTP stream of a publisher: its audio, its video, or one simulcast layer of its video.
+type Layer struct {
+	Kind  Kind
+	Codec Codec
+	RID   string // "" without simulcast
+
+	received
 }
 
-// Reports delivers the layer's sender reports. Those that nobody waits for are lost.
-func (l *Layer) Reports() <-chan SenderReport { return l.reports }
-
-// RequestKeyframe asks the publisher for a picture that needs no other (RFC 4585, section 6.3.1).
-func (l *Layer) RequestKeyframe() error {
-	if slices.Contains(l.Codec.Feedback, "nack pli") || !slices.Contains(l.Codec.Feedback, "ccm fir") {
-		return l.write(&rtcp.PictureLossIndication{MediaSSRC: l.SSRC})
-	}
-	return l.write(&rtcp.FullIntraRequest{MediaSSRC: l.SSRC, FIR: []rtcp.FIREntry{{SSRC: l.SSRC}}})
-}
-
-func (l *Layer) write(p rtcp.Packet) error {
-	if err := l.link.pc.WriteRTCP([]rtcp.Packet{p}); err != nil {
-		return fmt.Errorf("rtc: send RTCP: %w", err)
-	}
-	return nil
-}
-
-// listen reads the layer's RTCP until the connection is over.
-func (l *Layer) listen(receiver *webrtc.RTPReceiver) {
-	b := make([]byte, maxPacket)
-	for {
-		var n int
-		var err error
-		if l.RID != "" {
-			n, _, err = receiver.ReadSimulcast(b, l.RID)
-		} else {
-			n, _, err = receiver.Read(b)
-		}
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(b[:n])
-		if err != nil {
-			continue
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == l.SSRC {
-				select {
-				case l.reports <- SenderReport{NTP: sr.NTPTime, RTP: sr.RTPTime}:
-				default:
-				}
-			}
-		}
-	}
-}
-
-// closedBuffer is the buffer of a stream that is not admitted.
-type closedBuffer struct{}
-
-func (closedBuffer) Read([]byte) (int, error)    { return 0, io.EOF }
-func (closedBuffer) Write(b []byte) (int, error) { return len(b), nil }
-func (closedBuffer) Close() error                { return nil }
+// String names the layer for logs.
+func (l *Layer) String() string { return fmt.Sprint(l.Kind, " ", l.RID) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pion/sdp/v3"
 
-	"github.com/rivus-live/rivus/internal/rtc/sendonly"
+	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
 // Bounds of an offer. Browsers offer about 8 kB with 60 payload types and three simulcast layers.
@@ -57,8 +57,9 @@ type Section struct {
 	RIDs       []string // simulcast layers that the peer announces, in its order
 	Extensions Extensions
 
-	index int
-	ids   map[string]uint8 // extensions we negotiate: URI -> id
+	index   int
+	reduced bool             // RTCP without reports is understood (RFC 5506)
+	ids     map[string]uint8 // extensions we negotiate: URI -> id
 }
 
 // Offer is a checked SDP offer: bundled, multiplexed, with at most one section of each kind.
@@ -173,6 +174,7 @@ func parseSection(desc *sdp.SessionDescription, m *sdp.MediaDescription) (*Secti
 	if _, mux := m.Attribute("rtcp-mux"); !mux {
 		return nil, refuse("its %s section does not multiplex RTCP", s.Kind)
 	}
+	_, s.reduced = m.Attribute("rtcp-rsize")
 	if err := checkTransport(desc, m); err != nil {
 		return nil, err
 	}
@@ -326,22 +328,14 @@ func payloadType(s string) uint8 {
 	return uint8(n)
 }
 
-// setCredentials makes the peer's new ICE credentials those of the offer.
-func (o *Offer) setCredentials(ufrag, password string) {
-	set := func(list []sdp.Attribute) {
-		for i := range list {
-			switch list[i].Key {
-			case "ice-ufrag":
-				list[i].Value = ufrag
-			case "ice-pwd":
-				list[i].Value = password
-			}
+// section returns what was read of the i-th section, nil for a rejected one.
+func (o *Offer) section(i int) *Section {
+	for _, s := range []*Section{o.Audio, o.Video} {
+		if s != nil && s.index == i {
+			return s
 		}
 	}
-	set(o.desc.Attributes)
-	for _, m := range o.desc.MediaDescriptions {
-		set(m.Attributes)
-	}
+	return nil
 }
 
 // ufrag returns the peer's ICE user fragment, password what belongs to it.
@@ -360,12 +354,12 @@ func (o *Offer) transport(key string) string {
 }
 
 // fingerprints returns those of the peer's certificate that can be checked.
-func (o *Offer) fingerprints() []sendonly.Fingerprint {
-	var out []sendonly.Fingerprint
+func (o *Offer) fingerprints() []transport.Fingerprint {
+	var out []transport.Fingerprint
 	read := func(list []sdp.Attribute) {
 		for _, a := range list {
 			algorithm, value, _ := strings.Cut(a.Value, " ")
-			f := sendonly.Fingerprint{Algorithm: algorithm, Value: strings.TrimSpace(value)}
+			f := transport.Fingerprint{Algorithm: algorithm, Value: strings.TrimSpace(value)}
 			if a.Key == "fingerprint" && f.Usable() && !slices.Contains(out, f) && len(out) < maxPrints {
 				out = append(out, f)
 			}

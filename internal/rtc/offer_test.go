@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pion/webrtc/v4"
-
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 )
 
@@ -37,18 +35,6 @@ func TestParseOffer(t *testing.T) {
 	}
 	if strings.Join(v.RIDs, ",") != "low,hi" || v.Extensions.TransportSeq != 3 || !v.Sends || v.Receives {
 		t.Errorf("section %+v", v)
-	}
-	text, err := o.narrow(map[Kind]*Codec{Video: &v.Codecs[1]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, gone := range []string{"evil", "VP8", "rtx", "103"} {
-		if strings.Contains(text, gone) {
-			t.Errorf("%s survived:\n%s", gone, text)
-		}
-	}
-	if strings.Count(text, "a=inactive") != 1 || strings.Count(text, "a=sendonly") != 1 {
-		t.Errorf("directions:\n%s", text)
 	}
 }
 
@@ -100,8 +86,7 @@ func TestMatchPrefersTheProfile(t *testing.T) {
 	}
 }
 
-// FuzzOffer: whatever is accepted can be narrowed, is then still an offer, holds no candidate, and neither crashes the
-// transport nor makes it open anything.
+// FuzzOffer: whatever is accepted is within bounds. FuzzAnswer has what becomes of it.
 func FuzzOffer(f *testing.F) {
 	f.Add(minimal)
 	f.Add(strings.ReplaceAll(minimal, "m=video 9", "m=video 0"))
@@ -115,28 +100,18 @@ func FuzzOffer(f *testing.F) {
 			}
 			return
 		}
-		choice := map[Kind]*Codec{Audio: first(o.Audio), Video: first(o.Video)}
-		narrowed, err := o.narrow(choice)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParseOffer(narrowed); err != nil {
-			t.Fatalf("%v\n%s", err, narrowed)
-		}
-		if strings.Contains(narrowed, "a=candidate") {
-			t.Fatalf("a candidate survived:\n%s", narrowed)
-		}
-		m, err := media(choice, receiveExtensions)
-		if err != nil {
-			return // two codecs under one payload type
-		}
-		pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = pc.Close() }()
-		if pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: narrowed}) == nil {
-			_, _ = pc.CreateAnswer(nil)
+		for _, s := range []*Section{o.Audio, o.Video} {
+			if s == nil {
+				continue
+			}
+			if s.MID == "" || len(s.RIDs) > maxRIDs || len(s.Codecs) > maxFormats || o.ufrag() == "" || len(o.password()) < 22 {
+				t.Fatalf("%+v", s)
+			}
+			for _, c := range s.Codecs {
+				if c.PayloadType < 20 || c.PayloadType > 127 || c.PayloadType >= 64 && c.PayloadType < 96 {
+					t.Fatalf("payload type %d", c.PayloadType)
+				}
+			}
 		}
 	})
 }

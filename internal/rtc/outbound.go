@@ -1,7 +1,6 @@
 package rtc
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -9,15 +8,13 @@ import (
 
 	"github.com/pion/rtcp"
 
-	"github.com/rivus-live/rivus/internal/rtc/ice"
-	"github.com/rivus-live/rivus/internal/rtc/sendonly"
+	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
 // Outbound is the connection of a subscriber. It has no interceptors: retransmission, transport-wide numbers, reports
 // and probes are the caller's, who is handed the peer's RTCP.
 type Outbound struct {
 	*Peer
-	peer         *sendonly.Peer
 	audio, video *Sender
 }
 
@@ -28,8 +25,7 @@ type Sender struct {
 	Extensions Extensions // as negotiated
 
 	ssrc, rtx uint32
-	peer      *sendonly.Peer
-	stream    *sendonly.Stream
+	stream    *transport.Stream
 }
 
 // sendExtensions are what we write for subscribers.
@@ -39,44 +35,35 @@ var sendExtensions = map[Kind][]string{ //nolint:gochecknoglobals // a constant 
 }
 
 // ErrNotReady is returned by Write before the connection is established.
-var ErrNotReady = sendonly.ErrNotReady
+var ErrNotReady = transport.ErrNotReady
 
 // Send answers a subscriber's offer. audio and video are the codecs of the offer in which it will be sent, nil for
-// none. feedback gets the RTCP of the peer, a compound packet at a time, on a goroutine that serves others too: it must
+// none. feedback gets the RTCP of the peer, a compound packet at a time, on goroutines that serve others too: it must
 // not block, and keep nothing.
-func (e *Engine) Send(ctx context.Context, o *Offer, audio, video *Codec, feedback func(rtcp []byte)) (*Outbound, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("rtc: send: %w", err)
+func (e *Engine) Send(o *Offer, audio, video *Codec, feedback func(rtcp []byte)) (*Outbound, error) {
+	ssrcs := distinct()
+	out := &Outbound{
+		audio: newSender(Audio, audio, o.Audio, ssrcs[:2]), video: newSender(Video, video, o.Video, ssrcs[2:]),
 	}
-	prints := o.fingerprints()
-	if len(prints) == 0 {
-		return nil, refuse("it has no DTLS fingerprint that can be checked")
-	}
-	candidates, err := e.candidates()
+	var err error
+	out.Peer, err = e.newPeer(o, [2]*accepted{Audio: out.audio.accepted(), Video: out.video.accepted()}, transport.Config{Control: feedback})
 	if err != nil {
 		return nil, err
 	}
-	peer := e.opt.Port.own.NewPeer(sendonly.Config{
-		Remote: ice.Credentials{Ufrag: o.ufrag(), Password: o.password()}, Fingerprints: prints,
-		Certificate: e.keyPair, Feedback: feedback, Loggers: loggers{e.opt.Logger},
-	})
-	ssrcs := distinct()
-	out := &Outbound{
-		peer:  peer,
-		audio: newSender(peer, Audio, audio, o.Audio, ssrcs[:2]), video: newSender(peer, Video, video, o.Video, ssrcs[2:]),
+	for _, s := range []*Sender{out.audio, out.video} {
+		if s != nil {
+			s.stream = out.conn.NewStream(s.ssrc, s.rtx)
+		}
 	}
-	a := newAnswer(o, [2]*Sender{Audio: out.audio, Video: out.video})
-	a.session, a.fingerprint, a.candidates = uint64(random())<<30|uint64(random()>>2), e.fingerprint, candidates
-	out.Peer = &Peer{transport: &ownTransport{Peer: peer, answer: a}, answer: a.text(peer.Local()), ufrag: o.ufrag()}
 	return out, nil
 }
 
 // newSender makes an outgoing track with these SSRCs, nil when there is none of the kind.
-func newSender(p *sendonly.Peer, k Kind, c *Codec, s *Section, ssrcs []uint32) *Sender {
+func newSender(k Kind, c *Codec, s *Section, ssrcs []uint32) *Sender {
 	if c == nil || s == nil {
 		return nil
 	}
-	t := &Sender{Kind: k, Codec: *c, Extensions: s.Extensions, peer: p, ssrc: ssrcs[0]}
+	t := &Sender{Kind: k, Codec: *c, Extensions: s.Extensions, ssrc: ssrcs[0]}
 	t.Extensions.MID, t.Extensions.DependencyDescriptor = 0, 0
 	if k == Audio {
 		t.Extensions.Orientation = 0
@@ -86,8 +73,15 @@ func newSender(p *sendonly.Peer, k Kind, c *Codec, s *Section, ssrcs []uint32) *
 	if c.RTXPayloadType != 0 {
 		t.rtx = ssrcs[1]
 	}
-	t.stream = p.NewStream(t.ssrc, t.rtx)
 	return t
+}
+
+// accepted is what the answer says of the track.
+func (t *Sender) accepted() *accepted {
+	if t == nil {
+		return nil
+	}
+	return &accepted{codec: &t.Codec, sends: true, known: sendExtensions[t.Kind], ssrc: t.ssrc, rtx: t.rtx}
 }
 
 // random returns a number for what must not collide; it is never 0.
@@ -107,19 +101,6 @@ func distinct() (ssrcs [4]uint32) {
 	return ssrcs
 }
 
-// ownTransport is the transport of a subscriber.
-type ownTransport struct {
-	*sendonly.Peer
-	answer *answer
-}
-
-var _ transport = (*ownTransport)(nil)
-
-// restart implements transport.
-func (t *ownTransport) restart(_ context.Context, ufrag, password string) (string, error) {
-	return t.answer.text(t.Peer.Restart(ice.Credentials{Ufrag: ufrag, Password: password})), nil
-}
-
 // Audio returns the outgoing audio, nil when there is none.
 func (out *Outbound) Audio() *Sender { return out.audio }
 
@@ -128,14 +109,15 @@ func (out *Outbound) Video() *Sender { return out.video }
 
 // WriteRTCP sends RTCP to the peer.
 func (out *Outbound) WriteRTCP(packets ...rtcp.Packet) error {
-	if err := out.peer.WriteRTCP(packets...); err != nil {
+	b, err := rtcp.Marshal(packets)
+	if err == nil {
+		err = out.conn.WriteRTCP(b)
+	}
+	if err != nil {
 		return fmt.Errorf("rtc: send RTCP: %w", err)
 	}
 	return nil
 }
-
-// Ready is closed when Write can be called.
-func (t *Sender) Ready() <-chan struct{} { return t.peer.Connected() }
 
 // Stream returns the numbers of the stream; rtx is 0 without retransmission.
 func (t *Sender) Stream() (ssrc uint32, payloadType uint8, rtx uint32, rtxPayloadType uint8) {

@@ -1,9 +1,12 @@
 package rtc
 
 import (
+	"bytes"
 	"context"
-	"log/slog"
+	"encoding/binary"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pion/rtcp"
@@ -15,7 +18,7 @@ import (
 
 func newTestEngine(tb testing.TB) *Engine {
 	tb.Helper()
-	p, err := Listen(context.Background(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	p, err := Listen(context.Background(), "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -33,7 +36,7 @@ func receive(tb testing.TB, e *Engine, p *rtctest.Publisher) *Inbound {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	in, err := e.Receive(tb.Context(), o, first(o.Audio), first(o.Video))
+	in, err := e.Receive(o, first(o.Audio), first(o.Video))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -75,7 +78,6 @@ func passThrough(t *testing.T, o rtctest.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feedback := make(chan rtcp.Packet, 100)
 	pick := func(c *Codec, s *Section) *Codec {
 		if c == nil {
 			return nil
@@ -86,94 +88,162 @@ func passThrough(t *testing.T, o rtctest.Options) {
 		}
 		return &m
 	}
-	out, err := e.Send(t.Context(), offer, pick(in.link.choice[Audio], offer.Audio), pick(in.link.choice[Video], offer.Video), func(b []byte) {
-		p, err := rtcp.Unmarshal(b)
-		if err != nil {
+	sections := in.intake.sections
+	feedback := make(chan struct{})
+	var once sync.Once
+	out, err := e.Send(offer, pick(sections[Audio].codec, offer.Audio), pick(sections[Video].codec, offer.Video), func(b []byte) {
+		if _, err := rtcp.Unmarshal(b); err != nil {
 			t.Error(err)
-			return
 		}
-		select {
-		case feedback <- p[0]:
-		default:
-		}
+		once.Do(func() { close(feedback) })
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(out.Close)
 	sub.Answer(t, out.Answer())
-	rtctest.WaitClosed(t, "publisher connects", in.Connected())
 	rtctest.WaitClosed(t, "subscriber connects", out.Connected())
-	pub.Run(30, 3)
-	for range 2 {
-		if o.Video == "none" && in.link.choice[Video] != nil {
+	run(t, in, func(l *Layer) Feed {
+		if o.Video == "none" && l.Kind == Video {
 			t.Error("there is video")
 		}
-		l, err := in.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := out.Audio()
 		if l.Kind == Video {
-			s = out.Video()
+			return &passOn{engine: e, to: out.Video()}
 		}
-		rtctest.WaitClosed(t, "sender ready", s.Ready())
-		in.link.spawn(func() { forwardAll(e, l, s) })
-		if o.Video == "none" {
-			break
-		}
-	}
+		return &passOn{engine: e, to: out.Audio()}
+	})
+	pub.Run(30, 3)
 	sub.Wait(t, "audio", rtctest.IsAudio)
 	if o.Video != "none" {
 		sub.Wait(t, "video", func(g rtctest.Got) bool { return rtctest.IsVideo(g) && g.Media && g.Index == 2 })
 	}
-	select {
-	case <-feedback:
-	case <-t.Context().Done():
-		t.Fatal("no RTCP from the subscriber")
-	}
+	rtctest.WaitClosed(t, "the subscriber tells", feedback)
 	out.Close()
 	rtctest.WaitClosed(t, "the subscriber learns of the end", sub.Ended())
 }
 
-// forwardAll copies a layer to a sender.
-func forwardAll(e *Engine, l *Layer, s *Sender) {
-	b := make([]byte, 1500)
-	for {
-		n, err := l.Read(b)
-		if err != nil {
-			return
-		}
-		var p rtp.Packet
-		if p.Unmarshal(b[:n]) != nil {
-			continue
-		}
-		p.Header = rtp.Header{Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp, SSRC: s.ssrc, PayloadType: s.Codec.PayloadType}
-		if out, err := p.Marshal(); err == nil {
-			_ = s.Write(out)
-			e.Flush()
-		}
+// run runs a publisher's connection until the test ends.
+func run(tb testing.TB, in *Inbound, begin func(*Layer) Feed) {
+	tb.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		in.Run(begin)
+	}()
+	tb.Cleanup(func() {
+		in.Close()
+		<-done
+	})
+}
+
+// passOn copies a layer to a sender.
+type passOn struct {
+	engine *Engine
+	to     *Sender
+}
+
+func (f *passOn) Packet(b []byte) {
+	var p rtp.Packet
+	if p.Unmarshal(b) != nil {
+		return
+	}
+	p.Header = rtp.Header{
+		Version: 2, Marker: p.Marker, SequenceNumber: p.SequenceNumber, Timestamp: p.Timestamp,
+		SSRC: f.to.ssrc, PayloadType: f.to.Codec.PayloadType,
+	}
+	if out, err := p.Marshal(); err == nil {
+		_ = f.to.Write(out)
+		f.engine.Flush()
 	}
 }
 
+func (*passOn) Report(SenderReport) {}
+
+// collector notes what a layer gets.
+type collector struct {
+	layer   *Layer
+	packets chan []byte
+	reports chan SenderReport
+}
+
+func newCollector(l *Layer) *collector {
+	return &collector{layer: l, packets: make(chan []byte, 10_000), reports: make(chan SenderReport, 100)}
+}
+
+func (c *collector) Packet(b []byte) {
+	select {
+	case c.packets <- bytes.Clone(b):
+	default:
+	}
+}
+
+func (c *collector) Report(r SenderReport) {
+	select {
+	case c.reports <- r:
+	default:
+	}
+}
+
+// TestSimulcastLayersArrive: each once, with packets, reports, and a way to ask for a keyframe.
 func TestSimulcastLayersArrive(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
 	pub := rtctest.NewPublisher(t, rtctest.Options{RIDs: []string{"low", "mid", "hi"}})
 	in := receive(t, e, pub)
+	layers := make(chan *collector, 10)
+	run(t, in, func(l *Layer) Feed {
+		c := newCollector(l)
+		layers <- c
+		return c
+	})
 	pub.Run(30, 2)
 	seen := map[string]bool{}
 	for range 4 {
-		l, err := in.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen[l.RID] = true
-		if err := l.RequestKeyframe(); l.Kind == Video && err != nil {
-			t.Error(err)
-		}
+		c := rtctest.Receive(t, "a layer", layers)
+		seen[c.layer.String()] = true
+		rtctest.Receive(t, "a packet", c.packets)
+		rtctest.Receive(t, "a report", c.reports)
+		c.layer.RequestKeyframe()
 	}
-	if len(seen) != 4 || !seen["low"] || !seen["mid"] || !seen["hi"] || !seen[""] {
+	if want := map[string]bool{"audio ": true, "video low": true, "video mid": true, "video hi": true}; !maps.Equal(seen, want) {
 		t.Errorf("layers %v", seen)
+	}
+	rtctest.Until(t, "keyframes of all layers", func() bool {
+		return pub.Keyframes(0) > 1 && pub.Keyframes(1) > 1 && pub.Keyframes(2) > 1
+	})
+}
+
+// TestLossOnTheWayIn: what is lost between a publisher and us is asked for and comes once more, as what it was.
+func TestLossOnTheWayIn(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	link := rtctest.NewLink(t, 3, rtctest.Shape{}, rtctest.Shape{Loss: 0.1})
+	pub := rtctest.NewPublisher(t, rtctest.Options{Settings: link.Apply(t)})
+	in := receive(t, e, pub)
+	video := make(chan *collector, 1)
+	run(t, in, func(l *Layer) Feed {
+		if l.Kind == Audio {
+			return nil
+		}
+		c := newCollector(l)
+		video <- c
+		return c
+	})
+	pub.Run(30, 5)
+	c := rtctest.Receive(t, "video", video)
+	seen, first := map[uint16]bool{}, uint16(0)
+	for late := 0; late < 10; {
+		b := rtctest.Receive(t, "a packet", c.packets)
+		seq := binary.BigEndian.Uint16(b[2:])
+		if len(seen) == 0 {
+			first = seq
+		}
+		if b[1]&0x7f != c.layer.Codec.PayloadType || binary.BigEndian.Uint32(b[8:]) != c.layer.ssrc.Load() {
+			t.Fatalf("not a packet of the layer: % x", b[:12])
+		}
+		if !seen[seq] && seen[seq+1] && seq-first < 1<<15 {
+			late++
+		}
+		seen[seq] = true
 	}
 }

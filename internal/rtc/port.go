@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -12,31 +11,26 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pion/ice/v4"
-
 	"github.com/rivus-live/rivus/internal/rtc/burst"
-	"github.com/rivus-live/rivus/internal/rtc/sendonly"
+	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
-// Sizes of the sockets and of what TCP peers may have waiting.
+// Sizes of the sockets, and bounds of TCP peers that have not said who they are.
 const (
-	socketBuffer   = 4 << 20
-	tcpWriteBuffer = 512 << 10
-	tcpReadBuffer  = 64 // packets
-	portAttempts   = 32
-	maxTCPConns    = 4096
-	stunPatience   = 10 * time.Second
+	socketBuffer = 4 << 20
+	portAttempts = 32
+	maxTCPConns  = 4096
+	stunPatience = 10 * time.Second
 )
 
-// Port is the one address that all peers connect to: UDP and TCP on the same port number. What comes there is for
-// peers of Pion, or for our own, which send only.
+// Port is the one address that all peers connect to: UDP and TCP on the same port number.
 type Port struct {
-	addr   netAddr
-	udp    *burst.Conn
-	own    *sendonly.Mux
-	udpMux *ice.UDPMuxDefault
-	tcpMux *ice.TCPMuxDefault
-	once   sync.Once
+	addr    netAddr
+	udp     *burst.Conn
+	peers   *transport.Mux
+	streams *streams
+	once    sync.Once
+	done    sync.WaitGroup
 }
 
 // netAddr is where a Port listens.
@@ -47,14 +41,14 @@ type netAddr struct {
 }
 
 // Listen opens addr, "host:port", for UDP and TCP. Port 0 picks one that is free for both.
-func Listen(ctx context.Context, addr string, log *slog.Logger) (*Port, error) {
+func Listen(ctx context.Context, addr string) (*Port, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("rtc: listen: %w", err)
 	}
 	var lastErr error
 	for range portAttempts {
-		p, err := open(ctx, host, port, log)
+		p, err := open(ctx, host, port)
 		if err == nil {
 			return p, nil
 		}
@@ -67,7 +61,7 @@ func Listen(ctx context.Context, addr string, log *slog.Logger) (*Port, error) {
 }
 
 // open opens both sockets; the TCP one may find its port taken when UDP was free to choose.
-func open(ctx context.Context, host, port string, log *slog.Logger) (*Port, error) {
+func open(ctx context.Context, host, port string) (*Port, error) {
 	var lc net.ListenConfig
 	pc, err := lc.ListenPacket(ctx, "udp", net.JoinHostPort(host, port))
 	if err != nil {
@@ -87,16 +81,25 @@ func open(ctx context.Context, host, port string, log *slog.Logger) (*Port, erro
 		_ = udp.Close()
 		return nil, err
 	}
-	loggers := loggers{log}
 	p := &Port{addr: netAddr{host: host, port: local.Port, ip: local.IP}, udp: burst.New(udp, true)}
-	p.own = sendonly.NewMux(p.udp)
-	p.udpMux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: &rest{Conn: p.udp, own: p.own}, Logger: loggers.NewLogger("ice")})
-	p.tcpMux = ice.NewTCPMuxDefault(ice.TCPMuxParams{
-		Listener: newStreams(l, p.own), Logger: loggers.NewLogger("ice-tcp"),
-		ReadBufferSize: tcpReadBuffer, WriteBufferSize: tcpWriteBuffer,
-		FirstStunBindTimeout: stunPatience, AliveDurationForConnFromStun: stunPatience,
-	})
+	p.peers = transport.NewMux(p.udp)
+	reader, err := p.udp.NewReader(func(b []byte, from netip.AddrPort) { p.peers.Datagram(b, from) })
+	if err != nil {
+		p.peers.Close()
+		return nil, errors.Join(err, p.udp.Close(), l.Close())
+	}
+	p.streams = newStreams(l, p.peers)
+	p.done.Go(func() { p.read(reader) })
 	return p, nil
+}
+
+// read serves all peers that are reached over UDP, until the socket is closed.
+func (p *Port) read(r *burst.Reader) {
+	for {
+		if err := r.Read(); errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
 }
 
 // Addr returns "host:port" with the port that was opened.
@@ -112,34 +115,9 @@ func (p *Port) Stats() burst.Stats { return p.udp.Stats() }
 func (p *Port) Close() error {
 	var err error
 	p.once.Do(func() {
-		err = errors.Join(p.udpMux.Close(), p.tcpMux.Close(), p.udp.Close())
-		p.own.Close()
+		err = errors.Join(p.streams.Close(), p.udp.Close())
+		p.done.Wait()
+		p.peers.Close()
 	})
 	return err
-}
-
-// rest is the UDP socket as Pion sees it: whoever reads it serves our own peers on the way, and gets the rest. So both
-// share one reader, and nothing is copied between them.
-type rest struct {
-	*burst.Conn
-	own *sendonly.Mux
-}
-
-// ReadFromAddrPort returns the next datagram that is not only for one of our own peers.
-func (r *rest) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := r.Conn.ReadFromAddrPort(b)
-		if err != nil || !r.own.Datagram(b[:n], from) {
-			return n, from, err //nolint:wrapcheck // Pion looks at it
-		}
-	}
-}
-
-// ReadFrom is ReadFromAddrPort for another address type.
-func (r *rest) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := r.ReadFromAddrPort(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
 }

@@ -1,58 +1,45 @@
 package rtc
 
 import (
-	"encoding/binary"
 	"net"
 	"sync"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/rtc/sendonly"
+	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
 // maxFirstFrame is how long the first frame of a TCP connection may be: it is a check, which has about 100 bytes.
 const maxFirstFrame = 512
 
-// streams accepts TCP connections (RFC 6544). The first frame of each tells whose it is: connections of our own peers
-// are served, the others are handed to Pion, who sees a listener. No more are accepted than there are slots; others
-// wait in the system's queue.
+// streams accepts TCP connections (RFC 6544), each of which belongs to the peer that its first frame names. No more are
+// accepted than there are slots; others wait in the system's queue.
 type streams struct {
-	net.Listener
-	own    *sendonly.Mux
-	slots  chan struct{}
-	others chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-	group  sync.WaitGroup
+	listener net.Listener
+	peers    *transport.Mux
+	slots    chan struct{}
+	closed   chan struct{}
+	once     sync.Once
+	group    sync.WaitGroup
 
 	mu   sync.Mutex
-	open map[net.Conn]struct{} // those that were not handed on
+	open map[net.Conn]struct{}
 }
 
-func newStreams(l net.Listener, own *sendonly.Mux) *streams {
+func newStreams(l net.Listener, peers *transport.Mux) *streams {
 	s := &streams{
-		Listener: l, own: own, slots: make(chan struct{}, maxTCPConns), others: make(chan net.Conn),
+		listener: l, peers: peers, slots: make(chan struct{}, maxTCPConns),
 		closed: make(chan struct{}), open: make(map[net.Conn]struct{}),
 	}
 	s.group.Go(s.run)
 	return s
 }
 
-// Accept returns the next connection that is not one of our own peers'.
-func (s *streams) Accept() (net.Conn, error) {
-	select {
-	case c := <-s.others:
-		return c, nil
-	case <-s.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close stops accepting, ends what was not handed on, and waits for it.
+// Close stops accepting, ends what is open, and waits for it.
 func (s *streams) Close() error {
 	var err error
 	s.once.Do(func() {
 		close(s.closed)
-		err = s.Listener.Close()
+		err = s.listener.Close()
 		s.mu.Lock()
 		for c := range s.open {
 			_ = c.Close()
@@ -71,15 +58,20 @@ func (s *streams) run() {
 		case <-s.closed:
 			return
 		}
-		c, err := s.Listener.Accept()
+		c, err := s.listener.Accept()
 		if err != nil {
 			<-s.slots
 			return
 		}
-		b := &slotted{Conn: c, free: func() { <-s.slots }}
-		if s.keep(b) {
-			s.group.Go(func() { s.sort(b) })
+		if !s.keep(c) {
+			<-s.slots
+			continue
 		}
+		s.group.Go(func() {
+			s.serve(c)
+			s.drop(c)
+			<-s.slots
+		})
 	}
 }
 
@@ -103,54 +95,15 @@ func (s *streams) drop(c net.Conn) {
 	delete(s.open, c)
 }
 
-// sort reads the first frame of a connection and passes it to whom it is for.
-func (s *streams) sort(c net.Conn) {
-	defer s.drop(c)
-	b := make([]byte, 2+maxFirstFrame)
+// serve reads the first frame of a connection and gives it to the peer that it is for, until it is over.
+func (s *streams) serve(c net.Conn) {
+	b := make([]byte, maxFirstFrame)
 	_ = c.SetReadDeadline(time.Now().Add(stunPatience))
-	n, err := sendonly.ReadFrame(c, b[2:])
+	n, err := transport.ReadFrame(c, b)
 	if err != nil {
 		_ = c.Close()
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	if s.own.Owns(b[2 : 2+n]) {
-		s.own.Serve(c, b[2:2+n])
-		return
-	}
-	binary.BigEndian.PutUint16(b, uint16(n)) // at most maxFirstFrame
-	select {
-	case s.others <- &replayed{Conn: c, first: b[:2+n]}:
-	case <-s.closed:
-		_ = c.Close()
-	}
-}
-
-// slotted gives its slot back when it is closed.
-type slotted struct {
-	net.Conn
-	free func()
-	once sync.Once
-}
-
-// Close closes the connection.
-func (c *slotted) Close() error {
-	c.once.Do(c.free)
-	return c.Conn.Close() //nolint:wrapcheck // says what failed
-}
-
-// replayed is a connection whose first bytes were read already.
-type replayed struct {
-	net.Conn
-	first []byte
-}
-
-// Read returns the first bytes first.
-func (c *replayed) Read(b []byte) (int, error) {
-	if len(c.first) == 0 {
-		return c.Conn.Read(b) //nolint:wrapcheck // io.EOF must stay what it is
-	}
-	n := copy(b, c.first)
-	c.first = c.first[n:]
-	return n, nil
+	s.peers.Serve(c, b[:n])
 }

@@ -96,7 +96,7 @@ func (m *Manager) publish(ctx context.Context, q whip.Request) (whip.Session, er
 	if err != nil {
 		return nil, err
 	}
-	in, err := m.opt.Engine.Receive(ctx, offer, audio, video)
+	in, err := m.opt.Engine.Receive(offer, audio, video)
 	if err != nil {
 		return nil, badOffer(err)
 	}
@@ -181,7 +181,7 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 		return nil, err
 	}
 	h := &hearing{}
-	out, err := m.opt.Engine.Send(ctx, offer, audio, video, h.raw)
+	out, err := m.opt.Engine.Send(offer, audio, video, h.raw)
 	if err != nil {
 		return nil, badOffer(err)
 	}
@@ -313,7 +313,7 @@ func (s *session) Ended() <-chan struct{} { return s.ended }
 
 // Trickle implements whip.Session. The client's checks tell where it is; its candidates say nothing new and are not
 // looked up.
-func (s *session) Trickle(ctx context.Context, text string) (string, error) {
+func (s *session) Trickle(_ context.Context, text string) (string, error) {
 	f, err := rtc.ParseFragment(text)
 	if err != nil {
 		return "", &whip.Refusal{Status: http.StatusBadRequest, Message: err.Error()}
@@ -321,7 +321,7 @@ func (s *session) Trickle(ctx context.Context, text string) (string, error) {
 	if f.Ufrag == "" || f.Ufrag == s.peer.RemoteUfrag() {
 		return "", nil
 	}
-	if _, err := s.peer.Restart(ctx, f.Ufrag, f.Password); err != nil {
+	if _, err := s.peer.Restart(f.Ufrag, f.Password); err != nil {
 		if errors.Is(err, rtc.ErrOffer) {
 			return "", &whip.Refusal{Status: http.StatusBadRequest, Message: err.Error()}
 		}

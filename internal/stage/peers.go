@@ -43,13 +43,9 @@ type peerSource struct {
 
 var _ Source = (*peerSource)(nil)
 
-// Accept implements Source.
-func (s *peerSource) Accept() (Layer, error) {
-	for {
-		l, err := s.Inbound.Accept()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // its text says it all
-		}
+// Run implements Source.
+func (s *peerSource) Run(begin func(Layer) Feed) {
+	s.Inbound.Run(func(l *rtc.Layer) rtc.Feed {
 		info := LayerInfo{
 			Label: l.RID, Codec: codecs[l.Codec.Name], ClockRate: l.Codec.ClockRate,
 			Extensions: readable(s.offer.Audio),
@@ -60,10 +56,11 @@ func (s *peerSource) Accept() (Layer, error) {
 				info.Index = slices.Index(s.rids, l.RID)
 			}
 		}
-		if info.Index >= 0 {
-			return &peerLayer{Layer: l, info: info}, nil
+		if f := begin(&peerLayer{Layer: l, info: info}); f != nil {
+			return peerFeed{f}
 		}
-	}
+		return nil
+	})
 }
 
 // readable returns the extensions that a section's packets may have.
@@ -82,18 +79,13 @@ type peerLayer struct {
 
 func (l *peerLayer) Info() LayerInfo { return l.info }
 
-// Report implements Layer.
-func (l *peerLayer) Report() (forward.SenderReport, bool) {
-	select {
-	case r := <-l.Reports():
-		return forward.SenderReport{NTP: r.NTP, RTP: r.RTP}, true
-	default:
-		return forward.SenderReport{}, false
-	}
-}
+// peerFeed is a Feed as rtc calls it.
+type peerFeed struct{ Feed }
 
-// RequestKeyframe implements Layer. What cannot be sent is a connection that ends.
-func (l *peerLayer) RequestKeyframe() { _ = l.Layer.RequestKeyframe() }
+// Report implements rtc.Feed.
+func (f peerFeed) Report(r rtc.SenderReport) {
+	f.Feed.Report(forward.SenderReport{NTP: r.NTP, RTP: r.RTP})
+}
 
 // peerSink is a subscriber's connection.
 type peerSink struct {
@@ -116,7 +108,7 @@ func (s *peerSink) Stream(k Kind) (forward.Stream, bool) {
 		return forward.Stream{}, false
 	}
 	select {
-	case <-t.Ready():
+	case <-s.Connected():
 	default:
 		return forward.Stream{}, false
 	}

@@ -56,27 +56,9 @@ func newPublication(env environment, src Source, formats [kinds]*Format, labels 
 	return p
 }
 
-// run accepts layers until the source is over, then closes it and returns after the last goroutine.
+// run takes what the source has until that is over, then closes it and returns after the last goroutine.
 func (p *publication) run() {
-	for {
-		l, err := p.source.Accept()
-		if err != nil {
-			break
-		}
-		info := l.Info()
-		t := p.tracks[info.Kind]
-		if t == nil {
-			continue
-		}
-		added, ok := t.add(l)
-		if !ok {
-			continue
-		}
-		if info.Kind == Video { // the first keyframe is asked for before anybody waits
-			t.want(info.Index)
-		}
-		p.group.Go(func() { t.read(added) })
-	}
+	p.source.Run(p.begin)
 	p.source.Close()
 	for _, t := range p.tracks {
 		if t != nil {
@@ -88,6 +70,23 @@ func (p *publication) run() {
 	if p.gone != nil { // after over is closed: who looks then sees the end
 		p.gone()
 	}
+}
+
+// begin gives a layer its place, unless it has none.
+func (p *publication) begin(source Layer) Feed {
+	info := source.Info()
+	t := p.tracks[info.Kind]
+	if t == nil {
+		return nil
+	}
+	l, ok := t.add(source)
+	if !ok {
+		return nil
+	}
+	if info.Kind == Video { // the first keyframe is asked for before anybody waits
+		t.want(info.Index)
+	}
+	return l
 }
 
 // feeds reports whether what is fed from p can be fed from next without being negotiated anew: they have the same tracks
@@ -146,9 +145,10 @@ func (p *publication) tooLarge(c forward.Codec, payload []byte) bool {
 	return true
 }
 
+// exceed tells of a limit that is exceeded, without making the feed wait.
 func (p *publication) exceed(err error) {
 	if p.exceeds != nil {
-		p.exceeds(err)
+		p.group.Go(func() { p.exceeds(err) })
 	}
 }
 

@@ -3,7 +3,6 @@ package stage
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
+	"github.com/rivus-live/rivus/internal/stage/packetring"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/token"
 )
@@ -305,41 +305,36 @@ func TestErrorsAreRecorded(t *testing.T) {
 	}
 }
 
-// fakeSource is a source of layers that a test makes, fakeLayer reads what the test says.
+// fakeSource is a source of layers and packets that a test makes.
 type fakeSource struct {
-	layers chan Layer
+	layers []*fakeLayer
 	ended  chan struct{}
 	once   sync.Once
 }
 
-func newFakeSource(layers ...Layer) *fakeSource {
-	s := &fakeSource{layers: make(chan Layer, len(layers)), ended: make(chan struct{})}
-	for _, l := range layers {
-		s.layers <- l
-	}
-	return s
+func newFakeSource(layers ...*fakeLayer) *fakeSource {
+	return &fakeSource{layers: layers, ended: make(chan struct{})}
 }
 
-func (s *fakeSource) Accept() (Layer, error) {
-	select {
-	case l := <-s.layers:
-		return l, nil
-	case <-s.ended:
-		return nil, io.EOF
+func (s *fakeSource) Run(begin func(Layer) Feed) {
+	for _, l := range s.layers {
+		f := begin(l)
+		for _, p := range l.packets {
+			f.Packet(p)
+		}
 	}
+	<-s.ended
 }
 func (s *fakeSource) Ended() <-chan struct{} { return s.ended }
 func (s *fakeSource) Close()                 { s.once.Do(func() { close(s.ended) }) }
 
 type fakeLayer struct {
 	LayerInfo
-	read func(b []byte) (int, error)
+	packets [][]byte
 }
 
-func (l *fakeLayer) Info() LayerInfo                      { return l.LayerInfo }
-func (l *fakeLayer) Read(b []byte) (int, error)           { return l.read(b) }
-func (l *fakeLayer) Report() (forward.SenderReport, bool) { return forward.SenderReport{}, false }
-func (l *fakeLayer) RequestKeyframe()                     {}
+func (l *fakeLayer) Info() LayerInfo  { return l.LayerInfo }
+func (l *fakeLayer) RequestKeyframe() {}
 
 // testEnvironment is an environment with a clock that stands still.
 func testEnvironment() environment {
@@ -379,30 +374,21 @@ func TestGoneComesLast(t *testing.T) {
 	}
 }
 
-// TestOversizePacket: one packet that is longer than anybody needs does not end its layer.
+// TestOversizePacket: one packet that is longer than anybody needs, and one that is none, do not end their layer.
 func TestOversizePacket(t *testing.T) {
 	t.Parallel()
-	n := 0
-	l := &fakeLayer{LayerInfo: LayerInfo{Kind: Audio, Codec: forward.Opus, ClockRate: 48000}, read: func(b []byte) (int, error) {
-		switch n++; n {
-		case 1:
-			return len(b), io.ErrShortBuffer
-		case 2:
-			return copy(b, []byte{0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1}), nil
-		}
-		return 0, io.EOF
-	}}
-	env := testEnvironment()
+	voice := []byte{0x80, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1}
+	l := &fakeLayer{
+		LayerInfo: LayerInfo{Kind: Audio, Codec: forward.Opus, ClockRate: 48000},
+		packets:   [][]byte{append(slices.Clone(voice), make([]byte, packetring.SlotSize)...), {0x80}, voice},
+	}
 	source := newFakeSource(l)
-	pub := newPublication(env, source, [kinds]*Format{Audio: {}}, nil, nil)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		pub.run()
-	}()
-	eventually(t, "the packet after it", func() bool { return env.counters.received.Load() == 1 })
+	pub := newPublication(testEnvironment(), source, [kinds]*Format{Audio: {}}, nil, nil)
 	source.Close()
-	<-done
+	pub.run()
+	if newest, ok := pub.tracks[Audio].layer(0).ring.Newest(); !ok || uint16(newest) != 1 {
+		t.Errorf("the newest packet is %d, %v", newest, ok)
+	}
 }
 
 // TestStillPictureIsNotOff: a layer is off when others go on without it, not when nothing moves.

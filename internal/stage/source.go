@@ -27,22 +27,28 @@ func (k Kind) String() string {
 
 // Source is where a publication's packets come from: a peer connection, or whatever else makes RTP.
 type Source interface {
-	// Accept returns the next layer once it has a packet, and an error when no more will come.
-	Accept() (Layer, error)
+	// Run hands on what comes until the source is over; nothing comes any more when it has returned. begin is told of each
+	// layer before its first packet and returns who takes it, nil for nobody. One goroutine at a time calls begin and all
+	// feeds; it may serve other sources too.
+	Run(begin func(Layer) Feed)
 	// Ended is closed when the source is over.
 	Ended() <-chan struct{}
-	// Close ends the source and returns when nothing of it runs any more. Reads of its layers fail then.
+	// Close ends the source and returns when nothing of it runs any more.
 	Close()
 }
 
-// Layer is one RTP stream of a source. One goroutine reads it; RequestKeyframe may come from any.
+// Feed takes what comes of one layer. Its methods do not block, and keep nothing.
+type Feed interface {
+	// Packet takes an RTP packet, in order of arrival.
+	Packet(b []byte)
+	// Report takes a sender report, whose time of arrival is not filled in.
+	Report(r forward.SenderReport)
+}
+
+// Layer is one RTP stream of a source.
 type Layer interface {
 	Info() LayerInfo
-	// Read returns the next RTP packet, in order of arrival.
-	Read(b []byte) (int, error)
-	// Report returns a sender report that has come since the last call, without waiting.
-	Report() (forward.SenderReport, bool)
-	// RequestKeyframe asks for a keyframe. A source that cannot give one does nothing.
+	// RequestKeyframe asks for a keyframe. A source that cannot give one does nothing. Any goroutine may call it.
 	RequestKeyframe()
 }
 

@@ -2,9 +2,9 @@
 //
 // A Manager holds the stages of one node. A stage has one goroutine that owns its participants and takes commands as
 // functions; what a participant sends is a publication, what it receives of another one is a subscription. Neither
-// knows WebRTC: a publication reads the layers of a Source, a subscription fills a Sink (source.go); peers.go makes both
-// of peer connections. The journey of a packet: a layer's reader (track.read) parses it, copies it into the layer's ring
-// and offers its number to the track's writers; a writer (writer.burst) gathers a frame, copies it out once, asks each
+// knows WebRTC: a publication takes what a Source has, a subscription fills a Sink (source.go); peers.go makes both of
+// connections. The journey of a packet: the source hands it to its layer (layer.Packet), which parses it, copies it into
+// its ring and offers its number to the track's writers; a writer (writer.burst) gathers a frame, copies it out once, asks each
 // subscriber's forward state what to do with it, and sends subscriber by subscriber. Nobody waits for anybody: a writer
 // that is behind goes on at the next keyframe, and what a slow link could not swallow at once is held back (pacer.go).
 // Bandwidth belongs to a participant (downlink.go), not to a connection. Quotas are in limits.go.

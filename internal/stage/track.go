@@ -1,8 +1,6 @@
 package stage
 
 import (
-	"errors"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -26,8 +24,7 @@ const (
 	writersAProcessor = 2
 )
 
-// track is the audio or the video of a publication: up to three layers with one reader each, and the writers that send
-// their packets on.
+// track is the audio or the video of a publication: up to three layers, and the writers that send their packets on.
 type track struct {
 	kind   Kind
 	now    clock
@@ -54,11 +51,18 @@ func newTrack(k Kind, p *publication) *track {
 // layer is one RTP stream of a track.
 type layer struct {
 	LayerInfo
+	track     *track
 	source    Layer
 	ring      *packetring.Ring
 	keyframes keyframes
 	meter     meter
+
+	// ---- the feed's
+	next    item
+	refused bool // the picture is larger than it may be
 }
+
+var _ Feed = (*layer)(nil)
 
 // add makes a layer part of the track; false when its place is taken.
 func (t *track) add(source Layer) (*layer, bool) {
@@ -70,7 +74,7 @@ func (t *track) add(source Layer) (*layer, bool) {
 	if info.Index < 0 || info.Index >= len(t.layers) {
 		return nil, false
 	}
-	l := &layer{LayerInfo: info, source: source, ring: packetring.New(size)}
+	l := &layer{LayerInfo: info, track: t, source: source, ring: packetring.New(size), next: item{layer: int8(info.Index)}}
 	return l, t.layers[info.Index].CompareAndSwap(nil, l)
 }
 
@@ -97,45 +101,38 @@ const (
 	reportCame
 )
 
-// read is the only goroutine that reads the layer. It ends with its source.
-func (t *track) read(l *layer) {
-	buf := make([]byte, packetring.SlotSize)
-	it := item{layer: int8(l.Index)}
-	for {
-		n, err := l.source.Read(buf)
-		if errors.Is(err, io.ErrShortBuffer) { // longer than anybody needs, and not a reason to stop
-			continue
-		}
-		if err != nil {
-			return
-		}
-		now := t.now()
-		t.counters.received.Add(1)
-		t.pub.bytes.Add(int64(n))
-		if !forward.Parse(buf[:n], l.Codec, &l.Extensions, &it.packet) {
-			continue
-		}
-		if it.packet.Keyframe() && t.pub.tooLarge(l.Codec, buf[it.packet.Start:it.packet.End]) {
-			return
-		}
-		seq, outcome := l.ring.Put(buf[:n], now, noteOf(&it.packet))
-		switch outcome {
-		case packetring.Stored, packetring.Late, packetring.Restarted: // forward sees that numbers begin anew
-		case packetring.Duplicate, packetring.Stale, packetring.Oversize:
-			continue
-		}
-		it.packet.Seq, it.packet.Arrived = seq, now
-		l.meter.add(now, n)
-		t.offer(it)
-		if r, ok := l.source.Report(); ok {
-			r.Arrived = now
-			t.clocks.observe(r)
-			t.offer(item{what: reportCame, layer: it.layer, report: r})
-		}
-		if l.keyframes.due(now, it.packet.Keyframe()) {
-			t.ask(l)
-		}
+// Packet implements Feed: the packet is copied into the ring, and its number offered to the writers.
+func (l *layer) Packet(b []byte) {
+	t, p := l.track, &l.next.packet
+	now := t.now()
+	t.counters.received.Add(1)
+	t.pub.bytes.Add(int64(len(b)))
+	if l.refused || !forward.Parse(b, l.Codec, &l.Extensions, p) {
+		return
 	}
+	if p.Keyframe() && t.pub.tooLarge(l.Codec, b[p.Start:p.End]) {
+		l.refused = true
+		return
+	}
+	seq, outcome := l.ring.Put(b, now, noteOf(p))
+	switch outcome {
+	case packetring.Stored, packetring.Late, packetring.Restarted: // forward sees that numbers begin anew
+	case packetring.Duplicate, packetring.Stale, packetring.Oversize:
+		return
+	}
+	p.Seq, p.Arrived = seq, now
+	l.meter.add(now, len(b))
+	t.offer(l.next)
+	if l.keyframes.due(now, p.Keyframe()) {
+		t.ask(l)
+	}
+}
+
+// Report implements Feed.
+func (l *layer) Report(r forward.SenderReport) {
+	r.Arrived = l.track.now()
+	l.track.clocks.observe(r)
+	l.track.offer(item{what: reportCame, layer: int8(l.Index), report: r})
 }
 
 // ask requests a keyframe.

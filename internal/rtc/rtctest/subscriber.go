@@ -95,16 +95,6 @@ func (s *Subscriber) Wait(tb testing.TB, what string, pred func(Got) bool) Got {
 // Packets delivers what was received.
 func (s *Subscriber) Packets() <-chan Got { return s.got }
 
-// WaitClosed fails the test when ch is not closed in time.
-func WaitClosed(tb testing.TB, what string, ch <-chan struct{}) {
-	tb.Helper()
-	select {
-	case <-ch:
-	case <-time.After(20 * time.Second):
-		tb.Fatalf("timeout: %s", what)
-	}
-}
-
 // IsVideo and IsAudio are predicates for Wait.
 func IsVideo(g Got) bool { return g.Kind == webrtc.RTPCodecTypeVideo }
 

@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ type server struct {
 	addr     netip.AddrPort
 	listener net.Listener
 	cert     tls.Certificate
-	others   atomic.Int64 // datagrams that were somebody else's
+	others   atomic.Int64 // datagrams that were nobody's
 	later    atomic.Int64 // by how much the clock is ahead
 }
 
@@ -96,7 +96,7 @@ func (s *server) read() {
 
 func (s *server) accept(c net.Conn) {
 	b := make([]byte, 512)
-	if n, err := ReadFrame(c, b); err == nil && s.Owns(b[:n]) {
+	if n, err := ReadFrame(c, b); err == nil {
 		s.Serve(c, b[:n])
 		return
 	}
@@ -129,7 +129,8 @@ type client struct {
 	peer   *Peer
 	cert   tls.Certificate
 	local  ice.Credentials
-	rtcp   chan []byte // what the peer's callback was given
+	rtcp   chan []byte // what the peer's callbacks were given
+	rtp    chan []byte
 
 	mu     sync.Mutex
 	remote ice.Credentials
@@ -147,6 +148,7 @@ type client struct {
 
 // options of a client.
 type options struct {
+	media    func([]byte) // takes RTP instead of the client's channel
 	profiles []dtls.SRTPProtectionProfile
 	tcp      bool
 	prints   []Fingerprint // instead of the right one
@@ -156,16 +158,26 @@ func newClient(s *server, o options) *client {
 	s.tb.Helper()
 	c := &client{
 		tb: s.tb, server: s, cert: newCertificate(s.tb), local: ice.Credentials{Ufrag: "them", Password: "their secret password, long"},
-		rtcp: make(chan []byte, 100), answers: make(chan *stun.Message, 100), media: make(chan []byte, 10_000), records: newPipe(),
+		rtcp: make(chan []byte, 100), rtp: make(chan []byte, 100), answers: make(chan *stun.Message, 100), media: make(chan []byte, 10_000), records: newPipe(),
 	}
 	if o.prints == nil {
 		o.prints = []Fingerprint{{"sha-256", strings.ReplaceAll(fmt.Sprintf("% x", sha256.Sum256(c.cert.Certificate[0])), " ", ":")}}
 	}
 	c.peer = s.NewPeer(Config{
 		Remote: c.local, Fingerprints: o.prints, Certificate: s.cert, Loggers: quiet(),
-		Feedback: func(b []byte) {
+		Control: func(b []byte) {
 			select {
 			case c.rtcp <- bytes.Clone(b):
+			default:
+			}
+		},
+		Media: func(b []byte) {
+			if o.media != nil {
+				o.media(b)
+				return
+			}
+			select {
+			case c.rtp <- bytes.Clone(b):
 			default:
 			}
 		},

@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"context"
@@ -27,10 +27,13 @@ var (
 // Config describes a peer.
 type Config struct {
 	Remote       ice.Credentials
-	Fingerprints []Fingerprint     // the certificate that the peer will show has one of them
-	Certificate  tls.Certificate   // ours
-	Feedback     func(rtcp []byte) // gets compound packets; must not block and keep nothing; may be nil
-	Loggers      logging.LoggerFactory
+	Fingerprints []Fingerprint   // the certificate that the peer will show has one of them
+	Certificate  tls.Certificate // ours
+	// What the peer sends, decrypted: RTP packets and compound RTCP packets. They may be called from several goroutines at
+	// once, which serve others too: they must not block, and keep nothing. nil: it is of no use.
+	Media, Control func(b []byte)
+	Beat           func() // called four times a second; may be nil
+	Loggers        logging.LoggerFactory
 }
 
 // Peer is one connection.
@@ -57,6 +60,7 @@ type Peer struct {
 	sealed sync.Once // begins the handshake
 
 	newest atomic.Pointer[string] // our user fragment
+	heard  atomic.Int64           // when the agent was last told that something has come
 
 	mu      sync.Mutex // guards what follows; nothing is called out under it
 	agent   *ice.Agent
@@ -288,6 +292,9 @@ func (p *Peer) tick() {
 		return
 	}
 	p.send(&out)
+	if p.config.Beat != nil {
+		p.config.Beat()
+	}
 }
 
 // packet takes what is not STUN, on a path that the peer has checked (RFC 7983, section 7).
@@ -301,10 +308,12 @@ func (p *Peer) packet(b []byte, from ice.Path) {
 		p.dtls.record(b)
 	case isRTCP(b):
 		p.control(b, from)
+	default:
+		p.media(b, from)
 	}
 }
 
-// isRTCP tells RTCP from RTP, which peers have no reason to send (RFC 5761, section 4).
+// isRTCP tells RTCP from RTP (RFC 5761, section 4).
 func isRTCP(b []byte) bool {
 	return len(b) >= 8 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223
 }

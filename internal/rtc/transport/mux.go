@@ -1,23 +1,25 @@
-// Package sendonly is the transport of peers that we only send to: ICE, DTLS and SRTP on shared sockets.
+// Package transport carries the packets of peers: ICE, DTLS and SRTP on shared sockets.
 //
-// A Mux takes from the sockets what is addressed to its peers and leaves the rest to others. A Peer answers the checks
-// of its client (package ice), is the DTLS server of one handshake, and then a Stream encrypts RTP packets straight into
-// the bursts of the UDP socket (package burst) or into the buffer of a TCP connection. RTCP goes both ways. A connected
-// peer that is reached over UDP has no goroutine: the reader of the socket serves all of them, and one timer their
-// keepalives. What a stranger can cause is bounded: nothing is answered or remembered that is not signed with a peer's
-// credentials.
+// A Mux takes from the sockets what is addressed to its peers. A Peer answers the checks of its client (package ice), is
+// the DTLS server of one handshake, and then hands on the RTP and RTCP that comes, decrypted where it lies; a Stream
+// encrypts RTP packets straight into the bursts of the UDP socket (package burst) or into the buffer of a TCP connection.
+// A connected peer that is reached over UDP has no goroutine: the reader of the socket serves all of them, and one timer
+// their keepalives. What a stranger can cause is bounded: nothing is answered or remembered that is not signed with a
+// peer's credentials.
 //
 // Everything may be called from any goroutine, except that one goroutine at a time writes to a Stream. Close of a Peer
 // returns when nothing of it runs; never call it from a callback.
 //
 // Imports: rtc/burst, rtc/ice.
-package sendonly
+package transport
 
 import (
+	"bytes"
 	"crypto/rand"
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,9 @@ import (
 
 // beat is how often peers look at their timers.
 const beat = 250 * time.Millisecond
+
+// maxAtAddress bounds the peers that share one address.
+const maxAtAddress = 8
 
 // Socket is where datagrams leave: a *burst.Conn.
 type Socket interface {
@@ -47,19 +52,11 @@ type Mux struct {
 
 	mu     sync.RWMutex
 	ufrags map[string]*Peer
-	addrs  map[netip.AddrPort]*binding
+	addrs  map[netip.AddrPort][]*Peer // those at an address of the UDP socket, replaced whole
 
 	closed chan struct{}
 	once   sync.Once
 	done   sync.WaitGroup
-}
-
-// binding is who is at an address of the UDP socket.
-type binding struct {
-	peer *Peer
-	// contested: checks for somebody else have come from there too. Nobody can tell whose a packet is, but everybody
-	// can tell whether it is authentic, so it goes to both.
-	contested atomic.Bool
 }
 
 // NewMux returns a mux whose peers send through out.
@@ -67,7 +64,7 @@ func NewMux(out Socket) *Mux {
 	begin := time.Now()
 	m := &Mux{
 		out: out, now: func() time.Duration { return time.Since(begin) }, closed: make(chan struct{}),
-		ufrags: make(map[string]*Peer), addrs: make(map[netip.AddrPort]*binding),
+		ufrags: make(map[string]*Peer), addrs: make(map[netip.AddrPort][]*Peer),
 	}
 	m.done.Go(m.run)
 	return m
@@ -105,20 +102,22 @@ func (m *Mux) run() {
 	}
 }
 
-// Datagram takes a datagram of the UDP socket. False: it is somebody else's, too. It keeps no reference to b.
+// Datagram takes a datagram of the UDP socket and tells whether it was for a peer. It keeps no reference to b, and may
+// destroy it.
 func (m *Mux) Datagram(b []byte, from netip.AddrPort) bool {
-	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	path := ice.Path{Addr: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}
 	if !ice.IsMessage(b) {
-		at := m.at(from)
-		if at == nil {
-			return false
+		// When a client has several connections on one port nobody can tell whose a packet is, but each can tell whether
+		// it is authentic.
+		peers := m.at(path.Addr)
+		for _, p := range peers {
+			packet := b
+			if len(peers) > 1 {
+				packet = bytes.Clone(b)
+			}
+			p.packet(packet, path)
 		}
-		contested := at.contested.Load()
-		if contested {
-			b = append([]byte(nil), b...) // decrypting destroys it
-		}
-		at.peer.packet(b, ice.Path{Addr: from})
-		return !contested
+		return len(peers) > 0
 	}
 	var msg ice.Message
 	if !ice.Parse(b, &msg) {
@@ -126,20 +125,17 @@ func (m *Mux) Datagram(b []byte, from netip.AddrPort) bool {
 	}
 	if ufrag := msg.Ufrag(); ufrag != nil {
 		p := m.named(ufrag)
-		if p != nil {
-			p.message(&msg, ice.Path{Addr: from}, nil)
+		return p != nil && p.message(&msg, path, nil)
+	}
+	for _, p := range m.at(path.Addr) {
+		if p.message(&msg, path, nil) {
 			return true
 		}
-		if at := m.at(from); at != nil {
-			at.contested.Store(true)
-		}
-		return false
 	}
-	at := m.at(from)
-	return at != nil && at.peer.message(&msg, ice.Path{Addr: from}, nil)
+	return false
 }
 
-func (m *Mux) at(from netip.AddrPort) *binding {
+func (m *Mux) at(from netip.AddrPort) []*Peer {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.addrs[from]
@@ -175,25 +171,21 @@ func (m *Mux) bind(p *Peer, had []netip.AddrPort, paths []ice.Path) []netip.Addr
 			continue
 		}
 		has = append(has, path.Addr)
-		if at := m.addrs[path.Addr]; at == nil || at.peer != p {
-			m.addrs[path.Addr] = &binding{peer: p}
+		if there := m.addrs[path.Addr]; !slices.Contains(there, p) {
+			// The newest is the first, the oldest of too many makes room.
+			m.addrs[path.Addr] = append([]*Peer{p}, there[:min(len(there), maxAtAddress-1)]...)
 		}
 	}
 	for _, addr := range had {
-		if at := m.addrs[addr]; at != nil && at.peer == p && !contains(has, addr) {
+		if slices.Contains(has, addr) {
+			continue
+		}
+		there := slices.DeleteFunc(slices.Clone(m.addrs[addr]), func(other *Peer) bool { return other == p })
+		if m.addrs[addr] = there; len(there) == 0 {
 			delete(m.addrs, addr)
 		}
 	}
 	return has
-}
-
-func contains(list []netip.AddrPort, addr netip.AddrPort) bool {
-	for _, a := range list {
-		if a == addr {
-			return true
-		}
-	}
-	return false
 }
 
 // fill is where transaction ids come from. It does not fail.

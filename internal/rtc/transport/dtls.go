@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"math/rand/v2"
@@ -11,7 +11,7 @@ func TestIndexIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		var s source
+		var s indexes
 		given := map[uint64]bool{}
 		at := 60_000 + r.Int64N(5_000) // the index meant
 		for range 20_000 {
@@ -26,7 +26,7 @@ func TestIndexIsGivenOnce(t *testing.T) {
 				seq = at
 			}
 			before := int64(s.highest)
-			index, ok := s.index(uint16(seq))
+			index, ok := s.next(uint16(seq))
 			if s.begun && len(given) > 0 {
 				want := seq > before-window && !given[uint64(seq)]
 				if ok != want || ok && index != uint64(seq) {
@@ -38,12 +38,12 @@ func TestIndexIsGivenOnce(t *testing.T) {
 			}
 		}
 	}
-	old := source{begun: true, highest: 5}
-	if _, ok := old.index(65535); ok {
+	old := indexes{begun: true, highest: 5}
+	if _, ok := old.next(65535); ok {
 		t.Error("an index before the first rollover counter")
 	}
-	last := source{begun: true, highest: 1<<48 - 1}
-	if _, ok := last.index(0); ok {
+	last := indexes{begun: true, highest: 1<<48 - 1}
+	if _, ok := last.next(0); ok {
 		t.Error("an index beyond the key's life")
 	}
 }
@@ -71,8 +71,8 @@ func TestNothingIsEncryptedTwice(t *testing.T) {
 // BenchmarkIndex is what it costs to number a packet.
 func BenchmarkIndex(b *testing.B) {
 	b.ReportAllocs()
-	var s source
+	var s indexes
 	for n := range b.N {
-		s.index(uint16(n))
+		s.next(uint16(n))
 	}
 }

@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"crypto/cipher"
@@ -50,18 +50,8 @@ type stream struct {
 	ended   chan struct{} // closed when the connection is over
 }
 
-// Owns tells whether the first frame of a TCP connection is addressed to one of our peers.
-func (m *Mux) Owns(frame []byte) bool {
-	var msg ice.Message
-	if !ice.Parse(frame, &msg) {
-		return false
-	}
-	ufrag := msg.Ufrag()
-	return ufrag != nil && m.named(ufrag) != nil
-}
-
-// Serve owns a TCP connection whose first frame, which was read already, is addressed to one of our peers. It returns
-// when the connection is over.
+// Serve owns a TCP connection whose first frame, which was read already, has to be a check of one of our peers. It
+// returns when the connection is over.
 func (m *Mux) Serve(c net.Conn, frame []byte) {
 	defer func() { _ = c.Close() }()
 	remote, ok := c.RemoteAddr().(*net.TCPAddr)

@@ -1,4 +1,4 @@
-package sendonly
+package transport
 
 import (
 	"bytes"
@@ -65,7 +65,11 @@ func media(t *testing.T, s *server, c *client) {
 			t.Fatalf("retransmission %d came as % x", i, got[:12])
 		}
 	}
-	if err := c.peer.WriteRTCP(&rtcp.SenderReport{SSRC: 1000, NTPTime: 5}); err != nil {
+	report, err := (&rtcp.SenderReport{SSRC: 1000, NTPTime: 5}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.peer.WriteRTCP(report); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.packet(); got[1] != 200 {
@@ -79,7 +83,7 @@ func media(t *testing.T, s *server, c *client) {
 		"another stream": packetOf(t, 3000, 1, 10), "no RTP": {1, 2, 3}, "too long": packetOf(t, 1000, 9, burst.MaxPacket),
 		"cut": packetOf(t, 1000, 9, 10)[:14],
 	} {
-		if c.peer.keys.Load().gcm != nil && !errors.Is(stream.Write(b), errPacket) {
+		if c.peer.keys.Load().rtpOut != nil && !errors.Is(stream.Write(b), errPacket) {
 			t.Errorf("%s is sent", name)
 		}
 	}
@@ -91,13 +95,13 @@ func TestNothingBeforeTheHandshake(t *testing.T) {
 	c := newClient(s, options{})
 	stream := c.peer.NewStream(1, 0)
 	c.records.send([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // DTLS from nobody
-	until(t, "it is somebody else's", func() bool { return s.others.Load() == 1 })
+	until(t, "it is nobody's", func() bool { return s.others.Load() == 1 })
 	c.check()
 	until(t, "a way", func() bool { return c.peer.way.Load() != nil })
 	if err := stream.Write(packetOf(t, 1, 1, 10)); !errors.Is(err, ErrNotReady) {
 		t.Error(err)
 	}
-	if err := c.peer.WriteRTCP(&rtcp.ReceiverReport{}); !errors.Is(err, ErrNotReady) {
+	if err := c.peer.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}); !errors.Is(err, ErrNotReady) {
 		t.Error(err)
 	}
 }
@@ -112,7 +116,7 @@ func TestAddressChange(t *testing.T) {
 	receive(t, "RTCP", c.rtcp)
 	c.bind()
 	c.report(1) // signed, but from an address that was never checked
-	until(t, "it is somebody else's", func() bool { return s.others.Load() == 1 })
+	until(t, "it is nobody's", func() bool { return s.others.Load() == 1 })
 	if c.peer.way.Load() != before {
 		t.Fatal("a packet moves the peer")
 	}
@@ -412,27 +416,39 @@ func TestStreamsOfAPeer(t *testing.T) {
 	until(t, "another one is used", func() bool { w := c.peer.way.Load(); return w != nil && w != last })
 }
 
-// TestContestedAddress: two peers behind one address, one of them somebody else's, are both served.
-func TestContestedAddress(t *testing.T) {
+// TestSharedAddress: two connections of a client on one port are both served.
+func TestSharedAddress(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := connect(s, options{})
-	m, err := stun.Build(stun.BindingRequest, stun.NewUsername("else:them"), stun.NewShortTermIntegrity("x"), stun.Fingerprint)
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := c.peer.way.Load().path.Addr
+	other := s.NewPeer(Config{Remote: c.local, Fingerprints: c.peer.config.Fingerprints, Certificate: s.cert, Loggers: quiet()})
+	defer other.Close()
+	c.mu.Lock()
+	first := c.remote
+	c.remote = other.Local()
+	c.mu.Unlock()
+	c.check()
+	until(t, "both are there", func() bool { return len(s.at(addr)) == 2 })
 	c.report(1)
 	receive(t, "RTCP", c.rtcp)
-	if n := s.others.Load(); n != 0 {
-		t.Errorf("%d datagrams are somebody else's", n)
+	c.mu.Lock()
+	c.remote = first
+	c.mu.Unlock()
+	c.check()
+	other.Close()
+	if there := s.at(addr); len(there) != 1 || there[0] != c.peer {
+		t.Errorf("%d peers are left", len(there))
 	}
-	c.send(m.Raw)
-	c.report(1)
-	receive(t, "RTCP", c.rtcp)
-	until(t, "both are served", func() bool { return s.others.Load() == 2 })
+	for range 2 * maxAtAddress {
+		s.bind(&Peer{}, nil, []ice.Path{{Addr: addr}})
+	}
+	if n := len(s.at(addr)); n != maxAtAddress {
+		t.Errorf("%d peers at one address", n)
+	}
 }
 
-// TestAssociationHasNoGoroutine: after the handshake nothing runs for a peer over UDP.
+// TestPutAway: after the handshake nothing runs for a peer over UDP.
 func TestPutAway(t *testing.T) {
 	t.Parallel()
 	c := connect(newServer(t), options{})

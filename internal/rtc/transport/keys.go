@@ -1,0 +1,102 @@
+package transport
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/srtp/v3"
+)
+
+// profiles are what is offered, the cheapest first: AES-CM with HMAC-SHA1 costs five times as much as GCM.
+var profiles = []dtls.SRTPProtectionProfile{ //nolint:gochecknoglobals // a constant table
+	dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80,
+}
+
+const gcmTag = 16
+
+// keys encrypt and decrypt for one peer. RTP with GCM is done here, everything else by srtp.
+type keys struct {
+	rtpOut, rtpIn *gcmKey // nil: out and in do it
+
+	sending sync.Mutex // guards what follows
+	out     *srtp.Context
+	scratch []byte
+
+	receiving sync.Mutex // guards what follows
+	in        *srtp.Context
+	sources   []*incoming
+	iv        [12]byte
+}
+
+// newKeys takes the keys from a handshake.
+func newKeys(profile dtls.SRTPProtectionProfile, state *dtls.State) (*keys, error) {
+	c := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
+	if err := c.ExtractSessionKeysFromDTLS(state, false); err != nil {
+		return nil, fmt.Errorf("export keys: %w", err)
+	}
+	k := &keys{}
+	var err error
+	if k.out, err = srtp.CreateContext(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt, c.Profile); err != nil {
+		return nil, fmt.Errorf("keys to send with: %w", err)
+	}
+	k.in, err = srtp.CreateContext(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, c.Profile,
+		srtp.SRTPReplayProtection(window), srtp.SRTCPReplayProtection(window))
+	if err != nil {
+		return nil, fmt.Errorf("keys to receive with: %w", err)
+	}
+	if profile == dtls.SRTP_AES128_CM_HMAC_SHA1_80 {
+		return k, nil
+	}
+	if k.rtpOut, err = newGCM(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt); err != nil {
+		return nil, err
+	}
+	k.rtpIn, err = newGCM(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt)
+	return k, err
+}
+
+// gcmKey is the session key and salt of RTP in one direction.
+type gcmKey struct {
+	cipher.AEAD
+	salt [12]byte
+}
+
+// newGCM derives them (RFC 3711, section 4.3.1; RFC 7714, section 11).
+func newGCM(master, salt []byte) (*gcmKey, error) {
+	const labelKey, labelSalt = 0, 2
+	block, err := aes.NewCipher(master)
+	if err != nil {
+		return nil, fmt.Errorf("key derivation: %w", err)
+	}
+	stream := func(label byte, out []byte) {
+		var iv [aes.BlockSize]byte
+		copy(iv[:], salt)
+		iv[7] ^= label
+		cipher.NewCTR(block, iv[:]).XORKeyStream(out, out)
+	}
+	k, session := &gcmKey{}, make([]byte, len(master))
+	stream(labelKey, session)
+	stream(labelSalt, k.salt[:])
+	if block, err = aes.NewCipher(session); err == nil {
+		k.AEAD, err = cipher.NewGCM(block)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("session key: %w", err)
+	}
+	return k, nil
+}
+
+// nonce makes the initialization vector of a packet (RFC 7714, section 8.1).
+func (k *gcmKey) nonce(iv *[12]byte, ssrc uint32, index uint64) {
+	*iv = k.salt
+	var b [12]byte
+	binary.BigEndian.PutUint32(b[2:], ssrc)
+	binary.BigEndian.PutUint32(b[6:], uint32(index>>16))
+	binary.BigEndian.PutUint16(b[10:], uint16(index))
+	for i := range b {
+		iv[i] ^= b[i]
+	}
+}

@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/rtc/ice"
+)
+
+// maxSources bounds the SSRCs of a peer.
+const maxSources = 32
+
+var (
+	errSources = errors.New("too many sources in one connection")
+	errReplay  = errors.New("a packet that was here before")
+)
+
+// incoming is the state of one SSRC of the peer.
+type incoming struct {
+	ssrc uint32
+	indexes
+}
+
+// source finds what is known about an SSRC; what is new is only remembered by adopt, for it may be forged.
+func (k *keys) source(ssrc uint32) (s *incoming, known bool) {
+	for _, s := range k.sources {
+		if s.ssrc == ssrc {
+			return s, true
+		}
+	}
+	return &incoming{ssrc: ssrc}, false
+}
+
+// adopt remembers a source, one packet of which was authentic.
+func (k *keys) adopt(s *incoming) error {
+	if len(k.sources) == maxSources {
+		return errSources
+	}
+	k.sources = append(k.sources, s)
+	return nil
+}
+
+// media takes an SRTP packet and hands on what it was. It destroys b.
+func (p *Peer) media(b []byte, from ice.Path) {
+	k := p.keys.Load()
+	if k == nil || p.config.Media == nil {
+		return
+	}
+	plain, err := k.openRTP(b)
+	if p.authentic(err, from) {
+		p.config.Media(plain)
+	}
+}
+
+// control takes an SRTCP packet and hands on what it was. It destroys b.
+func (p *Peer) control(b []byte, from ice.Path) {
+	k := p.keys.Load()
+	if k == nil {
+		return
+	}
+	plain, err := k.openRTCP(b)
+	if p.authentic(err, from) && p.config.Control != nil {
+		p.config.Control(plain)
+	}
+}
+
+// authentic deals with what is known once a packet was decrypted, or was not.
+func (p *Peer) authentic(err error, from ice.Path) bool {
+	if err != nil {
+		if errors.Is(err, errSources) {
+			p.over(err)
+		}
+		return false
+	}
+	p.dtls.proven()
+	if now := p.mux.now(); now-time.Duration(p.heard.Load()) >= beat {
+		p.heard.Store(int64(now))
+		p.mu.Lock()
+		p.agent.Heard(now, from)
+		p.mu.Unlock()
+	}
+	return true
+}
+
+// openRTP decrypts an RTP packet in its place.
+func (k *keys) openRTP(b []byte) ([]byte, error) {
+	header := headerSize(b)
+	if header == 0 {
+		return nil, errPacket
+	}
+	k.receiving.Lock()
+	defer k.receiving.Unlock()
+	s, known := k.source(binary.BigEndian.Uint32(b[8:]))
+	var plain []byte
+	var err error
+	if k.rtpIn == nil {
+		plain, err = k.in.DecryptRTP(b, b, nil)
+	} else {
+		plain, err = k.openGCM(s, b, header)
+	}
+	if err == nil && !known {
+		err = k.adopt(s)
+	}
+	return plain, err
+}
+
+// openGCM decrypts a packet of a source (RFC 7714, section 8.2). The index counts as seen when it was authentic.
+func (k *keys) openGCM(s *incoming, b []byte, header int) ([]byte, error) {
+	index, ok := s.place(binary.BigEndian.Uint16(b[2:]))
+	if !ok {
+		return nil, errReplay
+	}
+	k.rtpIn.nonce(&k.iv, s.ssrc, index)
+	payload, err := k.rtpIn.Open(b[header:header], k.iv[:], b[header:], b[:header])
+	if err != nil {
+		return nil, err //nolint:wrapcheck // nobody looks at it
+	}
+	s.take(index)
+	return b[:header+len(payload)], nil
+}
+
+// openRTCP decrypts an RTCP packet in its place.
+func (k *keys) openRTCP(b []byte) ([]byte, error) {
+	ssrc := binary.BigEndian.Uint32(b[4:])
+	k.receiving.Lock()
+	defer k.receiving.Unlock()
+	plain, err := k.in.DecryptRTCP(b, b, nil)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // nobody looks at it
+	}
+	if s, known := k.source(ssrc); !known {
+		err = k.adopt(s)
+	}
+	return plain, err
+}

@@ -1,0 +1,132 @@
+package transport
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/rivus-live/rivus/internal/rtc/burst"
+)
+
+var errPacket = errors.New("it is no RTP packet of this stream")
+
+// Stream is one outgoing RTP stream with its retransmission stream.
+type Stream struct {
+	peer  *Peer
+	media source
+	rtx   source
+	iv    [12]byte
+}
+
+// source is the state of one outgoing SSRC. With GCM, to encrypt two packets under one index gives away the key of the
+// authentication (RFC 7714, section 9), so no mistake above may lead to that.
+type source struct {
+	ssrc uint32
+	indexes
+}
+
+// NewStream returns a stream with these SSRCs; rtx may be 0.
+func (p *Peer) NewStream(ssrc, rtx uint32) *Stream {
+	return &Stream{peer: p, media: source{ssrc: ssrc}, rtx: source{ssrc: rtx}}
+}
+
+// Write encrypts a finished RTP packet of the stream, or of its retransmission. Over UDP it waits for a flush. It keeps
+// no reference to b and allocates nothing. One goroutine at a time. A number that was used before is refused, as is one
+// that is far behind.
+func (s *Stream) Write(b []byte) error {
+	k, w := s.peer.keys.Load(), s.peer.way.Load()
+	if k == nil || w == nil {
+		return ErrNotReady
+	}
+	header := headerSize(b)
+	if header == 0 || len(b) > burst.MaxPacket-gcmTag {
+		return errPacket
+	}
+	if k.rtpOut == nil {
+		return s.slow(k, w, b)
+	}
+	src := &s.media
+	if ssrc := binary.BigEndian.Uint32(b[8:]); ssrc != src.ssrc {
+		if src = &s.rtx; ssrc != src.ssrc {
+			return errPacket
+		}
+	}
+	index, ok := src.next(binary.BigEndian.Uint16(b[2:]))
+	if !ok {
+		return errPacket
+	}
+	k.rtpOut.nonce(&s.iv, src.ssrc, index)
+	if w.tcp != nil {
+		w.tcp.seal(k.rtpOut, s.iv[:], b, header)
+		return nil
+	}
+	slot, ok := s.peer.mux.out.Reserve(w.route, len(b)+gcmTag)
+	if !ok {
+		return net.ErrClosed
+	}
+	seal(slot.B, k.rtpOut, s.iv[:], b, header)
+	slot.Commit()
+	return nil
+}
+
+// seal encrypts b into dst, which has its length and that of the tag.
+func seal(dst []byte, gcm cipher.AEAD, iv, b []byte, header int) {
+	copy(dst, b[:header])
+	gcm.Seal(dst[header:header], iv, b[header:], b[:header])
+}
+
+// slow is for profiles that are no AEAD.
+func (s *Stream) slow(k *keys, w *way, b []byte) error {
+	k.sending.Lock()
+	defer k.sending.Unlock()
+	var err error
+	if k.scratch, err = k.out.EncryptRTP(k.scratch, b, nil); err != nil {
+		return fmt.Errorf("encrypt: %w", err)
+	}
+	if w.tcp != nil {
+		w.tcp.write(k.scratch)
+		return nil
+	}
+	slot, ok := s.peer.mux.out.Reserve(w.route, len(k.scratch))
+	if !ok {
+		return net.ErrClosed
+	}
+	copy(slot.B, k.scratch)
+	slot.Commit()
+	return nil
+}
+
+// headerSize returns the length of a packet's RTP header, 0 for what is no packet (RFC 3550, section 5.1).
+func headerSize(b []byte) int {
+	if len(b) < 12 || b[0]>>6 != 2 {
+		return 0
+	}
+	n := 12 + 4*int(b[0]&15)
+	if b[0]&0x10 != 0 {
+		if len(b) < n+4 {
+			return 0
+		}
+		n += 4 + 4*int(binary.BigEndian.Uint16(b[n+2:]))
+	}
+	if len(b) < n {
+		return 0
+	}
+	return n
+}
+
+// WriteRTCP sends a compound RTCP packet to the peer at once. It keeps no reference to b.
+func (p *Peer) WriteRTCP(b []byte) error {
+	k := p.keys.Load()
+	if k == nil {
+		return ErrNotReady
+	}
+	k.sending.Lock()
+	defer k.sending.Unlock()
+	var err error
+	if k.scratch, err = k.out.EncryptRTCP(k.scratch, b, nil); err != nil {
+		return fmt.Errorf("encrypt RTCP: %w", err)
+	}
+	return p.transmit(k.scratch)
+}
