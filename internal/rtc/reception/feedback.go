@@ -97,7 +97,7 @@ func (f *Feedback) makeRoom() {
 // forget drops the arrivals that are told and old, once they are so many.
 func (f *Feedback) forget(many int) {
 	n := 0
-	for n < f.first && (f.latest-f.list[n].at > memory || f.numbers.high-f.list[n].seq >= maxBehind) {
+	for n < f.first && f.latest-f.list[n].at > memory {
 		n++
 	}
 	if n >= many {

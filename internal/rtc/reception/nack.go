@@ -49,9 +49,6 @@ func (h *holes) open(first, end uint64, now time.Duration) {
 		h.list = append(h.list[:0], h.list[over:]...)
 	}
 	due, ripe := now+patience, h.overtaken+overtakers-1
-	if len(h.list) == 0 {
-		h.due, h.ripe = due, ripe
-	}
 	h.due, h.ripe = min(h.due, due), min(h.ripe, ripe)
 	for seq := end - uint64(n); seq < end; seq++ {
 		h.list = append(h.list, hole{seq: seq, since: now, due: due, ripe: ripe, wait: firstRepeat})

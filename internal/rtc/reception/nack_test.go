@@ -52,6 +52,22 @@ func TestMissingIsAskedForAgainAndThenGivenUp(t *testing.T) {
 	}
 }
 
+func TestEachHoleHasItsOwnTime(t *testing.T) {
+	t.Parallel()
+	s := NewStream(7, 90000, true)
+	s.Packet(1, 0, 0)
+	s.Packet(3, 0, 0)
+	s.Packet(5, 0, 9*ms)
+	for _, step := range []struct {
+		at   time.Duration
+		want []uint16
+	}{{9 * ms, nil}, {10 * ms, []uint16{2}}, {18 * ms, nil}, {19 * ms, []uint16{4}}, {70 * ms, []uint16{2}}, {80 * ms, []uint16{4}}} {
+		if got := asked(t, s, step.at); !slices.Equal(got, step.want) {
+			t.Errorf("at %v asked for %d, want %d", step.at, got, step.want)
+		}
+	}
+}
+
 func TestWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	numbers := func(first, end uint16) (all []uint16) {
@@ -75,6 +91,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 		{name: "duplicates", packets: []uint16{10, 10, 12, 12, 10, 12}, want: []uint16{11}},
 		{name: "before the first", packets: []uint16{10, 8, 11}},
 		{name: "one wild packet", packets: []uint16{10, 20000, 12}, want: []uint16{11}},
+		{name: "two wild packets, not in a row", packets: []uint16{10, 20000, 11, 20001, 13}, want: []uint16{12}},
 		{name: "a jump", packets: []uint16{10, 3011, 3013}},
 		{name: "restarted", packets: []uint16{10, 12, 30000, 30001, 30003}, want: []uint16{30002}},
 		{name: "restarted below", packets: []uint16{30000, 30002, 10, 11, 13}, want: []uint16{12}},

@@ -67,6 +67,31 @@ func TestReportsOfUnusualStreams(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	})
+	t.Run("restarted after much", func(t *testing.T) {
+		t.Parallel()
+		s := NewStream(7, 90000, true)
+		for seq := range uint16(2000) {
+			s.Packet(seq, 0, 0)
+		}
+		for _, seq := range []uint16{30000, 30001, 30003, 30002, 29999} { // the first is ignored
+			s.Packet(seq, 0, 0)
+		}
+		if r := reports(t, 0, s)[0]; r.TotalLost != 1 {
+			t.Fatalf("%+v", r)
+		}
+	})
+	t.Run("repaired long ago", func(t *testing.T) {
+		t.Parallel()
+		s := NewStream(7, 90000, true)
+		for _, seq := range []uint16{5000, 5001, 5003, 5004} {
+			s.Packet(seq, 0, 0)
+		}
+		s.Repaired(5002 - window)
+		s.Packet(5002, 0, 0)
+		if r := reports(t, 0, s)[0]; r.TotalLost != 0 {
+			t.Fatalf("%+v", r)
+		}
+	})
 	t.Run("nearly all lost", func(t *testing.T) {
 		t.Parallel()
 		s := NewStream(7, 90000, true)
@@ -88,7 +113,7 @@ func TestJitter(t *testing.T) {
 	}{
 		{"even", func(int) time.Duration { return 0 }, 0},
 		{"every second late by 4 ms", func(i int) time.Duration { return time.Duration(i%2) * 4 * ms }, 360},
-		{"one pause of a minute", func(i int) time.Duration { return time.Duration(i/500) * time.Minute }, 0},
+		{"one pause of a minute", func(i int) time.Duration { return time.Duration(i/990) * time.Minute }, 0},
 	} {
 		s := NewStream(7, 90000, true)
 		for i := range 1000 {
@@ -100,6 +125,24 @@ func TestJitter(t *testing.T) {
 		if r := reports(t, 0, s)[0]; r.Jitter+1 < test.want || r.Jitter > test.want {
 			t.Errorf("%s: %d, want %d", test.name, r.Jitter, test.want)
 		}
+	}
+}
+
+func TestJitterIsThatOfOneNumberingInOrder(t *testing.T) {
+	t.Parallel()
+	s := NewStream(7, 90000, true)
+	for _, seq := range []uint16{10, 12} {
+		s.Packet(seq, uint32(seq)*1800, time.Duration(seq)*20*ms)
+	}
+	s.Packet(11, 11*1800, time.Second) // sent again, perhaps
+	for _, seq := range []uint16{13, 14} {
+		s.Packet(seq, uint32(seq)*1800, time.Duration(seq)*20*ms)
+	}
+	for _, seq := range []uint16{40000, 40001, 40002} {
+		s.Packet(seq, uint32(seq)*1800+90000, time.Duration(seq)*20*ms)
+	}
+	if r := reports(t, 0, s)[0]; r.Jitter != 0 {
+		t.Fatalf("%+v", r)
 	}
 }
 
