@@ -13,10 +13,9 @@ const (
 	tick          = 250 * time.Microsecond // of a delta
 	referenceBits = 8                      // a reference time counts 64 ms, that is 256 ticks
 
-	feedbackHeader = 12 // with the two SSRCs
-	messageHeader  = feedbackHeader + 8
-	minMessage     = 32 // has room for one arrival after the largest hole
-	maxStatuses    = 1 << 14
+	messageHeader = feedbackHeader + 8
+	minMessage    = 32 // has room for one arrival after the largest hole
+	maxStatuses   = 1 << 14
 
 	maxAhead   = 8192 // of one numbering
 	maxBehind  = 1000

@@ -21,6 +21,7 @@ const (
 	rtcpTransportFeedback = 205
 	formatNack            = 1
 	formatTransportCC     = 15
+	feedbackHeader        = 12 // bytes, with the two SSRCs
 )
 
 // finish completes the RTCP packet that begins at b[start] and is of whole words: its first byte has flags and count,
