@@ -106,10 +106,10 @@ func (b *bench) send(packets int, first []item) {
 	}
 	b.frame++
 	b.now += 33 * time.Millisecond
-	for _, it := range items[1:] {
-		b.writer.inbox <- it
+	for i := range items {
+		b.writer.inbox.put(&items[i])
 	}
-	b.writer.burst(items[0])
+	b.writer.turn()
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
@@ -134,8 +134,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 
 // again sends a frame that was marshalled before, with the next numbers.
 func (b *bench) again(raw [][]byte) {
-	var first item
-	for i, r := range raw {
+	for _, r := range raw {
 		binary.BigEndian.PutUint16(r[2:], b.seq)
 		binary.BigEndian.PutUint32(r[4:], b.frame*3000)
 		b.seq++
@@ -143,15 +142,11 @@ func (b *bench) again(raw [][]byte) {
 		forward.Parse(r, forward.H264, &b.layer.Extensions, &it.packet)
 		it.packet.Seq, _ = b.layer.ring.Put(r, b.now, noteOf(&it.packet))
 		it.packet.Arrived = b.now
-		if i == 0 {
-			first = it
-			continue
-		}
-		b.writer.inbox <- it
+		b.writer.inbox.put(&it)
 	}
 	b.frame++
 	b.now += 33 * time.Millisecond
-	b.writer.burst(first)
+	b.writer.turn()
 }
 
 // BenchmarkForward is the cost of one packet to one subscriber, without encryption and sockets.

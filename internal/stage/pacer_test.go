@@ -85,7 +85,7 @@ func (p *paced) outlet(tb testing.TB, rate int) *outlet {
 	return o
 }
 
-// frame sends a frame of n packets, in bursts as long as the writer takes, and lets 33 ms pass in steps of 5.
+// frame sends a frame of n packets and lets 33 ms pass in steps of 5.
 func (p *paced) frame(tb testing.TB, key bool, n int) {
 	tb.Helper()
 	for _, pkt := range rtctest.Frame(webrtc.MimeTypeH264, key, 0, n, p.bench.frame, p.bench.frame*3000) {
@@ -99,12 +99,10 @@ func (p *paced) frame(tb testing.TB, key bool, n int) {
 		forward.Parse(raw, forward.H264, &p.layer.Extensions, &it.packet)
 		it.packet.Seq, _ = p.layer.ring.Put(raw, p.now, noteOf(&it.packet))
 		it.packet.Arrived = p.now
-		p.writer.inbox <- it
+		p.writer.inbox.put(&it)
 	}
 	p.bench.frame++
-	for len(p.writer.inbox) > 0 {
-		p.writer.burst(<-p.writer.inbox)
-	}
+	p.writer.turn()
 	for range 7 {
 		p.now += paceStep
 		if p.writer.armed {

@@ -36,6 +36,8 @@ type track struct {
 	counters *counters
 
 	writers atomic.Pointer[[]*writer] // replaced whole
+	partial atomic.Uint32             // bits of the layers of which writers have the beginning of a frame
+	late    *time.Timer               // wakes the writers when the rest of it does not come
 	mu      sync.Mutex                // guards what follows, and the replacement of writers
 	outlets int
 	ended   bool
@@ -45,6 +47,7 @@ type track struct {
 func newTrack(k Kind, p *publication) *track {
 	t := &track{kind: k, now: p.now, flush: p.flush, clocks: &p.clocks, group: &p.group, pub: p, counters: p.counters}
 	t.writers.Store(&[]*writer{})
+	t.late = time.AfterFunc(gather, t.hurry)
 	return t
 }
 
@@ -155,19 +158,40 @@ func noteOf(p *forward.Packet) packetring.Note {
 	return n
 }
 
-// offer hands an item to the writers that want its layer. It never blocks: a writer that is behind loses the item and
-// goes on at a keyframe.
+// offer hands an item to the writers that want its layer, and wakes them when it ends a frame, or when that takes too
+// long. It never blocks: a writer that is behind loses the item and goes on at a keyframe.
 func (t *track) offer(it item) {
-	bit := uint32(1) << it.layer
+	bit, offered := uint32(1)<<it.layer, false
+	whole := t.kind == Audio || it.packet.Marker()
 	for _, w := range *t.writers.Load() {
 		if it.what == packetCame && w.wants.Load()&bit == 0 {
 			continue
 		}
-		select {
-		case w.inbox <- it:
-		default:
+		count, ok := w.inbox.put(&it)
+		if !ok {
 			t.counters.dropped.Add(1)
-			w.behind.Store(true)
+		}
+		if offered = true; whole || count >= maxBurst {
+			w.nudge()
+		}
+	}
+	switch {
+	case it.what != packetCame || !offered: // a report goes with the next packet
+	case !whole:
+		if t.partial.Or(bit) == 0 {
+			t.late.Reset(gather)
+		}
+	case t.partial.And(^bit) == bit:
+		t.late.Stop()
+	}
+}
+
+// hurry wakes the writers that wait for the rest of a frame.
+func (t *track) hurry() {
+	t.partial.Store(0)
+	for _, w := range *t.writers.Load() {
+		if !w.inbox.empty() {
+			w.nudge()
 		}
 	}
 }
@@ -240,6 +264,7 @@ func (t *track) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
+	t.late.Stop()
 	for _, w := range *t.writers.Load() {
 		t.retire(w)
 	}

@@ -10,10 +10,7 @@ import (
 )
 
 const (
-	writerInbox    = 256                    // packets waiting for a writer; more is a writer that is behind
 	writerControl  = 64                     // commands waiting
-	maxBurst       = 48                     // packets gathered at most
-	gather         = time.Millisecond       // how long a frame's first packets wait for the rest of it
 	reportInterval = time.Second            // between sender reports to a subscriber
 	resendsAtOnce  = 128                    // answers to one message that names lost packets
 	replayPackets  = 200                    // a keyframe and what followed, to start a subscriber with
@@ -26,13 +23,12 @@ const (
 // owns everything in it but the atomics and the channels.
 type writer struct {
 	track   *track
-	inbox   chan item
+	inbox   inbox
 	control chan func()
-	wake    chan struct{} // an outlet's wishes have changed
+	wake    chan struct{} // there are packets to send, or an outlet's wishes have changed
 	quit    chan struct{}
 	done    chan struct{}
 	wants   atomic.Uint32 // bits of the layers that some outlet needs
-	behind  atomic.Bool   // the inbox was full
 	load    int           // guarded by track.mu
 
 	outlets []*outlet
@@ -41,7 +37,6 @@ type writer struct {
 	spare   []byte   // for packets that go to one outlet only
 	staged  [maxBurst]parcel
 	loaded  int         // of staged
-	timer   *time.Timer // of a frame's rest
 	pacing  *time.Timer // of what is held back
 	armed   bool        // pacing runs
 
@@ -56,27 +51,23 @@ type parcel struct {
 
 func newWriter(t *track) *writer {
 	w := &writer{
-		track: t, inbox: make(chan item, writerInbox), control: make(chan func(), writerControl),
+		track: t, control: make(chan func(), writerControl),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		spare: make([]byte, slotRoom), timer: time.NewTimer(time.Hour), pacing: time.NewTimer(time.Hour),
+		spare: make([]byte, slotRoom), pacing: time.NewTimer(time.Hour),
 	}
-	w.timer.Stop()
 	w.pacing.Stop()
 	return w
 }
 
 func (w *writer) run() {
 	defer close(w.done)
-	defer w.timer.Stop()
 	defer w.pacing.Stop()
 	for {
 		select {
-		case it := <-w.inbox:
-			w.burst(it)
+		case <-w.wake:
+			w.turn()
 		case fn := <-w.control:
 			fn()
-		case <-w.wake:
-			w.settle()
 		case <-w.pacing.C:
 			w.armed = false
 			w.pump()
@@ -110,7 +101,7 @@ func (w *writer) post(fn func()) bool {
 	}
 }
 
-// nudge makes the writer look at what its outlets want.
+// nudge makes the writer look at what has come, and at what its outlets want.
 func (w *writer) nudge() {
 	select {
 	case w.wake <- struct{}{}:
@@ -173,17 +164,16 @@ func (w *writer) fetch(l *layer, seq uint64) (p forward.Packet, ok bool) {
 	return p, true
 }
 
-// burst gathers the rest of a frame and sends it to everybody.
-func (w *writer) burst(first item) {
-	w.collect(first)
-	if w.behind.Swap(false) {
-		for _, o := range w.outlets {
-			if o.video != nil {
-				o.pace.drop()
-				o.video.Cut()
-			}
-		}
+// turn sends what has come to everybody.
+func (w *writer) turn() {
+	for w.collect() {
+		w.burst()
 	}
+	w.settle()
+}
+
+// burst sends the items that were collected to everybody.
+func (w *writer) burst() {
 	now := w.track.now()
 	for _, o := range w.outlets {
 		if o.video != nil {
@@ -197,68 +187,47 @@ func (w *writer) burst(first item) {
 		w.report(o, now)
 	}
 	w.flush()
-	w.settle()
 }
 
-// collect takes items until a frame ends, a millisecond has passed or the burst is full, and loads their packets.
-func (w *writer) collect(first item) {
-	w.items = w.items[:0]
-	w.take(first)
-	waiting := false
-	for !w.full() {
-		select {
-		case it := <-w.inbox:
-			w.take(it)
-			continue
-		default:
-		}
-		if w.complete() {
-			return
-		}
-		if !waiting {
-			waiting = true
-			w.timer.Reset(gather)
-			defer w.timer.Stop()
-		}
-		select {
-		case it := <-w.inbox:
-			w.take(it)
-		case <-w.timer.C:
-			return
-		case <-w.quit:
-			return
+// collect takes items and loads their packets; false when there are none. Where some are missing, because the writer was
+// too slow, all begin anew with a keyframe.
+func (w *writer) collect() bool {
+	var missing bool
+	w.items, missing = w.inbox.take(w.items[:0])
+	if missing {
+		for _, o := range w.outlets {
+			if o.video != nil {
+				o.pace.drop()
+				o.video.Cut()
+			}
 		}
 	}
-}
-
-func (w *writer) full() bool { return len(w.items) >= maxBurst }
-
-// complete reports whether waiting for more is of no use: the last packet ends its frame, or it is audio.
-func (w *writer) complete() bool {
-	if w.track.kind == Audio || len(w.items) == 0 {
-		return true
+	n := 0
+	for i := range w.items {
+		if it := &w.items[i]; w.fill(n, it) {
+			w.items[n] = *it
+			n++
+		}
 	}
-	last := &w.items[len(w.items)-1]
-	return last.what != packetCame || last.packet.Marker()
+	w.items = w.items[:n]
+	return n > 0
 }
 
-// take copies an item's packet out of the ring, once for all outlets. A packet that the ring has lost meanwhile is
-// left out.
-func (w *writer) take(it item) {
-	i := len(w.items)
-	if i == len(w.slots) {
+// fill copies an item's packet out of the ring into a slot, once for all outlets; false when the ring has lost it
+// meanwhile.
+func (w *writer) fill(slot int, it *item) bool {
+	if slot == len(w.slots) {
 		w.slots = append(w.slots, make([]byte, slotRoom))
 	}
-	if it.what == packetCame {
-		l := w.track.layer(int(it.layer))
-		if l == nil {
-			return
-		}
-		if _, ok := l.ring.Get(it.packet.Seq, w.slots[i][forward.Headroom:]); !ok {
-			return
-		}
+	if it.what != packetCame {
+		return true
 	}
-	w.items = append(w.items, it)
+	l := w.track.layer(int(it.layer))
+	if l == nil {
+		return false
+	}
+	_, ok := l.ring.Get(it.packet.Seq, w.slots[slot][forward.Headroom:])
+	return ok
 }
 
 // give offers an item to an outlet.
