@@ -12,6 +12,10 @@ import (
 // churners is how many participants come and go, all the time.
 const churners = 8
 
+// lingering is longer than anything waits for a silent peer, and than the state engine remembers the names of messages,
+// by which it tells repetitions: two minutes.
+const lingering = 125 * time.Second
+
 // remains are what a server holds of those who have gone.
 type remains struct {
 	goroutines, files, records float64
@@ -118,7 +122,7 @@ func (s *server) remains(ctx context.Context, b *bench, stage string) (remains, 
 	if err != nil {
 		return r, err
 	}
-	if err := wait(ctx, pick(b, 12*time.Second, 3*time.Second)); err != nil { // longer than anything waits for a silent peer
+	if err := wait(ctx, pick(b, lingering, 3*time.Second)); err != nil {
 		return r, err
 	}
 	for range 2 { // finalizers run after the first

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
@@ -137,12 +139,17 @@ func (s *server) profile(ctx context.Context, b *bench, name, query string) erro
 	return os.WriteFile(filepath.Join(b.set.profiles, name+".pprof"), body, 0o600)
 }
 
-// profileFor profiles the CPU while the load runs for d, else just waits.
+// profileFor profiles the processor and the allocations while the load runs for d, else just waits.
 func (s *server) profileFor(ctx context.Context, b *bench, name string, d time.Duration) error {
 	if b.set.profiles == "" {
 		return wait(ctx, d)
 	}
-	return s.profile(ctx, b, name, fmt.Sprintf("profile?seconds=%d", int(d.Seconds())))
+	var both errgroup.Group
+	both.Go(func() error { return s.profile(ctx, b, name, fmt.Sprintf("profile?seconds=%d", int(d.Seconds()))) })
+	both.Go(func() error {
+		return s.profile(ctx, b, name+"-allocs", fmt.Sprintf("allocs?seconds=%d", int(d.Seconds())))
+	})
+	return both.Wait()
 }
 
 func (s *server) get(ctx context.Context, url string) ([]byte, error) {
