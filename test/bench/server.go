@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,8 +14,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
@@ -139,17 +138,17 @@ func (s *server) profile(ctx context.Context, b *bench, name, query string) erro
 	return os.WriteFile(filepath.Join(b.set.profiles, name+".pprof"), body, 0o600)
 }
 
-// profileFor profiles the processor and the allocations while the load runs for d, else just waits.
+// profileFor profiles the processor and, as two profiles to be compared, the heap, while the load runs for d, else just
+// waits.
 func (s *server) profileFor(ctx context.Context, b *bench, name string, d time.Duration) error {
 	if b.set.profiles == "" {
 		return wait(ctx, d)
 	}
-	var both errgroup.Group
-	both.Go(func() error { return s.profile(ctx, b, name, fmt.Sprintf("profile?seconds=%d", int(d.Seconds()))) })
-	both.Go(func() error {
-		return s.profile(ctx, b, name+"-allocs", fmt.Sprintf("allocs?seconds=%d", int(d.Seconds())))
-	})
-	return both.Wait()
+	return errors.Join(
+		s.profile(ctx, b, name+"-heap-before", "heap?gc=1"), // a heap profile is as old as the last collection
+		s.profile(ctx, b, name, fmt.Sprintf("profile?seconds=%d", int(d.Seconds()))),
+		s.profile(ctx, b, name+"-heap-after", "heap?gc=1"),
+	)
 }
 
 func (s *server) get(ctx context.Context, url string) ([]byte, error) {
