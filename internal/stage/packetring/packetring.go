@@ -1,18 +1,24 @@
-// Package packetring keeps the recent packets of one RTP layer: the slots that fan-out and retransmission read from.
+// Package packetring keeps the recent packets of one RTP layer, for fan-out and retransmission to read from.
 //
-// One reader goroutine puts each packet once, which copies it into a slot of fixed size; writers and NACK answers copy it
-// out again by its extended sequence number. A slot lives until a packet with a number Size higher takes it. The ring
-// extends the 16-bit sequence numbers, tells duplicates and packets that are too old, and survives a publisher that
-// starts its numbers anew. A Ring has one mutex, held for the length of one copy; it starts no goroutine and allocates
-// nothing after New.
+// Each packet is put once, which copies it in; writers and NACK answers copy it out again by its extended sequence number.
+// A packet is held until one with a number Size higher comes, or until it is older than Memory and its room is needed: a
+// ring takes what the last second and a half of its layer take, so that the rings of small pictures and of audio are
+// small. The ring extends the 16-bit sequence numbers, tells duplicates and packets that are too old, and survives a
+// publisher that starts its numbers anew. A Ring has one mutex, held for the length of one copy; it starts no goroutine and
+// allocates nothing once it has seen its layer's rate.
 //
 // Imports: standard library only.
 package packetring
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
+
+// Memory is how long a packet is held for certain, as long as no more than Size others follow it. Whoever asks for a
+// packet again does so within a few round trips.
+const Memory = 1500 * time.Millisecond
 
 // SlotSize is the longest packet a ring holds, in bytes: an Ethernet payload, and more than WebRTC ever sends.
 const SlotSize = 1500
@@ -53,20 +59,37 @@ type Ring struct {
 	mu       sync.Mutex
 	slots    []slot
 	mask     uint64
-	high     uint64 // newest extended number
-	keyframe uint64 // newest first packet of a keyframe, 0 when none is held
-	suspect  uint16 // where a restarted publisher's next packet would be
+	chunks   []*chunk // in the order in which they were filled, as a ring
+	filling  int      // of chunks
+	high     uint64   // newest extended number
+	keyframe uint64   // newest first packet of a keyframe, 0 when none is held
+	suspect  uint16   // where a restarted publisher's next packet would be
 	started  bool
 	doubting bool
 }
 
+// slot is where a packet is. It holds nothing any more once the chunk is at another round.
 type slot struct {
-	seq     uint64 // 0: empty
+	seq     uint64 // 0: never used
 	arrived time.Duration
+	chunk   *chunk
+	round   uint32
+	begin   uint16
 	size    uint16
 	note    Note
-	data    [SlotSize]byte
 }
+
+func (s *slot) held(seq uint64) bool { return seq != 0 && s.seq == seq && s.chunk.round == s.round }
+
+// chunk is room for several packets, which are forgotten together.
+type chunk struct {
+	round  uint32
+	used   int
+	newest time.Duration // arrival
+	data   [chunkSize]byte
+}
+
+const chunkSize = 16 << 10
 
 // Bounds of a ring's size, and of what is still one publisher's numbering (RFC 3550, A.1).
 const (
@@ -76,13 +99,14 @@ const (
 	rtpHeader  = 12
 )
 
-// New returns a ring of size packets, rounded up to a power of two between 16 and 16,384. It takes 1.5 kB a packet.
+// New returns a ring of size packets, rounded up to a power of two between 16 and 16,384. It takes 40 bytes a packet and
+// what the packets of Memory take, in steps of 16 KiB.
 func New(size int) *Ring {
 	n := minSize
 	for n < size && n < maxSize {
 		n *= 2
 	}
-	return &Ring{slots: make([]slot, n), mask: uint64(n - 1)}
+	return &Ring{slots: make([]slot, n), mask: uint64(n - 1), chunks: []*chunk{new(chunk)}}
 }
 
 // Size returns how many packets the ring holds.
@@ -100,13 +124,35 @@ func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcom
 	if outcome == Duplicate || outcome == Stale {
 		return seq, outcome
 	}
-	s := &r.slots[seq&r.mask]
-	s.seq, s.arrived, s.size, s.note = seq, arrived, uint16(len(pkt)), note
-	copy(s.data[:], pkt)
+	c := r.room(len(pkt), arrived)
+	r.slots[seq&r.mask] = slot{
+		seq: seq, arrived: arrived, chunk: c, round: c.round, begin: uint16(c.used), size: uint16(len(pkt)), note: note,
+	}
+	copy(c.data[c.used:], pkt)
+	c.used, c.newest = c.used+len(pkt), max(c.newest, arrived)
 	if note&Keyframe != 0 && seq > r.keyframe {
 		r.keyframe = seq
 	}
 	return seq, outcome
+}
+
+// room returns a chunk with room for n bytes: the one being filled, else the oldest, if it may be forgotten, else a new
+// one.
+func (r *Ring) room(n int, now time.Duration) *chunk {
+	c := r.chunks[r.filling]
+	if c.used+n <= chunkSize {
+		return c
+	}
+	r.filling++
+	oldest := r.chunks[r.filling%len(r.chunks)]
+	if now-oldest.newest <= Memory && len(r.chunks)*chunkSize < len(r.slots)*SlotSize {
+		c = new(chunk)
+		r.chunks = slices.Insert(r.chunks, r.filling, c)
+		return c
+	}
+	r.filling %= len(r.chunks)
+	oldest.round, oldest.used, oldest.newest = oldest.round+1, 0, 0
+	return oldest
 }
 
 // place extends a sequence number and moves high. The first number gets an epoch of 1, so that 0 means nothing and
@@ -150,10 +196,10 @@ func (r *Ring) Get(seq uint64, dst []byte) (Packet, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.slots[seq&r.mask]
-	if seq == 0 || s.seq != seq || int(s.size) > len(dst) {
+	if !s.held(seq) || int(s.size) > len(dst) {
 		return Packet{}, false
 	}
-	copy(dst, s.data[:s.size])
+	copy(dst, s.chunk.data[s.begin:s.begin+s.size])
 	return Packet{Seq: seq, Arrived: s.arrived, Size: int(s.size), Note: s.note}, true
 }
 
@@ -169,6 +215,5 @@ func (r *Ring) Newest() (uint64, bool) {
 func (r *Ring) LastKeyframe() (uint64, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	held := r.keyframe != 0 && r.slots[r.keyframe&r.mask].seq == r.keyframe
-	return r.keyframe, held
+	return r.keyframe, r.slots[r.keyframe&r.mask].held(r.keyframe)
 }

@@ -214,6 +214,32 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
+// TestMemory: what is held lasts for the promised time, at any rate up to what Size allows, and takes no more than that.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		size  int
+		every time.Duration
+		most  int // chunks
+	}{
+		{100, 20 * time.Millisecond, 3}, {1200, 3500 * time.Microsecond, 40}, {1200, time.Microsecond, 97}, {300, time.Second, 3},
+	} {
+		r := New(1024)
+		var dst [SlotSize]byte
+		for i := range 20_000 {
+			now := time.Duration(i) * c.every
+			seq, _ := r.Put(packet(uint16(i), c.size), now, 0)
+			back := min(uint64(Memory/c.every), uint64(len(r.slots)-1), uint64(i))
+			if got, ok := r.Get(seq-back, dst[:]); !ok || !bytes.Equal(dst[:got.Size], packet(uint16(uint64(i)-back), c.size)) {
+				t.Fatalf("%d bytes every %v: packet %d has not its %dth before", c.size, c.every, i, back)
+			}
+		}
+		if n := len(r.chunks); n > c.most {
+			t.Errorf("%d bytes every %v take %d chunks, want %d", c.size, c.every, n, c.most)
+		}
+	}
+}
+
 func TestReadersBesideTheWriter(t *testing.T) {
 	t.Parallel()
 	r := New(64)
@@ -251,12 +277,16 @@ func TestReadersBesideTheWriter(t *testing.T) {
 func TestNothingIsAllocated(t *testing.T) {
 	r := New(512)
 	pkt, dst, seq := packet(0, 1200), make([]byte, SlotSize), uint16(0)
-	if n := testing.AllocsPerRun(1000, func() {
+	step := func() {
 		seq++
 		binary.BigEndian.PutUint16(pkt[2:], seq)
-		ext, _ := r.Put(pkt, 0, 0)
+		ext, _ := r.Put(pkt, time.Duration(seq)*5*time.Millisecond, 0)
 		r.Get(ext, dst)
-	}); n != 0 {
+	}
+	for range 1000 { // until the rate is known
+		step()
+	}
+	if n := testing.AllocsPerRun(1000, step); n != 0 {
 		t.Fatalf("%v allocations a packet", n)
 	}
 }
