@@ -207,7 +207,8 @@ func BenchmarkCrowd(b *testing.B) {
 			for i, s := range senders {
 				packets[i] = bench1200(b, s)
 			}
-			const frame, share = 5, 20 // packets, and subscribers between two flushes
+			const frame, share = 5, 20 // packets, and subscribers of a batch
+			batch := e.Batch()
 			seq := uint16(0)
 			was, start := e.opt.Port.Stats(), cpu()
 			b.ReportAllocs()
@@ -216,16 +217,17 @@ func BenchmarkCrowd(b *testing.B) {
 				for i, s := range senders {
 					for k := range uint16(frame) {
 						packets[i][2], packets[i][3] = byte((seq+k)>>8), byte(seq+k)
-						if err := s.Write(packets[i]); err != nil {
+						if err := s.Write(batch, packets[i]); err != nil {
 							b.Fatal(err)
 						}
 					}
 					if done += frame; i%share == share-1 {
-						e.Flush()
+						batch.End()
+						batch = e.Batch()
 					}
 				}
 			}
-			e.Flush()
+			batch.End()
 			b.StopTimer()
 			now := e.opt.Port.Stats()
 			sent := float64(now.Packets - was.Packets)
@@ -276,10 +278,11 @@ func BenchmarkJoin(b *testing.B) {
 				rtctest.WaitClosed(b, "connected", out.Connected())
 				s := out.Video()
 				rtctest.WaitClosed(b, "ready", out.Connected())
-				if err := s.Write(bench1200(b, s)); err != nil {
+				batch := e.Batch()
+				if err := s.Write(batch, bench1200(b, s)); err != nil {
 					b.Fatal(err)
 				}
-				e.Flush()
+				batch.End()
 				<-sub.Packets()
 				b.StopTimer()
 				out.Close()

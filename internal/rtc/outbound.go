@@ -125,7 +125,7 @@ func (t *Sender) Stream() (ssrc uint32, payloadType uint8, rtx uint32, rtxPayloa
 }
 
 // Write encrypts a finished RTP packet of the stream, or of its retransmission, and hands it to the port, where it
-// waits for Engine.Flush. It keeps no reference to b and allocates nothing. One goroutine at a time.
-func (t *Sender) Write(b []byte) error {
-	return t.stream.Write(b) //nolint:wrapcheck // hot, and the caller only counts
+// leaves with a batch. It keeps no reference to b and allocates nothing. One goroutine at a time.
+func (t *Sender) Write(out *Batch, b []byte) error {
+	return t.stream.Write(out, b) //nolint:wrapcheck // hot, and the caller only counts
 }

@@ -152,8 +152,9 @@ func (f *passOn) Packet(b []byte) {
 		SSRC: f.to.ssrc, PayloadType: f.to.Codec.PayloadType,
 	}
 	if out, err := p.Marshal(); err == nil {
-		_ = f.to.Write(out)
-		f.engine.Flush()
+		batch := f.engine.Batch()
+		_ = f.to.Write(batch, out)
+		batch.End()
 	}
 }
 

@@ -105,9 +105,6 @@ func (p *Port) read(r *burst.Reader) {
 // Addr returns "host:port" with the port that was opened.
 func (p *Port) Addr() string { return net.JoinHostPort(p.addr.host, strconv.Itoa(p.addr.port)) }
 
-// Flush sends the RTP packets that wait for more.
-func (p *Port) Flush() { p.udp.Flush() }
-
 // Stats returns counters of the RTP packets sent over UDP.
 func (p *Port) Stats() burst.Stats { return p.udp.Stats() }
 

@@ -27,6 +27,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/rivus-live/rivus/internal/rtc/burst"
 )
 
 // keyValidity is how long the certificate of the DTLS handshakes is valid; it is made anew at every start.
@@ -86,5 +88,8 @@ func (e *Engine) makeKey() error {
 	return nil
 }
 
-// Flush sends the packets that Senders were given and that wait for more. Call it at the end of every burst.
-func (e *Engine) Flush() { e.opt.Port.Flush() }
+// Batch is packets of Senders that leave together. It belongs to one goroutine, which ends it soon.
+type Batch = burst.Batch
+
+// Batch returns an empty batch.
+func (e *Engine) Batch() *Batch { return e.opt.Port.udp.Batch() }

@@ -45,14 +45,15 @@ func TestWriteAllocatesNothing(t *testing.T) {
 	e, s, b := lonely(t)
 	n := uint16(0)
 	allocs := testing.AllocsPerRun(500, func() {
+		batch := e.Batch()
 		for range 5 {
 			n++
 			b[2], b[3] = byte(n>>8), byte(n)
-			if err := s.Write(b); err != nil {
+			if err := s.Write(batch, b); err != nil {
 				t.Fatal(err)
 			}
 		}
-		e.Flush()
+		batch.End()
 	})
 	if allocs >= 1 {
 		t.Errorf("%v allocations for five packets", allocs)
@@ -64,13 +65,15 @@ func BenchmarkWrite(bench *testing.B) {
 	e, s, b := lonely(bench)
 	bench.ReportAllocs()
 	bench.ResetTimer()
+	batch := e.Batch()
 	for n := range bench.N {
 		b[2], b[3] = byte(n>>8), byte(n)
-		if err := s.Write(b); err != nil {
+		if err := s.Write(batch, b); err != nil {
 			bench.Fatal(err)
 		}
 		if n%5 == 4 {
-			e.Flush()
+			batch.End()
+			batch = e.Batch()
 		}
 	}
 	bench.ReportMetric(float64(e.opt.Port.Stats().Packets)/float64(max(1, e.opt.Port.Stats().Calls)), "packets/call")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
@@ -27,7 +28,7 @@ func (s *nullSink) Stream(Kind) (forward.Stream, bool) {
 	return forward.Stream{}, false
 }
 
-func (s *nullSink) Send(_ Kind, pkt []byte) error {
+func (s *nullSink) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
 	s.n++
 	s.bytes += len(pkt)
 	return nil
@@ -58,7 +59,7 @@ type bench struct {
 func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 	tb.Helper()
 	b := &bench{}
-	env := environment{now: func() time.Duration { return b.now }, flush: func() {}, counters: &counters{}}
+	env := environment{now: func() time.Duration { return b.now }, batch: func() *rtc.Batch { return nil }, counters: &counters{}}
 	pub := newPublication(env, nil, [kinds]*Format{Video: {}}, nil, nil)
 	b.track = pub.tracks[Video]
 	var ok bool

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
@@ -65,7 +66,7 @@ type paced struct {
 }
 
 // Send implements Sink.
-func (p *paced) Send(_ Kind, pkt []byte) error {
+func (p *paced) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
 	p.times = append(p.times, p.now)
 	p.seqs = append(p.seqs, binary.BigEndian.Uint16(pkt[2:]))
 	return nil

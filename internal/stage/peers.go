@@ -121,7 +121,9 @@ func (s *peerSink) Stream(k Kind) (forward.Stream, bool) {
 }
 
 // Send implements Sink.
-func (s *peerSink) Send(k Kind, pkt []byte) error { return s.senders[k].Write(pkt) } //nolint:wrapcheck // hot
+func (s *peerSink) Send(k Kind, out *rtc.Batch, pkt []byte) error {
+	return s.senders[k].Write(out, pkt) //nolint:wrapcheck // hot
+}
 
 // Report implements Sink.
 func (s *peerSink) Report(k Kind, r forward.Report) {

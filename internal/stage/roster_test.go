@@ -13,6 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
@@ -338,7 +339,7 @@ func (l *fakeLayer) RequestKeyframe() {}
 
 // testEnvironment is an environment with a clock that stands still.
 func testEnvironment() environment {
-	return environment{now: func() time.Duration { return time.Second }, flush: func() {}, counters: &counters{}}
+	return environment{now: func() time.Duration { return time.Second }, batch: func() *rtc.Batch { return nil }, counters: &counters{}}
 }
 
 // TestGoneComesLast: who is told that a session is gone, and looks, finds it over.

@@ -3,6 +3,7 @@ package stage
 import (
 	"time"
 
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
@@ -69,9 +70,9 @@ type Sink interface {
 	Ended() <-chan struct{}
 	// Stream returns what was negotiated for a kind, once connected; false when the subscriber does not get it.
 	Stream(k Kind) (forward.Stream, bool)
-	// Send takes a finished RTP packet of the stream of a kind, or of its retransmission. It keeps nothing of pkt and
-	// does not wait for the network.
-	Send(k Kind, pkt []byte) error
+	// Send takes a finished RTP packet of the stream of a kind, or of its retransmission, which leaves when the batch
+	// ends. It keeps nothing of pkt.
+	Send(k Kind, out *rtc.Batch, pkt []byte) error
 	// Report sends a sender report.
 	Report(k Kind, r forward.Report)
 	// Close ends the sink and returns when nothing of it runs any more.

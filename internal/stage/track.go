@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
 )
@@ -28,7 +29,7 @@ const (
 type track struct {
 	kind   Kind
 	now    clock
-	flush  func()
+	batch  func() *rtc.Batch
 	layers [forward.MaxLayers]atomic.Pointer[layer]
 	clocks *sharedClock
 	pub    *publication
@@ -45,7 +46,7 @@ type track struct {
 }
 
 func newTrack(k Kind, p *publication) *track {
-	t := &track{kind: k, now: p.now, flush: p.flush, clocks: &p.clocks, group: &p.group, pub: p, counters: p.counters}
+	t := &track{kind: k, now: p.now, batch: p.batch, clocks: &p.clocks, group: &p.group, pub: p, counters: p.counters}
 	t.writers.Store(&[]*writer{})
 	t.late = time.AfterFunc(gather, t.hurry)
 	return t

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
 )
@@ -37,6 +38,7 @@ type writer struct {
 	spare   []byte   // for packets that go to one outlet only
 	staged  [maxBurst]parcel
 	loaded  int         // of staged
+	leaving *rtc.Batch  // has what was emitted; nil while nothing was
 	pacing  *time.Timer // of what is held back
 	armed   bool        // pacing runs
 
@@ -305,11 +307,17 @@ func (w *writer) stage(o *outlet, buf []byte) {
 func (w *writer) depart(o *outlet, now time.Duration) {
 	list := w.staged[:w.loaded]
 	w.loaded = 0
-	if o.number != nil && len(list) > 0 {
+	if len(list) == 0 {
+		return
+	}
+	if o.number != nil {
 		o.number(now, list)
 	}
+	if w.leaving == nil {
+		w.leaving = w.track.batch()
+	}
 	for i := range list {
-		_ = o.sink.Send(o.kind, list[i].out.Place(list[i].buf, forward.Headroom)) // what cannot be sent is lost, as on any network
+		_ = o.sink.Send(o.kind, w.leaving, list[i].out.Place(list[i].buf, forward.Headroom)) // what cannot be sent is lost, as on any network
 	}
 }
 
@@ -319,12 +327,10 @@ func (w *writer) emit(o *outlet, now time.Duration) {
 	w.depart(o, now)
 }
 
-// flush lets go of what was emitted, but for audio, which is a packet to each subscriber: what nobody flushes leaves
-// within a millisecond, together with that of other writers.
+// flush lets go of what was emitted.
 func (w *writer) flush() {
-	if w.track.kind == Video {
-		w.track.flush()
-	}
+	w.leaving.End()
+	w.leaving = nil
 	c := w.track.counters
 	if w.sent > 0 {
 		c.sent.Add(w.sent)

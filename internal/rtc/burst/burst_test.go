@@ -42,15 +42,12 @@ func rtpPacket(n, size int) []byte {
 	return b
 }
 
-// put sends a packet through a burst.
-func put(tb testing.TB, c *Conn, to *Route, p []byte) {
+// put makes a packet part of a batch.
+func put(tb testing.TB, b *Batch, to *Route, p []byte) {
 	tb.Helper()
-	s, ok := c.Reserve(to, len(p))
-	if !ok {
+	if n := copy(b.Reserve(to, len(p)), p); n != len(p) {
 		tb.Fatal("no room")
 	}
-	copy(s.B, p)
-	s.Commit()
 }
 
 var sizes = []int{1200, 1200, 1200, 300, 1200, 1300, 1200, 1200, 80, 80, 80} //nolint:gochecknoglobals // a constant table
@@ -76,8 +73,9 @@ func expect(t *testing.T, c *net.UDPConn, i, first, packets int) {
 func TestBurstKeepsOrderAndBoundaries(t *testing.T) {
 	t.Parallel()
 	for _, offload := range []bool{true, false} {
-		b, conns, routes := udpPair(t, 3, offload)
+		conn, conns, routes := udpPair(t, 3, offload)
 		const packets = 300
+		b := conn.Batch()
 		for n := range packets / 2 {
 			for i, to := range routes {
 				put(t, b, to, rtpPacket(n, sizes[(n+i)%len(sizes)]))
@@ -88,11 +86,11 @@ func TestBurstKeepsOrderAndBoundaries(t *testing.T) {
 				put(t, b, to, rtpPacket(n, sizes[(n+i)%len(sizes)]))
 			}
 		}
-		b.Flush()
+		b.End()
 		for i, c := range conns {
 			expect(t, c, i, 0, packets)
 		}
-		s := b.Stats()
+		s := conn.Stats()
 		if s.Calls > 20 || s.Packets != packets*3 || s.Failed != 0 || s.Offload && !offload {
 			t.Errorf("offload %v: %+v", offload, s)
 		}
@@ -107,50 +105,53 @@ func TestRefusedRunsLeaveSingly(t *testing.T) {
 		err    error
 		others bool // other routes keep the offload
 	}{{syscall.EMSGSIZE, true}, {syscall.EINVAL, true}, {syscall.EIO, false}} {
-		b, conns, routes := udpPair(t, 1, true)
-		if !b.Stats().Offload {
+		conn, conns, routes := udpPair(t, 1, true)
+		if !conn.Stats().Offload {
 			continue // a system without it
 		}
-		b.sending.Lock() // nobody else flushes
+		b := conn.Batch()
 		for n := range 20 {
 			put(t, b, routes[0], rtpPacket(n, sizes[n%len(sizes)]))
 		}
-		b.out.open()
-		b.out = b.fill.Swap(b.out)
-		b.group(b.out.seal())
 		for i := range b.runs {
 			if b.runs[i].packets > 1 {
 				b.refused(&b.runs[i], c.err)
 			} else {
-				_, _ = b.WriteToAddrPort(b.runs[i].buffers[0], routes[0].Addr())
+				b.single(&b.runs[i])
 			}
 		}
-		b.sending.Unlock()
 		expect(t, conns[0], 0, 0, 20)
-		if !routes[0].plain || b.Stats().Offload != c.others || b.Stats().Failed != 0 {
-			t.Errorf("%v: plain %v, %+v", c.err, routes[0].plain, b.Stats())
+		if !routes[0].plain.Load() || conn.Stats().Offload != c.others || conn.Stats().Failed != 0 {
+			t.Errorf("%v: plain %v, %+v", c.err, routes[0].plain.Load(), conn.Stats())
 		}
+		b = conn.Batch()
 		put(t, b, routes[0], rtpPacket(20, sizes[20%len(sizes)]))
 		put(t, b, routes[0], rtpPacket(21, sizes[21%len(sizes)]))
-		b.Flush()
+		if len(b.runs) != 2 {
+			t.Errorf("%v: two packets make %d runs", c.err, len(b.runs))
+		}
+		b.End()
 		expect(t, conns[0], 0, 20, 2)
 	}
 }
 
-// TestManyWriters: packets of one writer arrive complete and in order, whoever flushes.
+// TestManyWriters: packets of one writer arrive complete and in order, whoever else sends.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
-	b, conns, routes := udpPair(t, 4, true)
+	conn, conns, routes := udpPair(t, 4, true)
 	var group sync.WaitGroup
 	const packets = 200
 	for i, to := range routes {
 		group.Go(func() {
+			b := conn.Batch()
 			for n := range packets {
 				put(t, b, to, rtpPacket(n, sizes[(n+i)%len(sizes)]))
 				if n%5 == 4 {
-					b.Flush()
+					b.End()
+					b = conn.Batch()
 				}
 			}
+			b.End()
 		})
 	}
 	group.Wait()
@@ -159,41 +160,62 @@ func TestManyWriters(t *testing.T) {
 	}
 }
 
-func TestNothingWaitsForever(t *testing.T) {
+// TestFullBatchLeaves: nobody has to count what a batch holds.
+func TestFullBatchLeaves(t *testing.T) {
 	t.Parallel()
-	b, conns, routes := udpPair(t, 1, true)
-	put(t, b, routes[0], rtpPacket(0, sizes[0])) // nobody flushes
-	expect(t, conns[0], 0, 0, 1)
-	if _, ok := b.Reserve(routes[0], MaxPacket+burstBytes); ok {
+	conn, conns, routes := udpPair(t, 1, true)
+	b := conn.Batch()
+	for n := range batchPackets + 1 {
+		put(t, b, routes[0], rtpPacket(n, sizes[n%len(sizes)]))
+	}
+	expect(t, conns[0], 0, 0, batchPackets)
+	if b.Reserve(routes[0], MaxPacket+1) != nil {
 		t.Error("there is room for everything")
 	}
-	_ = b.Close()
-	for range burstPackets {
-		if s, ok := b.Reserve(routes[0], 100); ok {
-			s.Commit()
-		}
+	_ = conn.Close()
+	for range 2 * batchPackets {
+		put(t, b, routes[0], rtpPacket(0, MaxPacket)) // nothing waits
 	}
-	if _, ok := b.Reserve(routes[0], 100); ok {
-		t.Error("a closed socket takes packets")
+	b.End()
+	if (*Batch)(nil).Reserve(routes[0], 1) != nil {
+		t.Error("there is room in nothing")
+	}
+	(*Batch)(nil).End()
+}
+
+// TestFullSocket: who sends more than the socket takes at once waits.
+func TestFullSocket(t *testing.T) {
+	t.Parallel()
+	conn, _, routes := udpPair(t, 1, true)
+	_ = conn.SetWriteBuffer(1)
+	for range 20 {
+		b := conn.Batch()
+		for n := range batchPackets {
+			put(t, b, routes[0], rtpPacket(n, 1200))
+		}
+		b.End()
+	}
+	if s := conn.Stats(); s.Failed != 0 || s.Packets != 20*batchPackets {
+		t.Errorf("%+v", s)
 	}
 }
 
-func TestOddAddresses(t *testing.T) {
+// TestBothFamilies sends to either kind of address, also from a socket for both.
+func TestBothFamilies(t *testing.T) {
 	t.Parallel()
-	c := &Conn{runs: make([]run, 0, 4)}
-	for text, want := range map[string]string{
-		"192.0.2.1:5": "192.0.2.1:5", "[::ffff:192.0.2.1]:5": "192.0.2.1:5", "[2001:db8::1]:5": "[2001:db8::1]:5", "[fe80::1%eth0]:5": "[fe80::1%eth0]:5",
+	for _, c := range []struct{ network, address, from string }{
+		{"udp4", "127.0.0.1:0", "127.0.0.1"}, {"udp6", "[::1]:0", "::1"}, {"udp", "[::]:0", "127.0.0.1"}, {"udp", "[::]:0", "::1"},
 	} {
-		if got := c.runs[:4][c.newRun(NewRoute(netip.MustParseAddrPort(text)), 1)].addr.String(); got != want {
-			t.Errorf("%s became %s", text, got)
+		conn, peer := listen(t, c.network, c.address, c.from)
+		addr := netip.MustParseAddrPort(peer.LocalAddr().String())
+		for _, a := range []netip.Addr{addr.Addr(), netip.AddrFrom16(addr.Addr().As16())} { // as it is, and IPv4 in IPv6
+			to, b := NewRoute(netip.AddrPortFrom(a, addr.Port())), conn.Batch()
+			for n := range 3 {
+				put(t, b, to, rtpPacket(n, sizes[n]))
+			}
+			b.End()
+			expect(t, peer, 0, 0, 3)
 		}
-	}
-}
-
-func TestSegmentSizeMessage(t *testing.T) {
-	t.Parallel()
-	if b := appendSegmentSize(nil, 1200); len(b) > 0 && binary.NativeEndian.Uint16(b[len(b)-8:]) != 1200 {
-		t.Errorf("% x", b)
 	}
 }
 
@@ -206,13 +228,14 @@ func BenchmarkBurst(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			for n := 0; n < b.N; {
+				batch := conn.Batch()
 				for _, to := range routes {
 					for range 5 {
-						put(b, conn, to, p)
+						put(b, batch, to, p)
 						n++
 					}
 				}
-				conn.Flush()
+				batch.End()
 			}
 		})
 	}

@@ -39,11 +39,18 @@ type server struct {
 	*Mux
 	tb       testing.TB
 	out      *burst.Conn
+	batch    *burst.Batch // of the test's goroutine
 	addr     netip.AddrPort
 	listener net.Listener
 	cert     tls.Certificate
 	others   atomic.Int64 // datagrams that were nobody's
 	later    atomic.Int64 // by how much the clock is ahead
+}
+
+// flush sends what the test has written.
+func (s *server) flush() {
+	s.batch.End()
+	s.batch = s.out.Batch()
 }
 
 func newServer(tb testing.TB) *server {
@@ -58,6 +65,7 @@ func newServer(tb testing.TB) *server {
 	}
 	s := &server{tb: tb, out: burst.New(udp, true), listener: l, cert: newCertificate(tb)}
 	s.addr = udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	s.batch = s.out.Batch()
 	s.Mux = NewMux(s.out)
 	begin := time.Now()
 	s.now = func() time.Duration { return time.Since(begin) + time.Duration(s.later.Load()) }

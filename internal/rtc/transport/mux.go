@@ -2,7 +2,7 @@
 //
 // A Mux takes from the sockets what is addressed to its peers. A Peer answers the checks of its client (package ice), is
 // the DTLS server of one handshake, and then hands on the RTP and RTCP that comes, decrypted where it lies; a Stream
-// encrypts RTP packets straight into the bursts of the UDP socket (package burst) or into the buffer of a TCP connection.
+// encrypts RTP packets straight into the batches of the UDP socket (package burst) or into the buffer of a TCP connection.
 // A connected peer that is reached over UDP has no goroutine: the reader of the socket serves all of them, and one timer
 // their keepalives. What a stranger can cause is bounded: nothing is answered or remembered that is not signed with a
 // peer's credentials.
@@ -24,7 +24,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/rtc/burst"
 	"github.com/rivus-live/rivus/internal/rtc/ice"
 )
 
@@ -36,8 +35,6 @@ const maxAtAddress = 8
 
 // Socket is where datagrams leave: a *burst.Conn.
 type Socket interface {
-	// Reserve makes room in a burst.
-	Reserve(to *burst.Route, n int) (burst.Slot, bool)
 	// WriteToAddrPort sends at once.
 	WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
 	// LocalAddr is the address that it listens on.

@@ -46,17 +46,17 @@ func media(t *testing.T, s *server, c *client) {
 	for i, seq := range seqs {
 		p := packetOf(t, 1000, seq, 100+i)
 		before := bytes.Clone(p)
-		if err := stream.Write(p); err != nil {
+		if err := stream.Write(s.batch, p); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(p, before) {
 			t.Fatal("the caller's packet was changed")
 		}
-		if err := stream.Write(packetOf(t, 2000, uint16(i+1), 50)); err != nil {
+		if err := stream.Write(s.batch, packetOf(t, 2000, uint16(i+1), 50)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.out.Flush()
+	s.flush()
 	for i, seq := range seqs {
 		if got := c.packet(); !bytes.Equal(got, packetOf(t, 1000, seq, 100+i)) {
 			t.Fatalf("packet %d came as % x", seq, got[:12])
@@ -83,7 +83,7 @@ func media(t *testing.T, s *server, c *client) {
 		"another stream": packetOf(t, 3000, 1, 10), "no RTP": {1, 2, 3}, "too long": packetOf(t, 1000, 9, burst.MaxPacket),
 		"cut": packetOf(t, 1000, 9, 10)[:14],
 	} {
-		if c.peer.keys.Load().rtpOut != nil && !errors.Is(stream.Write(b), errPacket) {
+		if c.peer.keys.Load().rtpOut != nil && !errors.Is(stream.Write(s.batch, b), errPacket) {
 			t.Errorf("%s is sent", name)
 		}
 	}
@@ -98,7 +98,7 @@ func TestNothingBeforeTheHandshake(t *testing.T) {
 	until(t, "it is nobody's", func() bool { return s.others.Load() == 1 })
 	c.check()
 	until(t, "a way", func() bool { return c.peer.way.Load() != nil })
-	if err := stream.Write(packetOf(t, 1, 1, 10)); !errors.Is(err, ErrNotReady) {
+	if err := stream.Write(s.batch, packetOf(t, 1, 1, 10)); !errors.Is(err, ErrNotReady) {
 		t.Error(err)
 	}
 	if err := c.peer.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}); !errors.Is(err, ErrNotReady) {
@@ -122,10 +122,10 @@ func TestAddressChange(t *testing.T) {
 	}
 	c.check()
 	until(t, "another way", func() bool { return c.peer.way.Load() != before })
-	if err := stream.Write(packetOf(t, 1, 1, 10)); err != nil {
+	if err := stream.Write(s.batch, packetOf(t, 1, 1, 10)); err != nil {
 		t.Fatal(err)
 	}
-	s.out.Flush()
+	s.flush()
 	c.packet()
 	c.report(1)
 	receive(t, "RTCP from the new address", c.rtcp)
@@ -197,10 +197,10 @@ func TestRestart(t *testing.T) {
 		c.check()
 		until(t, "another way", func() bool { return c.peer.way.Load() != before })
 		before = c.peer.way.Load()
-		if err := stream.Write(packetOf(t, 1, uint16(i), 10)); err != nil {
+		if err := stream.Write(s.batch, packetOf(t, 1, uint16(i), 10)); err != nil {
 			t.Fatal(err)
 		}
-		s.out.Flush()
+		s.flush()
 		c.packet()
 	}
 	s.mu.RLock()
@@ -259,7 +259,7 @@ func TestEnd(t *testing.T) {
 			if _, err := c.conn.Read(make([]byte, 100)); err == nil {
 				t.Error("the client reads something")
 			}
-			if err := c.peer.NewStream(1, 0).Write(packetOf(t, 1, 1, 10)); err != nil && !errors.Is(err, ErrNotReady) {
+			if err := c.peer.NewStream(1, 0).Write(s.out.Batch(), packetOf(t, 1, 1, 10)); err != nil && !errors.Is(err, ErrNotReady) {
 				t.Error(err)
 			}
 			c = begin()
@@ -371,7 +371,7 @@ func TestSlowReader(t *testing.T) {
 	p := packetOf(t, 1, 0, 1200)
 	for n := range 20_000 {
 		binary.BigEndian.PutUint16(p[2:], uint16(n))
-		if err := stream.Write(p); err != nil {
+		if err := stream.Write(s.batch, p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -472,11 +472,11 @@ func TestWriteAllocatesNothing(t *testing.T) {
 			for range 5 {
 				n++
 				p[2], p[3] = byte(n>>8), byte(n)
-				if err := stream.Write(p); err != nil {
+				if err := stream.Write(s.batch, p); err != nil {
 					t.Fatal(err)
 				}
 			}
-			s.out.Flush()
+			s.flush()
 		})
 		if allocs >= 5 { // the client reads in this process
 			t.Errorf("%v allocations for five packets", allocs)

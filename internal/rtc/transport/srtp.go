@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/rivus-live/rivus/internal/rtc/burst"
 )
@@ -32,10 +31,10 @@ func (p *Peer) NewStream(ssrc, rtx uint32) *Stream {
 	return &Stream{peer: p, media: source{ssrc: ssrc}, rtx: source{ssrc: rtx}}
 }
 
-// Write encrypts a finished RTP packet of the stream, or of its retransmission. Over UDP it waits for a flush. It keeps
-// no reference to b and allocates nothing. One goroutine at a time. A number that was used before is refused, as is one
-// that is far behind.
-func (s *Stream) Write(b []byte) error {
+// Write encrypts a finished RTP packet of the stream, or of its retransmission. Over UDP it leaves with a batch of the
+// socket. It keeps no reference to b and allocates nothing. One goroutine at a time. A number that was used before is
+// refused, as is one that is far behind.
+func (s *Stream) Write(out *burst.Batch, b []byte) error {
 	k, w := s.peer.keys.Load(), s.peer.way.Load()
 	if k == nil || w == nil {
 		return ErrNotReady
@@ -45,7 +44,7 @@ func (s *Stream) Write(b []byte) error {
 		return errPacket
 	}
 	if k.rtpOut == nil {
-		return s.slow(k, w, b)
+		return s.slow(k, w, out, b)
 	}
 	src := &s.media
 	if ssrc := binary.BigEndian.Uint32(b[8:]); ssrc != src.ssrc {
@@ -62,12 +61,11 @@ func (s *Stream) Write(b []byte) error {
 		w.tcp.seal(k.rtpOut, s.iv[:], b, header)
 		return nil
 	}
-	slot, ok := s.peer.mux.out.Reserve(w.route, len(b)+gcmTag)
-	if !ok {
-		return net.ErrClosed
+	room := out.Reserve(w.route, len(b)+gcmTag)
+	if room == nil {
+		return errPacket
 	}
-	seal(slot.B, k.rtpOut, s.iv[:], b, header)
-	slot.Commit()
+	seal(room, k.rtpOut, s.iv[:], b, header)
 	return nil
 }
 
@@ -78,7 +76,7 @@ func seal(dst []byte, gcm cipher.AEAD, iv, b []byte, header int) {
 }
 
 // slow is for profiles that are no AEAD.
-func (s *Stream) slow(k *keys, w *way, b []byte) error {
+func (s *Stream) slow(k *keys, w *way, out *burst.Batch, b []byte) error {
 	k.sending.Lock()
 	defer k.sending.Unlock()
 	var err error
@@ -89,12 +87,11 @@ func (s *Stream) slow(k *keys, w *way, b []byte) error {
 		w.tcp.write(k.scratch)
 		return nil
 	}
-	slot, ok := s.peer.mux.out.Reserve(w.route, len(k.scratch))
-	if !ok {
-		return net.ErrClosed
+	room := out.Reserve(w.route, len(k.scratch))
+	if room == nil {
+		return errPacket
 	}
-	copy(slot.B, k.scratch)
-	slot.Commit()
+	copy(room, k.scratch)
 	return nil
 }
 

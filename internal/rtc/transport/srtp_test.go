@@ -50,20 +50,21 @@ func TestIndexIsGivenOnce(t *testing.T) {
 
 func TestNothingIsEncryptedTwice(t *testing.T) {
 	t.Parallel()
-	c := connect(newServer(t), options{})
+	s := newServer(t)
+	c := connect(s, options{})
 	stream := c.peer.NewStream(1, 0)
 	p := packetOf(t, 1, 7, 100)
-	if err := stream.Write(p); err != nil {
+	if err := stream.Write(s.batch, p); err != nil {
 		t.Fatal(err)
 	}
 	p[len(p)-1]++
-	if err := stream.Write(p); err == nil {
+	if err := stream.Write(s.batch, p); err == nil {
 		t.Error("the same number twice")
 	}
-	if err := stream.Write(packetOf(t, 1, 7+window, 100)); err != nil {
+	if err := stream.Write(s.batch, packetOf(t, 1, 7+window, 100)); err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Write(packetOf(t, 1, 7, 100)); err == nil {
+	if err := stream.Write(s.batch, packetOf(t, 1, 7, 100)); err == nil {
 		t.Error("a number that nobody remembers")
 	}
 }
