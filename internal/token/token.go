@@ -78,6 +78,7 @@ type Authority struct {
 	records Records
 	clock   func() time.Time
 	parser  *jwt.Parser
+	proofs  proofs
 }
 
 // NewAuthority derives the server's key.

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -223,15 +224,56 @@ func sameSignature(tb testing.TB, key *ecdsa.PrivateKey, text string) []byte {
 	return raw
 }
 
+// TestProofIsNotEnough: a token whose signature is known to be good is checked for everything else each time.
+func TestProofIsNotEnough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.draft()
+	text := d.sign(t)
+	for range 2 {
+		_, err := w.authority.Verify(t.Context(), text)
+		check(t, err)
+	}
+	_, err := w.authority.Verify(t.Context(), text[:len(text)-8]+strings.Repeat("A", 8))
+	wantRefusal(t, err, 401, token.WrongSignature)
+	id := d.claims["jti"].(string)
+	w.records.burnt[w.stage.String()+"/"+id] = true
+	_, err = w.authority.Verify(t.Context(), text)
+	wantRefusal(t, err, 403, token.WasDisconnected)
+	delete(w.records.keys, w.key)
+	_, err = w.authority.Verify(t.Context(), text)
+	wantRefusal(t, err, 401, token.UnknownKey)
+}
+
 func BenchmarkVerify(b *testing.B) {
 	w := newWorld(b)
-	text, err := w.authority.Mint(w.granted())
-	check(b, err)
-	b.ReportAllocs()
-	for b.Loop() {
-		_, err := w.authority.Verify(b.Context(), text)
+	texts := make([]string, 2000)
+	for i := range texts {
+		c := w.granted()
+		c.ParticipantID = strconv.Itoa(i)
+		var err error
+		texts[i], err = w.authority.Mint(c)
 		check(b, err)
 	}
+	b.Run("first", func(b *testing.B) {
+		b.ReportAllocs()
+		for n := range b.N {
+			if n%len(texts) == 0 { // what is forgotten costs as much as what is new
+				b.StopTimer()
+				w = newWorld(b)
+				b.StartTimer()
+			}
+			_, err := w.authority.Verify(b.Context(), texts[n%len(texts)])
+			check(b, err)
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := w.authority.Verify(b.Context(), texts[0])
+			check(b, err)
+		}
+	})
 }
 
 func BenchmarkMint(b *testing.B) {
