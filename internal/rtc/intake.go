@@ -32,6 +32,7 @@ type intake struct {
 	layers   []*Layer
 	states   []*reception.Stream // of the layers
 	arrivals reception.Feedback
+	source   uint32        // SSRC of the last of the arrivals
 	told     time.Duration // when of the arrivals
 	reported time.Duration // when a receiver report was sent
 	scratch  []byte        // a compound packet without the report
@@ -103,6 +104,7 @@ func (in *intake) media(b []byte, now time.Duration) {
 		return
 	}
 	if h.numbered {
+		in.source = h.ssrc
 		in.arrivals.Packet(h.sequence, now)
 	}
 	l := in.layer(&h, kind, repairs, now)

@@ -189,6 +189,9 @@ func TestWhatAPublisherIsTold(t *testing.T) {
 		switch m := m.(type) {
 		case *rtcp.TransportLayerCC:
 			feedback++
+			if m.MediaSSRC != 1 {
+				t.Errorf("feedback about %d, which is no stream of the publisher", m.MediaSSRC)
+			}
 		case *rtcp.ReceiverReport:
 			reports++
 			if len(m.Reports) != 1 || m.Reports[0].SSRC != 1 {

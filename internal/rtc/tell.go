@@ -25,7 +25,8 @@ const (
 )
 
 // tell sends what is due of the streams' requests for retransmission, of feedback about arrivals, and of reports. The
-// caller holds the lock.
+// feedback is about all streams and names one of them: libwebrtc passes over what names none of its own. The caller holds
+// the lock.
 func (in *intake) tell(now time.Duration, streams ...*reception.Stream) {
 	b := in.scratch[:0]
 	for _, s := range streams {
@@ -34,7 +35,7 @@ func (in *intake) tell(now time.Duration, streams ...*reception.Stream) {
 	feedback := in.arrivals.Waiting() > 0 && now-in.told >= feedbackEvery
 	if feedback {
 		in.told = now
-		b = in.arrivals.Append(b, in.ssrc, 0, feedbackBytes)
+		b = in.arrivals.Append(b, in.ssrc, in.source, feedbackBytes)
 	}
 	if in.scratch = in.flush(b, now); !feedback {
 		return
@@ -43,7 +44,7 @@ func (in *intake) tell(now time.Duration, streams ...*reception.Stream) {
 		if in.arrivals.Waiting() == 0 {
 			return
 		}
-		in.scratch = in.flush(in.arrivals.Append(in.scratch[:0], in.ssrc, 0, feedbackBytes), now)
+		in.scratch = in.flush(in.arrivals.Append(in.scratch[:0], in.ssrc, in.source, feedbackBytes), now)
 	}
 }
 
