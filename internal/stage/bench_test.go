@@ -2,7 +2,6 @@ package stage
 
 import (
 	"encoding/binary"
-	"io"
 	"sync"
 	"testing"
 	"time"
@@ -42,9 +41,7 @@ type frameSource struct{}
 func (frameSource) Info() LayerInfo {
 	return LayerInfo{Kind: Video, Codec: forward.H264, ClockRate: 90000}
 }
-func (frameSource) Read([]byte) (int, error)             { return 0, io.EOF }
-func (frameSource) Report() (forward.SenderReport, bool) { return forward.SenderReport{}, false }
-func (frameSource) RequestKeyframe()                     {}
+func (frameSource) RequestKeyframe() {}
 
 // bench is one writer with outlets, fed by hand.
 type bench struct {

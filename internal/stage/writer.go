@@ -16,6 +16,7 @@ const (
 	resendsAtOnce  = 128                    // answers to one message that names lost packets
 	replayPackets  = 200                    // a keyframe and what followed, to start a subscriber with
 	replayAge      = 500 * time.Millisecond // of the keyframe, at most; keyframeRefill gives the next one by then
+	greetAge       = 60 * time.Millisecond  // of an audio packet: the longest that Opus makes (RFC 7587, section 4.2)
 	slotRoom       = forward.Headroom + packetring.SlotSize
 )
 
@@ -116,6 +117,8 @@ func (w *writer) admit(o *outlet) {
 	o.apply()
 	if o.video != nil {
 		w.replay(o)
+	} else {
+		w.greet(o)
 	}
 	w.settle()
 }
@@ -124,6 +127,22 @@ func (w *writer) dismiss(o *outlet) {
 	w.outlets = slices.DeleteFunc(w.outlets, func(other *outlet) bool { return other == o })
 	o.writer.Store(nil)
 	w.settle()
+}
+
+// greet starts a new subscriber of audio with the newest packet, if it is recent: so the subscriber's clocks begin a
+// packet's length earlier.
+func (w *writer) greet(o *outlet) {
+	l := w.track.layer(0)
+	if l == nil {
+		return
+	}
+	newest, _ := l.ring.Newest()
+	now := w.track.now()
+	if p, ok := w.fetch(l, newest); ok && now-p.Arrived < greetAge && o.forward(0, &p, w.next()) {
+		w.emit(o, now)
+		w.sent++
+	}
+	w.flush()
 }
 
 // replay starts a new subscriber with the newest keyframe of its layer and what followed, if that is little and recent.
