@@ -130,10 +130,11 @@ func (m *messages) prepare(i int, r *run, buf []byte) {
 	}
 }
 
-// sendmmsg sends what is left, as far as the system takes it.
+// sendmmsg sends what is left, as far as the system takes it. It does not wait, so the scheduler is not told of it: it
+// would wake its monitor thread to watch the call, which costs more than a small batch.
 func (m *messages) sendmmsg(fd uintptr) {
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m.heads[m.begin])), uintptr(m.count-m.begin), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m.heads[m.begin])), uintptr(m.count-m.begin), unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EINTR {
 			m.n, m.errno = int(n), errno
 			return

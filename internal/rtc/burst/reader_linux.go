@@ -61,10 +61,10 @@ func (r *reader) rewind(n int) {
 	}
 }
 
-// recvmmsg reads what is there; false when nothing is.
+// recvmmsg reads what is there; false when nothing is. As sendmmsg, it does not wait.
 func (r *reader) recvmmsg(fd uintptr) bool {
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.heads[0])), readPackets, unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.heads[0])), readPackets, unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			r.n, r.err = int(n), nil
