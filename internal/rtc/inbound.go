@@ -43,7 +43,7 @@ func (e *Engine) Receive(o *Offer, audio, video *Codec) (*Inbound, error) {
 	}
 	in := &Inbound{}
 	begin := time.Now()
-	in.intake = newIntake(o, sections, func(b []byte) { _ = in.conn.WriteRTCP(b) }) // what cannot be sent is lost
+	in.intake = newIntake(o, sections, func(b []byte) { _ = in.conn.WriteRTCP(nil, b) }) // what cannot be sent is lost
 	var err error
 	in.Peer, err = e.newPeer(o, sections, transport.Config{
 		Media:   func(b []byte) { in.intake.media(b, time.Since(begin)) },

@@ -107,11 +107,11 @@ func (out *Outbound) Audio() *Sender { return out.audio }
 // Video returns the outgoing video, nil when there is none.
 func (out *Outbound) Video() *Sender { return out.video }
 
-// WriteRTCP sends RTCP to the peer.
-func (out *Outbound) WriteRTCP(packets ...rtcp.Packet) error {
+// WriteRTCP sends RTCP to the peer with a batch.
+func (out *Outbound) WriteRTCP(batch *Batch, packets ...rtcp.Packet) error {
 	b, err := rtcp.Marshal(packets)
 	if err == nil {
-		err = out.conn.WriteRTCP(b)
+		err = out.conn.WriteRTCP(batch, b)
 	}
 	if err != nil {
 		return fmt.Errorf("rtc: send RTCP: %w", err)

@@ -32,8 +32,8 @@ func (s *nullSink) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
 	s.bytes += len(pkt)
 	return nil
 }
-func (s *nullSink) Report(Kind, forward.Report) {}
-func (s *nullSink) Close()                      {}
+func (s *nullSink) Report(Kind, *rtc.Batch, forward.Report) {}
+func (s *nullSink) Close()                                  {}
 
 // frameSource is a layer with a fixed supply of packets.
 type frameSource struct{}

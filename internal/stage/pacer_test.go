@@ -71,11 +71,11 @@ func (p *paced) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
 	p.seqs = append(p.seqs, binary.BigEndian.Uint16(pkt[2:]))
 	return nil
 }
-func (p *paced) Connected() <-chan struct{}         { return nil }
-func (p *paced) Ended() <-chan struct{}             { return nil }
-func (p *paced) Stream(Kind) (forward.Stream, bool) { return forward.Stream{}, false }
-func (p *paced) Report(Kind, forward.Report)        {}
-func (p *paced) Close()                             {}
+func (p *paced) Connected() <-chan struct{}              { return nil }
+func (p *paced) Ended() <-chan struct{}                  { return nil }
+func (p *paced) Stream(Kind) (forward.Stream, bool)      { return forward.Stream{}, false }
+func (p *paced) Report(Kind, *rtc.Batch, forward.Report) {}
+func (p *paced) Close()                                  {}
 func (p *paced) outlet(tb testing.TB, rate int) *outlet {
 	tb.Helper()
 	o := newOutlet(Video, p)

@@ -126,9 +126,9 @@ func (s *peerSink) Send(k Kind, out *rtc.Batch, pkt []byte) error {
 }
 
 // Report implements Sink.
-func (s *peerSink) Report(k Kind, r forward.Report) {
+func (s *peerSink) Report(k Kind, out *rtc.Batch, r forward.Report) {
 	ssrc, _, _, _ := s.senders[k].Stream()
-	_ = s.WriteRTCP(&rtcp.SenderReport{
+	_ = s.WriteRTCP(out, &rtcp.SenderReport{
 		SSRC: ssrc, NTPTime: ntp(time.Now()), RTPTime: r.RTP, PacketCount: r.Packets, OctetCount: r.Octets,
 	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 		Source: ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: s.cname}},

@@ -73,8 +73,8 @@ type Sink interface {
 	// Send takes a finished RTP packet of the stream of a kind, or of its retransmission, which leaves when the batch
 	// ends. It keeps nothing of pkt.
 	Send(k Kind, out *rtc.Batch, pkt []byte) error
-	// Report sends a sender report.
-	Report(k Kind, r forward.Report)
+	// Report sends a sender report, which leaves when the batch ends.
+	Report(k Kind, out *rtc.Batch, r forward.Report)
 	// Close ends the sink and returns when nothing of it runs any more.
 	Close()
 }

@@ -332,11 +332,9 @@ func (w *writer) depart(o *outlet, now time.Duration) {
 	if o.number != nil {
 		o.number(now, list)
 	}
-	if w.leaving == nil {
-		w.leaving = w.track.batch()
-	}
+	out := w.batch()
 	for i := range list {
-		_ = o.sink.Send(o.kind, w.leaving, list[i].out.Place(list[i].buf, forward.Headroom)) // what cannot be sent is lost, as on any network
+		_ = o.sink.Send(o.kind, out, list[i].out.Place(list[i].buf, forward.Headroom)) // what cannot be sent is lost, as on any network
 	}
 }
 
@@ -344,6 +342,14 @@ func (w *writer) depart(o *outlet, now time.Duration) {
 func (w *writer) emit(o *outlet, now time.Duration) {
 	w.stage(o, w.spare)
 	w.depart(o, now)
+}
+
+// batch is what packets leave with.
+func (w *writer) batch() *rtc.Batch {
+	if w.leaving == nil {
+		w.leaving = w.track.batch()
+	}
+	return w.leaving
 }
 
 // flush lets go of what was emitted.
@@ -370,7 +376,7 @@ func (w *writer) report(o *outlet, now time.Duration) {
 	}
 	c := w.track.clocks.get()
 	if r, ok := o.report(now, &c); ok {
-		o.sink.Report(o.kind, r)
+		o.sink.Report(o.kind, w.batch(), r)
 		o.reportDue = now + reportInterval
 	}
 }

@@ -69,7 +69,7 @@ func media(t *testing.T, s *server, c *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.peer.WriteRTCP(report); err != nil {
+	if err := c.peer.WriteRTCP(nil, report); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.packet(); got[1] != 200 {
@@ -101,7 +101,7 @@ func TestNothingBeforeTheHandshake(t *testing.T) {
 	if err := stream.Write(s.batch, packetOf(t, 1, 1, 10)); !errors.Is(err, ErrNotReady) {
 		t.Error(err)
 	}
-	if err := c.peer.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}); !errors.Is(err, ErrNotReady) {
+	if err := c.peer.WriteRTCP(nil, []byte{0x80, 201, 0, 1, 0, 0, 0, 1}); !errors.Is(err, ErrNotReady) {
 		t.Error(err)
 	}
 }

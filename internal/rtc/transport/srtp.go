@@ -113,8 +113,9 @@ func headerSize(b []byte) int {
 	return n
 }
 
-// WriteRTCP sends a compound RTCP packet to the peer at once. It keeps no reference to b.
-func (p *Peer) WriteRTCP(b []byte) error {
+// WriteRTCP sends a compound RTCP packet to the peer: with a batch of the socket, or at once when there is none. It keeps
+// no reference to b.
+func (p *Peer) WriteRTCP(out *burst.Batch, b []byte) error {
 	k := p.keys.Load()
 	if k == nil {
 		return ErrNotReady
@@ -124,6 +125,12 @@ func (p *Peer) WriteRTCP(b []byte) error {
 	var err error
 	if k.scratch, err = k.out.EncryptRTCP(k.scratch, b, nil); err != nil {
 		return fmt.Errorf("encrypt RTCP: %w", err)
+	}
+	if w := p.way.Load(); w != nil && w.tcp == nil {
+		if room := out.Reserve(w.route, len(k.scratch)); room != nil {
+			copy(room, k.scratch)
+			return nil
+		}
 	}
 	return p.transmit(k.scratch)
 }

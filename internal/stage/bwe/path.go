@@ -31,9 +31,10 @@ type Path struct {
 	waiting atomic.Int64 // when the first packet left after the newest feedback, 0 for none: the estimator reads it
 }
 
+// record is 16 bytes: every packet that leaves writes one, to memory that nobody has touched for seconds.
 type record struct {
 	at   time.Duration
-	size int32
+	size uint16
 	seq  uint16
 	fate fate
 }
@@ -50,11 +51,11 @@ const (
 // NewPath returns a path whose first packet has number 0.
 func NewPath() *Path { return &Path{} }
 
-// Sent notes that a packet of size bytes leaves now and returns its transport-wide sequence number.
+// Sent notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence number.
 func (p *Path) Sent(now time.Duration, size int) uint16 {
 	seq := p.next
 	p.next++
-	p.sent[seq%history] = record{at: now, size: int32(size), seq: seq, fate: outstanding}
+	p.sent[seq%history] = record{at: now, size: uint16(size), seq: seq, fate: outstanding}
 	if p.waiting.Load() == 0 {
 		p.waiting.Store(max(1, int64(now)))
 	}
