@@ -54,7 +54,8 @@ export class Firefox {
     const lines = Object.entries(preferences).map((p) => `user_pref(${p.map((v) => JSON.stringify(v)).join(', ')});`);
     writeFileSync(join(this.profile, 'user.js'), lines.join('\n'));
     const args = ['--headless', '--no-remote', '--profile', this.profile, '--remote-debugging-port', '0'];
-    this.process = spawn(executable, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    // It ends with this process, however that ends.
+    this.process = spawn('setpriv', ['--pdeathsig', 'KILL', executable, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.ended = once(this.process, 'exit');
     this.hung = setTimeout(() => this.process.kill('SIGKILL'), lifetime);
     const address = await new Promise((found, failed) => {

@@ -63,6 +63,7 @@ async function sees(page, user, width = 0) {
 const hears = (page) =>
   page.until('sound', async () => (await statistics('inbound-rtp', 'audio')).reduce((sum, r) => sum + r.totalAudioEnergy, 0));
 
+let last = { step: 'end' };
 const firefox = await Firefox.launch(process.env.FIREFOX);
 try {
   const alice = await join('alice');
@@ -100,9 +101,8 @@ try {
   const left = await bob.until('bob has left', () => document.querySelector('[data-testid=ended] h1')?.textContent);
   await alice.until('bob is gone', () => !document.querySelector('[data-testid=tile][data-name=bob]'));
   say('leaves', { left });
-  say('end', { problems: firefox.problems });
 } catch (e) {
-  say('failed', { error: String(e), problems: firefox.problems });
-} finally {
-  await firefox.close();
+  last = { step: 'failed', error: String(e) };
 }
+await firefox.close(); // whoever reads the last line may end this process
+console.log(JSON.stringify({ ...last, problems: firefox.problems }));
