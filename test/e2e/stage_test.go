@@ -34,6 +34,8 @@ func TestStageInChromium(t *testing.T) {
 		Frames, Width, AudioPackets, Lost int
 		AudioSeconds                      float64
 		Cipher                            string
+		Bitrate                           float64 // that the publisher may send, by our feedback
+		Reports                           int     // of ours, that told the publisher its round trip
 	}
 	if err != nil || json.Unmarshal(out, &seen) != nil {
 		t.Fatalf("stage.mjs: %v: %s", err, out)
@@ -41,6 +43,9 @@ func TestStageInChromium(t *testing.T) {
 	t.Logf("seen: %s", strings.TrimSpace(string(out)))
 	if seen.Error != "" || seen.Frames <= 60 || seen.Width == 0 || seen.AudioPackets <= 50 || seen.AudioSeconds == 0 {
 		t.Errorf("the subscriber did not see and hear the publisher: %s", out)
+	}
+	if seen.Bitrate <= 400_000 || seen.Reports == 0 { // it begins with 300,000, and without feedback it falls
+		t.Errorf("the publisher does not understand our feedback: %s", out)
 	}
 	if !strings.Contains(seen.Cipher, "GCM") {
 		t.Errorf("cipher %q, want AES-GCM: the other one costs five times as much a packet", seen.Cipher)

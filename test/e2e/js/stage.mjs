@@ -75,11 +75,22 @@ try {
       }
       return out;
     });
+  // What the publisher learns from the server: how much it may send, and how long the way is.
+  const learned = () =>
+    sending.evaluate(async () => {
+      const out = { asked: 0 };
+      for (const r of (await window.pc.getStats()).values()) {
+        if (r.type === 'candidate-pair' && r.nominated) out.bitrate = r.availableOutgoingBitrate ?? 0;
+        if (r.type === 'remote-inbound-rtp' && r.kind === 'video') Object.assign(out, { reports: r.roundTripTimeMeasurements, jitter: r.jitter });
+        if (r.type === 'outbound-rtp') out.asked += r.nackCount ?? 0;
+      }
+      return out;
+    });
   const limit = Date.now() + 30_000;
   do {
     await watching.waitForTimeout(250);
-    Object.assign(seen, await stats());
-  } while (!(seen.frames > 60 && seen.audioPackets > 50) && Date.now() < limit);
+    Object.assign(seen, await stats(), await learned());
+  } while (!(seen.frames > 60 && seen.audioPackets > 50 && seen.bitrate > 400_000 && seen.reports > 0) && Date.now() < limit);
 } catch (e) {
   seen.error = String(e);
 } finally {
