@@ -115,8 +115,10 @@ func offered(r *http.Request) string {
 	return ""
 }
 
-// farewell tells the client why and closes.
+// farewell tells the client why and closes. It does not wait long for one that does not answer.
 func farewell(ctx context.Context, c *websocket.Conn, why reason) {
+	late := time.AfterFunc(socketGoodbye, func() { _ = c.CloseNow() })
+	defer late.Stop()
 	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
 	defer cancel()
 	_ = c.Write(ctx, websocket.MessageText, encode(typeDisconnected, reasonPayload{Reason: why.name, Message: why.text}))
