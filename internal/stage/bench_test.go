@@ -72,7 +72,7 @@ func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 		o.rate.Store(100_000_000)
 		if numbered {
 			stream.Extensions.TransportSeq = 3
-			path := bwe.NewPath()
+			path := bwe.NewEstimator(bwe.Options{}).NewPath()
 			o.number = func(now time.Duration, list []parcel) {
 				for i := range list {
 					list[i].out.TransportSeq = path.Sent(now, list[i].out.Size)

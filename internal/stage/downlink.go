@@ -55,7 +55,10 @@ func (d *downlink) number(s *subscription, streams [kinds]forward.Stream) {
 			continue
 		}
 		if s.path == nil {
-			s.path = bwe.NewPath()
+			s.path = d.estimator.NewPath()
+		}
+		if Kind(k) == Video {
+			o.flight = d.estimator.Flight()
 		}
 		o.number = func(now time.Duration, list []parcel) { d.sent(s, now, list) }
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
@@ -16,6 +17,7 @@ type outlet struct {
 	video     *forward.Video                         // nil for audio
 	audio     *forward.Audio                         // nil for video
 	pace      pacer
+	flight    *bwe.Flight // that holds video back; nil where nothing tells how much is on its way, and for audio
 	reportDue time.Duration
 
 	writer  atomic.Pointer[writer] // nil while nothing feeds it
@@ -71,12 +73,26 @@ func (o *outlet) apply() {
 	}
 	if t := o.target.Load(); t != o.applied.target {
 		o.applied.target = t
+		if o.pace.count > 0 && int(t) < o.video.Current() { // what waits is of a layer that the link does not carry
+			o.cut()
+		}
 		o.video.Select(int(t))
 	}
 	if p := o.pin.Load(); p != o.applied.pin {
 		o.applied.pin = p
 		o.video.Pin(int(p))
 	}
+}
+
+// cut gives up what is held back, and all until the next keyframe.
+func (o *outlet) cut() {
+	o.pace.drop()
+	o.video.Cut()
+}
+
+// open reports whether a packet of a video may leave now, after some bytes that are about to.
+func (o *outlet) open(now time.Duration, staged int) bool {
+	return o.flight == nil || o.flight.Open(now, staged)
 }
 
 // wants returns the bits of the layers that the outlet has use for.

@@ -39,6 +39,7 @@ type writer struct {
 	spare   []byte   // for packets that go to one outlet only
 	staged  [maxBurst]parcel
 	loaded  int         // of staged
+	pending int         // their bytes
 	leaving *rtc.Batch  // has what was emitted; nil while nothing was
 	pacing  *time.Timer // of what is held back
 	armed   bool        // pacing runs
@@ -165,7 +166,7 @@ func (w *writer) replay(o *outlet) {
 		case seq == from && (!ok || now-p.Arrived > replayAge):
 			return
 		case !ok:
-		case !o.pace.free():
+		case !o.pace.free() || !o.open(now, 0):
 			w.hold(o, l.Index, &p, now)
 		case o.forward(l.Index, &p, w.next()):
 			w.emit(o, now)
@@ -218,8 +219,7 @@ func (w *writer) collect() bool {
 	if missing {
 		for _, o := range w.outlets {
 			if o.video != nil {
-				o.pace.drop()
-				o.video.Cut()
+				o.cut()
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func (w *writer) fill(slot int, it *item) bool {
 func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 	switch it.what {
 	case packetCame:
-		if o.video != nil && !o.pace.free() && o.awaits(int(it.layer)) {
+		if o.video != nil && (!o.pace.free() || !o.open(now, w.pending)) && o.awaits(int(it.layer)) {
 			w.hold(o, int(it.layer), &it.packet, now)
 		} else if o.forward(int(it.layer), &it.packet, w.next()) {
 			w.stage(o, buf)
@@ -266,10 +266,15 @@ func (w *writer) give(o *outlet, it *item, buf []byte, now time.Duration) {
 	}
 }
 
-// hold keeps a packet until there is credit for it. When too many are held, the oldest leaves at once.
+// hold keeps a packet until there is credit for it. When too many are held, the oldest leaves at once, unless too much is
+// on its way: then there is no use in any of them.
 func (w *writer) hold(o *outlet, layer int, p *forward.Packet, now time.Duration) {
 	h := held{seq: p.Seq, size: int32(p.End), layer: int8(layer)}
 	for !o.pace.hold(h) {
+		if !o.open(now, 0) {
+			o.cut()
+			return
+		}
 		w.depart(o, now) // what is staged comes first
 		oldest, _ := o.pace.next()
 		w.release(o, oldest, now)
@@ -278,7 +283,7 @@ func (w *writer) hold(o *outlet, layer int, p *forward.Packet, now time.Duration
 
 // drain sends what is held, as far as the credit goes.
 func (w *writer) drain(o *outlet, now time.Duration) {
-	for o.pace.credit > 0 {
+	for o.pace.credit > 0 && o.open(now, 0) {
 		h, ok := o.pace.next()
 		if !ok {
 			return
@@ -319,13 +324,14 @@ func (w *writer) next() *forward.Out { return &w.staged[w.loaded].out }
 func (w *writer) stage(o *outlet, buf []byte) {
 	o.pace.credit -= w.staged[w.loaded].out.Size
 	w.staged[w.loaded].buf = buf
+	w.pending += w.staged[w.loaded].out.Size
 	w.loaded++
 }
 
 // depart sends what is staged for an outlet: the packets are numbered together and placed one by one.
 func (w *writer) depart(o *outlet, now time.Duration) {
 	list := w.staged[:w.loaded]
-	w.loaded = 0
+	w.loaded, w.pending = 0, 0
 	if len(list) == 0 {
 		return
 	}
@@ -412,7 +418,7 @@ func (w *writer) resend(o *outlet, seqs []uint16) {
 	now := w.track.now()
 	o.pace.fill(now, o.rate.Load())
 	for _, seq := range seqs[:min(len(seqs), resendsAtOnce)] {
-		if o.pace.credit < -resendDebt {
+		if o.pace.credit < -resendDebt || !o.open(now, 0) {
 			break
 		}
 		if ref, ok := o.answer(seq, now); ok && w.again(o, seq, ref) {
@@ -439,7 +445,7 @@ func (w *writer) pad(o *outlet, n int) {
 		return
 	}
 	now, credit := w.track.now(), o.pace.credit
-	for n > 0 {
+	for n > 0 && o.open(now, 0) {
 		seq, ref, ok := o.video.Recent()
 		if !ok || !w.again(o, seq, ref) {
 			if !o.video.Padding(255, w.next()) {

@@ -9,7 +9,7 @@ import (
 const (
 	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
 	lenient     = 1.25 // before a video goes off altogether: a decrease takes more than the link has lost
-	headroom    = 1.10 // what must have been proved, over what is to be sent
+	headroom    = 1.15 // what must have been proved, over what is to be sent
 	probeMargin = 1.20 // what a probe asks for, over what is to be sent
 	probeStep   = 1.5  // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
 	careful     = 1.2  // the same after a failure

@@ -12,9 +12,13 @@
 //
 // and sends padding for as long as State says Probing, so that with the media it makes the probe's rate.
 //
+// Before a packet of a video leaves, the caller asks the Flight of the Estimator, and holds it back until that is open.
+// Audio never waits. The Flight is open for as much as the link carries until it is answered, so that a link which
+// becomes narrow has video wait with the sender before the estimate has learned of it.
+//
 // Nothing here starts a goroutine, has a lock or a clock; times are durations since an instant of the caller's choosing.
-// Sent and Match of one Path belong under one lock of the caller's. An Estimator and its Allocator belong to one
-// goroutine at a time, which needs no lock of any Path. Sent, Match and Feedback allocate nothing once a path is known.
+// An Estimator, its Allocator and its Paths belong under one lock of the caller's; the Flight may be asked without it.
+// Sent, Match and Feedback allocate nothing once a path is known.
 //
 // The rules follow the published drafts draft-ietf-rmcat-gcc and draft-holmer-rmcat-transport-wide-cc-extensions in
 // idea, with two differences: queueing delay is measured against each path's own minimum, so that the paths can be

@@ -16,7 +16,9 @@ const (
 	maxExcess = 0.300
 	hardQueue = 0.500 // more than this is a queue whatever the jitter
 	firstDev  = 0.010
-	minSlope  = 0.03 // seconds of delay a second
+	minSlope  = 0.03  // seconds of delay a second
+	surge     = 0.060 // seconds beyond the threshold
+	steep     = 0.3   // seconds of delay a second
 	persist   = 60 * time.Millisecond
 	trendSpan = 300 * time.Millisecond
 	trendSize = 64
@@ -42,8 +44,8 @@ type point struct {
 }
 
 // sample takes the mean delay of one feedback message, above its path's minimum, and how much the delay changed from packet
-// to packet beyond the trend.
-func (d *delay) sample(now time.Duration, queue, noise float64) {
+// to packet beyond the trend. A delay that may be ours, because video is held back, is not the usual one.
+func (d *delay) sample(now time.Duration, queue, noise float64, ours bool) {
 	d.ring[d.count%trendSize] = point{now, queue}
 	d.count++
 	if !d.started {
@@ -57,13 +59,14 @@ func (d *delay) sample(now time.Duration, queue, noise float64) {
 	switch {
 	case queue < d.slow:
 		d.slow += (queue - d.slow) * dt / (dt + slowDown)
-	case !d.over:
+	case !d.over && !ours:
 		d.slow += (queue - d.slow) * dt / (dt + slowUp)
 	}
 	above := d.excess() > d.threshold()
-	if !above { // a queue must not raise the threshold that detects it
-		off := queue - d.slow
-		d.dev += (max(off, -off) - d.dev) * dt / (dt + devTime)
+	off := queue - d.slow
+	off = max(off, -off)
+	if !above && (!ours || off < d.dev) { // a queue must not raise the threshold that detects it
+		d.dev += (off - d.dev) * dt / (dt + devTime)
 	}
 	above = above && (d.count > warmUp || d.excess() > maxExcess/2)
 	if above && (d.slope(now) > minSlope || d.fast > hardQueue) {
@@ -87,6 +90,11 @@ func (d *delay) adopt() { d.slow, d.over = d.fast, false }
 
 // overuse reports whether the queue has been growing for long enough to act.
 func (d *delay) overuse(now time.Duration) bool { return d.over && now-d.since >= persist }
+
+// surges reports whether the queue has become so long, and still grows so fast, that there is nothing to wait for.
+func (d *delay) surges(now time.Duration) bool {
+	return d.count > warmUp && d.excess() > d.threshold()+surge && d.slope(now) > steep
+}
 
 // slope fits a line through the samples of the last trendSpan.
 func (d *delay) slope(now time.Duration) float64 {

@@ -10,9 +10,11 @@ const (
 	pause      = 300 * time.Millisecond // between two decreases
 	silence    = time.Second            // without feedback, though packets were sent
 	backoff    = 0.85                   // of what arrives, when a queue builds up
-	drainBelow = 0.70                   // the same for a long queue, so that it drains
-	longQueue  = 0.200                  // seconds; longer than a probe makes one
-	grace      = 700 * time.Millisecond // for the queue that a probe made
+	gentle     = 0.70                   // of the estimate, at least, when less than modest of it was sent
+	modest     = 0.50
+	longQueue  = 0.200                  // seconds
+	stands     = 400 * time.Millisecond // a queue that does not grow and does not go away
+	grace      = 300 * time.Millisecond // for the queue that a probe made
 	reordering = 200 * time.Millisecond // by which a packet may be late and not lost
 	deaf       = 3 * time.Second        // without any feedback, before a receiver is taken not to know it
 	highLoss   = 0.10
@@ -61,6 +63,12 @@ type Estimator struct {
 	busy      busy
 	calmUntil time.Duration
 	probe     probe
+	flight    *Flight
+	sent      window        // by time of feedback
+	total     int64         // bytes sent when feedback came last
+	span      time.Duration // from sending to feedback of the oldest packet of a message, without the queue
+	interval  time.Duration // between the oldest and the newest packet of a message
+	suspect   suspicion
 }
 
 // NewEstimator returns an estimator that begins with Options.Start.
@@ -74,10 +82,23 @@ func NewEstimator(o Options) *Estimator {
 	if o.Max == 0 {
 		o.Max = 50_000_000
 	}
-	return &Estimator{opts: o, estimate: float64(o.Start), paths: map[*Path]*minimum{}, blind: true, lag: 200 * time.Millisecond}
+	return &Estimator{
+		opts: o, estimate: float64(o.Start), paths: map[*Path]*minimum{}, blind: true, flight: &Flight{},
+		lag: 200 * time.Millisecond, span: 300 * time.Millisecond,
+	}
 }
 
-// Feedback takes the results of one feedback message of one path.
+// NewPath returns a path of the participant, whose first packet has number 0.
+func (e *Estimator) NewPath() *Path {
+	p := newPath(e.flight)
+	e.paths[p] = &minimum{}
+	return p
+}
+
+// Flight returns what is on its way over the participant's paths.
+func (e *Estimator) Flight() *Flight { return e.flight }
+
+// Feedback takes the results of one feedback message of one path, after their Match.
 func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 	if len(results) == 0 {
 		return
@@ -88,6 +109,9 @@ func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 		e.paths[p] = least
 	}
 	e.heard = now
+	total := e.flight.sent
+	e.sent.add(now, int(total-e.total), 0, 0)
+	e.total = total
 	if e.blind {
 		e.blind, e.increased, e.decreased = false, now, now-pause
 	}
@@ -100,7 +124,7 @@ func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 	var bytes, arrived int
 	var rough roughness
 	e.busy.begin()
-	var queue, newest time.Duration
+	queue, newest, oldest := time.Duration(0), time.Duration(0), now
 	for i := range results {
 		r := &results[i]
 		e.probe.result(r, base)
@@ -115,15 +139,28 @@ func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 		rough.packet(waited)
 		e.busy.packet(waited.Seconds()-e.delay.slow, r.Received-base, r.Size)
 		newest = max(newest, r.Sent)
+		oldest = min(oldest, r.Sent)
 	}
 	e.window.add(now, bytes, 0, 0)
 	if arrived > 0 {
 		queue /= time.Duration(arrived)
-		e.delay.sample(now, queue.Seconds(), rough.mean())
+		e.delay.sample(now, queue.Seconds(), rough.mean(), e.holds(now))
 		e.busy.finish()
+		e.interval += (min(newest-oldest, time.Second) - e.interval) / 16
+		e.span += (min(now-oldest-e.queue(), time.Second) - e.span) / 16
 		e.lag += (now - newest - e.lag) / 8
 	}
 	e.react(now)
+}
+
+// unanswered is for how long packets are in flight, at most, when there is no queue. The feedback of several paths comes in
+// turns.
+func (e *Estimator) unanswered() time.Duration { return e.span - e.missing() }
+
+// missing is how much of the newest arrivals is not known yet, on average.
+func (e *Estimator) missing() time.Duration {
+	n := time.Duration(max(1, len(e.paths)))
+	return e.interval / 2 * (n - 1) / n
 }
 
 // fate counts one packet as lost or received.
@@ -145,18 +182,18 @@ func (e *Estimator) loss() float64 { return e.fates.loss(e.newest-reordering, ra
 // react moves the estimate after new feedback.
 func (e *Estimator) react(now time.Duration) {
 	loss := e.loss()
+	e.doubt(now, loss)
+	stands := now-e.suspect.since > stands && !e.idles(now)
 	switch {
-	case e.delay.overuse(now) && e.probe.running():
+	case e.probe.sending(now) && e.delay.high() && e.delay.slope(now) > minSlope:
 		e.probe.fail()
 		e.graceEnds = now + grace
+	case e.delay.surges(now) && !e.idles(now):
+		e.decrease(now, backoff*float64(e.arriving(now)))
 	case e.delay.overuse(now) && now < e.graceEnds && e.delay.excess() < longQueue:
 	case e.delay.overuse(now) && e.idles(now) && e.delay.excess() < worse*e.blamed: // the same queue, or none of ours
-	case e.delay.overuse(now):
-		factor := backoff
-		if e.delay.excess() > longQueue {
-			factor = drainBelow
-		}
-		e.decrease(now, factor*float64(e.arriving(now)))
+	case e.delay.overuse(now) || stands:
+		e.decrease(now, backoff*float64(e.arriving(now)))
 	case loss > highLoss:
 		e.probe.fail()
 		limit := e.estimate * (1 - loss/2)
@@ -170,9 +207,40 @@ func (e *Estimator) react(now time.Duration) {
 	e.acquit(now)
 }
 
+// queue is the delay above the usual.
+func (e *Estimator) queue() time.Duration {
+	return time.Duration(e.delay.excess() * float64(time.Second))
+}
+
+// doubt asks whether a delay is a queue of ours.
+func (e *Estimator) doubt(now time.Duration, loss float64) {
+	lag := e.span + e.queue() + settling
+	e.suspect.look(now, lag, e.flight.look())
+	switch {
+	case !e.delay.high():
+		e.suspect.clear(now, e.estimate)
+	case e.suspect.unfounded(e.delay.excess()) && now-e.suspect.since > lag && loss == 0:
+		e.forgive(now)
+	}
+}
+
+// forgive takes the present delay for that of the path, and back what it was blamed for.
+func (e *Estimator) forgive(now time.Duration) {
+	if e.delay.excess() > sameDelay*e.suspect.excess {
+		e.raise(e.suspect.estimate)
+		e.calmUntil = now
+	}
+	e.delay.adopt()
+}
+
+// holds reports whether video was held back just now, for what is in flight.
+func (e *Estimator) holds(now time.Duration) bool {
+	return e.flight.shut.Load() > 0 && now-time.Duration(e.flight.shut.Load()) < pause
+}
+
 // idles reports whether little is sent since the last decrease.
 func (e *Estimator) idles(now time.Duration) bool {
-	return float64(e.window.rate(now, rateSpan)) < idle*e.guilty
+	return !e.holds(now) && float64(e.window.rate(now, rateSpan)) < idle*e.guilty
 }
 
 // acquit takes a delay that does not go away when little is sent for that of the path: a queue that we made drains.
@@ -184,7 +252,7 @@ func (e *Estimator) acquit(now time.Duration) {
 		return
 	}
 	if e.delay.excess() > stubborn*e.blamed {
-		e.delay.adopt()
+		e.forgive(now)
 	}
 	e.relieved = now
 }
@@ -192,15 +260,24 @@ func (e *Estimator) acquit(now time.Duration) {
 // arriving is the throughput that a decrease starts from: of a link that became narrower just now, the newer part; of one
 // that is mostly idle, what it carried while it had a queue.
 func (e *Estimator) arriving(now time.Duration) int {
-	return max(e.busy.rate(), min(e.window.rate(now, rateSpan), e.window.rate(now, shortSpan)))
+	return max(e.busy.rate(e.missing()), min(e.window.rate(now, rateSpan), e.window.rate(now, shortSpan)))
 }
 
+// decrease lowers the estimate after congestion. When much less is sent than it, what arrives does not tell what the link
+// carries.
 func (e *Estimator) decrease(now time.Duration, to float64) {
+	if float64(e.sent.rate(now, shortSpan)) < modest*e.estimate {
+		to = max(to, gentle*e.estimate)
+	}
+	e.lower(now, to)
+}
+
+func (e *Estimator) lower(now time.Duration, to float64) {
 	e.calmUntil, e.increased = now+calm, now
 	if now-e.decreased < pause {
 		return
 	}
-	e.decreased = now
+	e.decreased, e.busy = now, busy{}
 	e.estimate = max(min(e.estimate, to), float64(e.opts.Min))
 	if float64(e.window.rate(now, rateSpan)) >= idle*e.estimate {
 		e.guilty, e.blamed = e.estimate, e.delay.excess()
@@ -231,12 +308,14 @@ func (e *Estimator) congested(now time.Duration) bool {
 	return now < e.calmUntil || e.delay.high() || e.loss() > highLoss
 }
 
-// State returns the estimate as of now. It also ends probes and reacts to missing feedback, so call it regularly.
+// State returns the estimate as of now. It also ends probes, reacts to missing feedback and limits the flight, so call it
+// regularly, under the lock of the paths.
 func (e *Estimator) State(now time.Duration) State {
 	if !e.begun {
 		e.begun, e.begin = true, now
 	}
 	e.unheard(now)
+	e.limit(now)
 	if e.probe.end(now, e.lag) && e.probe.last.Passed && !e.congested(now) {
 		e.raise(float64(e.probe.last.Rate))
 	}
@@ -245,7 +324,7 @@ func (e *Estimator) State(now time.Duration) State {
 		Throughput: e.window.rate(now, rateSpan),
 		Carried:    int(min(e.carried, e.estimate)),
 		Loss:       e.loss(),
-		Queue:      time.Duration(e.delay.excess() * float64(time.Second)),
+		Queue:      e.queue(),
 		Congested:  e.congested(now),
 		Blind:      e.blind && now-e.begin >= deaf,
 		Probing:    e.probe.sending(now),
@@ -261,14 +340,38 @@ func (e *Estimator) unheard(now time.Duration) {
 	for p := range e.paths {
 		if since := p.waiting.Load(); since > 0 && now-time.Duration(since) >= silence {
 			e.probe.fail()
-			e.decrease(now, e.estimate/2)
+			e.lower(now, e.estimate/2)
 			return
 		}
 	}
 }
 
+// limit sets how much may be in flight: what the link carries until it is answered, and a little of queue.
+func (e *Estimator) limit(now time.Duration) {
+	for p := range e.paths {
+		p.expire(now - silence)
+	}
+	if e.blind {
+		return
+	}
+	rate := e.estimate
+	if e.probe.sending(now) {
+		rate = max(rate, float64(e.probe.now.Rate))
+	}
+	wait := slack * e.delay.threshold()
+	if now < e.calmUntil {
+		wait = tight * e.delay.threshold()
+	}
+	e.flight.most.Store(int64(max(leastFlight, rate/8*(e.unanswered().Seconds()+wait))))
+	e.flight.rate.Store(int64(max(pacing*e.estimate, rate) / 8))
+}
+
 // Probe says that a probe starts now.
 func (e *Estimator) Probe(now time.Duration, p Probe) { e.probe.start(now, p) }
 
-// Remove forgets a path that was closed.
-func (e *Estimator) Remove(p *Path) { delete(e.paths, p) }
+// Remove forgets a path that was closed. What still leaves on it does not count.
+func (e *Estimator) Remove(p *Path) {
+	p.land(p.next)
+	p.flight = &Flight{}
+	delete(e.paths, p)
+}

@@ -24,7 +24,7 @@ func steady(e *Estimator, p *Path, length time.Duration, rate int) (now time.Dur
 func TestAnApplicationLimitedSenderGainsNothing(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{})
-	now := steady(e, NewPath(), time.Minute, 500_000)
+	now := steady(e, newPath(&Flight{}), time.Minute, 500_000)
 	s := e.State(now)
 	if s.Estimate != 3_000_000 || s.Congested || s.Loss != 0 {
 		t.Errorf("%+v", s)
@@ -37,7 +37,7 @@ func TestAnApplicationLimitedSenderGainsNothing(t *testing.T) {
 func TestUseIsEvidence(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{Start: 1_000_000, Max: 2_100_000})
-	p := NewPath()
+	p := newPath(&Flight{})
 	now := steady(e, p, 20*time.Second, 2_000_000)
 	if s := e.State(now); s.Estimate < 1_900_000 || s.Estimate > 2_100_000 {
 		t.Errorf("estimate %d while 2,000,000 arrive", s.Estimate)
@@ -48,7 +48,7 @@ func TestUseIsEvidence(t *testing.T) {
 func TestWhatArrivesIsCarried(t *testing.T) {
 	t.Parallel()
 	e := NewEstimator(Options{Start: 50_000})
-	now := steady(e, NewPath(), 3*time.Second, 1_000_000)
+	now := steady(e, newPath(&Flight{}), 3*time.Second, 1_000_000)
 	if s := e.State(now); s.Estimate < 600_000 || s.Estimate > 1_200_000 {
 		t.Errorf("estimate %d while 1,000,000 arrive", s.Estimate)
 	}
@@ -56,7 +56,7 @@ func TestWhatArrivesIsCarried(t *testing.T) {
 
 func TestSilenceHalves(t *testing.T) {
 	t.Parallel()
-	e, p := NewEstimator(Options{Min: 100_000}), NewPath()
+	e, p := NewEstimator(Options{Min: 100_000}), newPath(&Flight{})
 	now := steady(e, p, 2*time.Second, 1_000_000)
 	for range 100 { // muted: nothing sent, nothing heard
 		now += 100 * time.Millisecond
@@ -88,7 +88,7 @@ func TestSilenceHalves(t *testing.T) {
 
 func TestAReceiverThatNeverAnswersIsBlind(t *testing.T) {
 	t.Parallel()
-	e, p := NewEstimator(Options{}), NewPath()
+	e, p := NewEstimator(Options{}), newPath(&Flight{})
 	for now := time.Duration(0); now < 10*time.Second; now += 100 * time.Millisecond {
 		p.Sent(now, 1000)
 		if s := e.State(now); s.Estimate != 3_000_000 || s.Congested || s.Blind != (now >= deaf) {
@@ -99,7 +99,7 @@ func TestAReceiverThatNeverAnswersIsBlind(t *testing.T) {
 
 func TestNonsenseFromTheReceiver(t *testing.T) {
 	t.Parallel()
-	e, p := NewEstimator(Options{}), NewPath()
+	e, p := NewEstimator(Options{}), newPath(&Flight{})
 	now := time.Duration(0)
 	for i := range 2000 {
 		base := p.Sent(now, 1200)
@@ -113,7 +113,7 @@ func TestNonsenseFromTheReceiver(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	e, p := NewEstimator(Options{}), NewPath()
+	e, p := NewEstimator(Options{}), newPath(&Flight{})
 	a, demands := NewAllocator(), make([]Demand, 24)
 	for i := range demands {
 		demands[i] = Demand{ID: uint64(i), Audio: i%2 == 0, Rates: web(), Limit: 2}
@@ -139,7 +139,7 @@ func TestNothingIsAllocated(t *testing.T) {
 
 func BenchmarkSent(b *testing.B) {
 	b.ReportAllocs()
-	p := NewPath()
+	p := newPath(&Flight{})
 	for i := range b.N {
 		p.Sent(time.Duration(i), 1200)
 	}
@@ -148,7 +148,7 @@ func BenchmarkSent(b *testing.B) {
 // BenchmarkFeedback is one message about 20 packets: match, estimate and allocate for 11 publishers.
 func BenchmarkFeedback(b *testing.B) {
 	b.ReportAllocs()
-	e, p, a := NewEstimator(Options{}), NewPath(), NewAllocator()
+	e, p, a := NewEstimator(Options{}), newPath(&Flight{}), NewAllocator()
 	demands := make([]Demand, 22)
 	for i := range demands {
 		demands[i] = Demand{ID: uint64(i), Audio: i%2 == 0, Rates: web(), Limit: 2}

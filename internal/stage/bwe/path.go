@@ -27,6 +27,8 @@ type Arrival struct {
 // Path is one transport of the participant.
 type Path struct {
 	next    uint16
+	oldest  uint16 // number of the first packet in flight
+	flight  *Flight
 	sent    [history]record
 	waiting atomic.Int64 // when the first packet left after the newest feedback, 0 for none: the estimator reads it
 }
@@ -48,13 +50,35 @@ const (
 	received
 )
 
-// NewPath returns a path whose first packet has number 0.
-func NewPath() *Path { return &Path{} }
+// newPath returns a path whose first packet has number 0.
+func newPath(f *Flight) *Path { return &Path{flight: f} }
+
+// land takes what is answered, and what never will be, out of the flight: all packets before the number to.
+func (p *Path) land(to uint16) {
+	var bytes int64
+	for ; p.oldest != to; p.oldest++ {
+		bytes += int64(p.sent[p.oldest%history].size)
+	}
+	p.flight.bytes.Add(-bytes)
+}
+
+// expire takes packets that were sent before an instant out of the flight: their feedback is lost, or the path is dead.
+func (p *Path) expire(before time.Duration) {
+	to := p.oldest
+	for to != p.next && p.sent[to%history].at < before {
+		to++
+	}
+	p.land(to)
+}
 
 // Sent notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence number.
 func (p *Path) Sent(now time.Duration, size int) uint16 {
 	seq := p.next
 	p.next++
+	if p.next-p.oldest > history {
+		p.land(p.oldest + 1)
+	}
+	p.flight.depart(now, size)
 	p.sent[seq%history] = record{at: now, size: uint16(size), seq: seq, fate: outstanding}
 	if p.waiting.Load() == 0 {
 		p.waiting.Store(max(1, int64(now)))
@@ -66,6 +90,9 @@ func (p *Path) Sent(now time.Duration, size int) uint16 {
 // Packets unknown, too old or already known to have arrived are left out; a loss is told once, and may be taken back.
 func (p *Path) Match(dst []Result, base uint16, arrivals []Arrival) []Result {
 	p.waiting.Store(0)
+	if end := base + uint16(len(arrivals)); end-p.oldest <= p.next-p.oldest { // not an old one
+		p.land(end)
+	}
 	for i, a := range arrivals {
 		seq := base + uint16(i)
 		r := &p.sent[seq%history]

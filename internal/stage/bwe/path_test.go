@@ -10,7 +10,7 @@ func TestMatch(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
 	for _, first := range []uint16{0, 1, 32766, 32767, 32768, 65533, 65534, 65535} {
-		p := NewPath()
+		p := newPath(&Flight{})
 		p.next = first
 		for i := range 6 {
 			if seq := p.Sent(time.Duration(i)*ms, 100+i); seq != first+uint16(i) {
@@ -46,7 +46,7 @@ func TestMatch(t *testing.T) {
 
 func TestMatchForgetsOldPackets(t *testing.T) {
 	t.Parallel()
-	p := NewPath()
+	p := newPath(&Flight{})
 	for i := range history + 10 {
 		p.Sent(time.Duration(i), 100)
 	}
@@ -60,7 +60,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add(uint16(65530), []byte{0, 5, 1, 1, 0, 1, 1, 2, 3, 1, 1, 1})
 	f.Add(uint16(0), []byte{255, 255, 1})
 	f.Fuzz(func(t *testing.T, first uint16, script []byte) {
-		p, seen := NewPath(), map[uint16]fate{}
+		p, seen := newPath(&Flight{}), map[uint16]fate{}
 		p.next = first
 		for range 200 {
 			p.Sent(0, 100)

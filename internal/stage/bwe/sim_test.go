@@ -71,6 +71,12 @@ type world struct {
 	switches             []switchAt
 	probesSent           int
 	padding              int
+
+	fps      int           // of every picture
+	interval time.Duration // between two feedback messages of a path
+	nogate   bool
+	again    bool          // lost packets of pictures are asked for
+	began    time.Duration // the newest probe
 }
 
 type sampleAt struct{ at, delay time.Duration }
@@ -94,6 +100,7 @@ type publisher struct {
 	highest  int // highest number that arrived, plus one
 	offset   time.Duration
 	results  []Result
+	held     []int // packets of the picture that wait for the window, by size
 }
 
 type event struct {
@@ -123,11 +130,14 @@ func (e *events) Pop() any {
 func newWorld(t *testing.T, seed uint64, publishers int, rates [MaxLayers]int, capacity func(time.Duration) int) *world {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 99))
-	w := &world{t: t, rnd: rnd, estimator: NewEstimator(Options{}), allocator: NewAllocator()}
+	w := &world{
+		t: t, rnd: rnd, estimator: NewEstimator(Options{}), allocator: NewAllocator(),
+		fps: 30, interval: 100 * time.Millisecond,
+	}
 	w.link = link{capacity: capacity, limit: 60_000, rnd: rnd}
 	for i := range publishers {
 		p := &publisher{
-			who: i, path: NewPath(), rates: rates, layer: None, target: None, arrivals: map[uint16]time.Duration{},
+			who: i, path: w.estimator.NewPath(), rates: rates, layer: None, target: None, arrivals: map[uint16]time.Duration{},
 			offset: time.Duration(rnd.Int64N(int64(time.Hour))), // every path with a clock of its own
 		}
 		w.publishers = append(w.publishers, p)
@@ -137,6 +147,7 @@ func newWorld(t *testing.T, seed uint64, publishers int, rates [MaxLayers]int, c
 	}
 	w.after(0, w.control)
 	w.after(0, w.pad)
+	w.after(0, w.release)
 	return w
 }
 
@@ -182,23 +193,57 @@ func (w *world) voice(p *publisher) {
 
 // picture sends one frame of the layer, 30 a second, keyframes four times as large, sizes give or take a third.
 func (w *world) picture(p *publisher, n int) {
-	w.after(time.Second/30, func() { w.picture(p, n+1) })
+	w.after(time.Second/time.Duration(w.fps), func() { w.picture(p, n+1) })
 	if p.layer == None {
 		return
 	}
-	bytes := float64(p.rates[p.layer]) / 8 / 30 * (0.7 + 0.6*w.rnd.Float64())
+	bytes := float64(p.rates[p.layer]) / 8 / float64(w.fps) * (0.7 + 0.6*w.rnd.Float64())
 	if p.key {
 		bytes *= 4
 		p.key = false
 	}
 	for left := int(bytes); left > 0; left -= 1150 {
-		w.send(p, min(left, 1150)+50)
+		w.show(p, min(left, 1150)+50, 0)
 	}
 }
 
-// feedback reports what arrived and what is missing before it, every 100 ms.
+// show sends a packet of a picture, and again when it is lost and the receiver asks for it.
+func (w *world) show(p *publisher, size, tries int) {
+	if tries == 0 && (len(p.held) > 0 || !w.open()) {
+		p.held = append(p.held, size)
+		return
+	}
+	if !w.open() {
+		return
+	}
+	w.leave(p, size, tries)
+}
+
+// release sends what was held, as far as the window goes.
+func (w *world) release() {
+	w.after(5*time.Millisecond, w.release)
+	first := w.rnd.IntN(len(w.publishers))
+	for i := range w.publishers {
+		p := w.publishers[(first+i)%len(w.publishers)]
+		for len(p.held) > 0 && w.open() {
+			size := p.held[0]
+			p.held = p.held[1:]
+			w.leave(p, size, 0)
+		}
+	}
+}
+
+func (w *world) open() bool { return w.nogate || w.estimator.Flight().Open(w.now, 0) }
+
+func (w *world) leave(p *publisher, size, tries int) {
+	if _, ok := w.send(p, size); !ok && w.again && tries < 5 {
+		w.after(150*time.Millisecond, func() { w.show(p, size, tries+1) })
+	}
+}
+
+// feedback reports what arrived and what is missing before it, at every interval.
 func (w *world) feedback(p *publisher) {
-	w.after(100*time.Millisecond, func() { w.feedback(p) })
+	w.after(w.interval, func() { w.feedback(p) })
 	var arrivals []Arrival
 	base := p.base
 	for seq := range p.arrivals { // a late one moves the beginning back
@@ -220,12 +265,12 @@ func (w *world) feedback(p *publisher) {
 }
 
 // wire is what the layers take with headers.
-func (p *publisher) wire() (rates [MaxLayers]int) {
+func (p *publisher) wire(fps int) (rates [MaxLayers]int) {
 	for i, r := range p.rates {
 		if r == 0 {
 			continue // off
 		}
-		rates[i] = r + 30*8*50*(1+r/8/30/1150)
+		rates[i] = r + fps*8*50*(1+r/8/fps/1150)
 	}
 	return rates
 }
@@ -238,7 +283,7 @@ func (w *world) control() {
 func (w *world) allocate() {
 	demands := make([]Demand, 0, 2*len(w.publishers))
 	for i, p := range w.publishers {
-		demands = append(demands, Demand{ID: uint64(i), Limit: MaxLayers - 1, Rates: p.wire()},
+		demands = append(demands, Demand{ID: uint64(i), Limit: MaxLayers - 1, Rates: p.wire(w.fps)},
 			Demand{ID: uint64(1000 + i), Audio: true, Rates: [MaxLayers]int{40_000}})
 	}
 	w.state = w.estimator.State(w.now)
@@ -249,6 +294,7 @@ func (w *world) allocate() {
 	if plan.Probe.Rate > 0 {
 		w.probe, w.probeEnds, w.owed, w.sentBytes = plan.Probe, w.now+plan.Probe.Length, 0, 0
 		w.probesSent++
+		w.began = w.now
 		w.estimator.Probe(w.now, plan.Probe)
 		w.state = w.estimator.State(w.now)
 	}
@@ -262,8 +308,11 @@ func (w *world) choose(p *publisher, layer int) {
 	w.switches = append(w.switches, switchAt{w.now, p.who, p.target, layer})
 	p.target = layer
 	if layer == None {
-		p.layer = None
+		p.layer, p.held = None, nil
 		return
+	}
+	if layer < p.layer && len(p.held) > 0 {
+		p.layer, p.held = None, nil
 	}
 	w.after(time.Duration(100+w.rnd.IntN(150))*time.Millisecond, func() {
 		if p.target == layer {
@@ -281,7 +330,7 @@ func (w *world) pad() {
 	}
 	w.owed += float64(w.probe.Rate)/8*every.Seconds() - float64(w.sentBytes)
 	w.sentBytes = 0
-	for w.owed >= 250 {
+	for w.owed >= 250 && w.open() {
 		size := min(int(w.owed), 1200)
 		w.owed -= float64(size)
 		w.padding += size

@@ -157,7 +157,7 @@ func TestADelayThatStaysIsNoCongestion(t *testing.T) {
 			w := newWorld(t, seed, publishers, web(), wide)
 			w.run(15 * time.Second)
 			w.link.detour = 200 * time.Millisecond
-			w.run(25 * time.Second)
+			w.run(27 * time.Second)
 			if l := w.layers(); l[0] > 0 || l[2]+l[3] < publishers {
 				t.Errorf("%d publishers, seed %d: layers %v, %+v", publishers, seed, l, w.state)
 			}

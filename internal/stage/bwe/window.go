@@ -110,8 +110,8 @@ func (b *busy) finish() {
 	}
 }
 
-func (b *busy) rate() int {
-	if span := b.last - b.first; span >= minBusy {
+func (b *busy) rate(missing time.Duration) int {
+	if span := b.last - b.first - missing; span >= minBusy {
 		return int(float64(b.bytes*8) / span.Seconds())
 	}
 	return 0
