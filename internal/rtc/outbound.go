@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pion/rtcp"
-
 	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
@@ -107,13 +105,9 @@ func (out *Outbound) Audio() *Sender { return out.audio }
 // Video returns the outgoing video, nil when there is none.
 func (out *Outbound) Video() *Sender { return out.video }
 
-// WriteRTCP sends RTCP to the peer with a batch.
-func (out *Outbound) WriteRTCP(batch *Batch, packets ...rtcp.Packet) error {
-	b, err := rtcp.Marshal(packets)
-	if err == nil {
-		err = out.conn.WriteRTCP(batch, b)
-	}
-	if err != nil {
+// WriteRTCP sends a compound RTCP packet to the peer with a batch. It keeps no reference to b.
+func (out *Outbound) WriteRTCP(batch *Batch, b []byte) error {
+	if err := out.conn.WriteRTCP(batch, b); err != nil {
 		return fmt.Errorf("rtc: send RTCP: %w", err)
 	}
 	return nil

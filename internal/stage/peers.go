@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/rtcp"
-
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
@@ -91,6 +89,7 @@ func (f peerFeed) Report(r rtc.SenderReport) {
 type peerSink struct {
 	*rtc.Outbound
 	senders [kinds]*rtc.Sender
+	reports [kinds][]byte // for the next one
 	cname   string
 }
 
@@ -128,11 +127,8 @@ func (s *peerSink) Send(k Kind, out *rtc.Batch, pkt []byte) error {
 // Report implements Sink.
 func (s *peerSink) Report(k Kind, out *rtc.Batch, r forward.Report) {
 	ssrc, _, _, _ := s.senders[k].Stream()
-	_ = s.WriteRTCP(out, &rtcp.SenderReport{
-		SSRC: ssrc, NTPTime: ntp(time.Now()), RTPTime: r.RTP, PacketCount: r.Packets, OctetCount: r.Octets,
-	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-		Source: ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: s.cname}},
-	}}})
+	s.reports[k] = appendSenderReport(s.reports[k][:0], ssrc, ntp(time.Now()), r, s.cname)
+	_ = s.WriteRTCP(out, s.reports[k]) // what cannot be sent is lost
 }
 
 // ntp returns an instant as 32.32 fixed point seconds since 1900 (RFC 5905, section 6).
