@@ -72,7 +72,7 @@ func (m *stages) close() {
 
 // totals reports what has been forwarded since the start.
 func (m *stages) totals(counter func(name, help string, v int64, labels ...string)) {
-	t := m.manager.Totals()
+	t, u := m.manager.Totals(), m.port.Stats()
 	for _, c := range [...]struct {
 		name, help string
 		v          uint64
@@ -88,6 +88,8 @@ func (m *stages) totals(counter func(name, help string, v int64, labels ...strin
 		{"probes", "Probes begun.", t.Probes},
 		{"keyframe_requests", "Keyframes asked of publishers.", t.KeyframeRequests},
 		{"dropped", "Packets that came faster than they could be sent on.", t.Dropped},
+		{"datagrams_unread", "Datagrams that came faster than they could be read. Where it grows, the server needs more processor time, or net.core.rmem_max is too low.", u.Unread},
+		{"datagrams_failed", "Datagrams that the system refused to send.", u.Failed},
 	} {
 		counter("rivus_stage_"+c.name+"_total", c.help, int64(c.v)) //nolint:gosec // it takes centuries to overflow
 	}

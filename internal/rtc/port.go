@@ -15,9 +15,8 @@ import (
 	"github.com/rivus-live/rivus/internal/rtc/transport"
 )
 
-// Sizes of the sockets, and bounds of TCP peers that have not said who they are.
+// Attempts to find a free port, and bounds of TCP peers that have not said who they are.
 const (
-	socketBuffer = 4 << 20
 	portAttempts = 32
 	maxTCPConns  = 4096
 	stunPatience = 10 * time.Second
@@ -72,9 +71,6 @@ func open(ctx context.Context, host, port string) (*Port, error) {
 		_ = pc.Close()
 		return nil, fmt.Errorf("a UDP socket is a %T", pc)
 	}
-	// Smaller buffers than asked for cost packets under load; the system's limits are the operator's to raise.
-	_ = udp.SetReadBuffer(socketBuffer)
-	_ = udp.SetWriteBuffer(socketBuffer)
 	local := udp.LocalAddr().(*net.UDPAddr) //nolint:errcheck,forcetypeassert // of a UDP socket
 	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(local.Port)))
 	if err != nil {
@@ -105,7 +101,7 @@ func (p *Port) read(r *burst.Reader) {
 // Addr returns "host:port" with the port that was opened.
 func (p *Port) Addr() string { return net.JoinHostPort(p.addr.host, strconv.Itoa(p.addr.port)) }
 
-// Stats returns counters of the RTP packets sent over UDP.
+// Stats returns counters of what is sent and read over UDP.
 func (p *Port) Stats() burst.Stats { return p.udp.Stats() }
 
 // Close closes both sockets. Peers that still use them fail.

@@ -46,10 +46,15 @@ type Conn struct {
 	sent, calls, failed atomic.Uint64
 }
 
+// Buffer is how many bytes of datagrams may wait in the socket, in each direction, if the system allows it: about 20 ms of
+// a gigabit a second, for which the reader may not get a processor.
+const Buffer = 4 << 20
+
 // New returns a Conn that owns c, with the offload if it is wanted and the system has it.
 func New(c *net.UDPConn, offload bool) *Conn {
 	raw, _ := c.SyscallConn() // fails for no socket only
 	conn := &Conn{UDPConn: c, raw: raw}
+	grow(raw, Buffer)
 	conn.offload.Store(offload && canOffload(raw))
 	return conn
 }
@@ -84,10 +89,13 @@ type Stats struct {
 	Packets uint64 // sent out of batches
 	Calls   uint64 // system calls for them
 	Failed  uint64 // packets that the system refused
+	Unread  uint64 // datagrams that came faster than they were read, and are lost
 	Offload bool   // packets leave in runs that the kernel splits
 }
 
 // Stats returns the counters.
 func (c *Conn) Stats() Stats {
-	return Stats{Packets: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Offload: c.offload.Load()}
+	return Stats{
+		Packets: c.sent.Load(), Calls: c.calls.Load(), Failed: c.failed.Load(), Unread: overflown(c.raw), Offload: c.offload.Load(),
+	}
 }

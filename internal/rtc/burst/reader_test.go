@@ -2,10 +2,13 @@ package burst
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
+	"time"
 )
 
 // listen opens a socket, and one that is connected to it.
@@ -19,7 +22,6 @@ func listen(tb testing.TB, network, address, from string) (*Conn, *net.UDPConn) 
 	if err != nil {
 		tb.Skipf("this machine has no %s: %v", network, err)
 	}
-	_ = s.SetReadBuffer(4 << 20)
 	c := New(s, false)
 	tb.Cleanup(func() { _ = c.Close() })
 	to := net.JoinHostPort(from, "0")
@@ -156,5 +158,24 @@ func BenchmarkReader(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnread: what nobody reads is counted once the socket is full.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the system does not tell")
+	}
+	c, out := listen(t, "udp4", "127.0.0.1:0", "127.0.0.1")
+	if n := c.Stats().Unread; n != 0 {
+		t.Fatalf("%d before any", n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for b := make([]byte, 1400); c.Stats().Unread == 0; {
+		if _, err := out.Write(b); err != nil || ctx.Err() != nil {
+			t.Fatal(err, ctx.Err())
+		}
 	}
 }
