@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,6 +131,42 @@ func honest(t *testing.T, links ...*rtctest.Link) {
 		}
 	}
 }
+
+// stall is how late timers may be on a machine that plays a link well.
+const stall = 50 * ms
+
+// pulse notes how long the machine stands still: as long as it does, the server, the clients and the link do nothing, and
+// then everything at once.
+type pulse struct{ longest atomic.Int64 }
+
+func newPulse(t *testing.T) *pulse {
+	t.Helper()
+	const every = 10 * ms
+	p, quit := &pulse{}, make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-tick.C:
+			case <-quit:
+				return
+			}
+			now := time.Now()
+			p.longest.Store(max(p.longest.Load(), int64(now.Sub(last)-every)))
+			last = now
+		}
+	})
+	t.Cleanup(func() {
+		close(quit)
+		beating.Wait()
+	})
+	return p
+}
+
+// worst returns the longest time since the last call.
+func (p *pulse) worst() time.Duration { return time.Duration(p.longest.Swap(0)) }
 
 // pass waits until a publisher has sent so many seconds of audio more.
 func pass(t *testing.T, p *rtctest.Publisher, seconds float64) {

@@ -1,8 +1,10 @@
 package network
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,21 +118,30 @@ func (c *crowd) lost(a, b snapshot, after float64) (n int) {
 	return n
 }
 
-// settled checks that layers do not flap between two moments, and tells how often they change. The bounds hold on a machine
-// that is busy with other tests; package bwe has the strict ones, in virtual time.
-func (c *crowd) settled(when string, a, b snapshot) {
+// settled tells how layers flap between two moments, if they do. The bounds hold on a machine that is busy with other tests;
+// package bwe has the strict ones, in virtual time.
+func (c *crowd) settled(when string, a, b snapshot) (faults []string) {
 	c.t.Helper()
 	total := 0
 	for i := range c.pubs {
 		n := b.changes[i] - a.changes[i]
 		if total += n; n > 6 {
-			c.t.Errorf("%s: publisher %d changed %d times", when, i, n)
+			faults = append(faults, fmt.Sprintf("%s: publisher %d changed %d times", when, i, n))
 		}
 	}
 	c.t.Logf("%s: %d changes, layers %v -> %v", when, total, a.layers, b.layers)
 	if total > 30 {
-		c.t.Errorf("%s: %d changes", when, total)
+		faults = append(faults, fmt.Sprintf("%s: %d changes", when, total))
 	}
+	return faults
+}
+
+// silent tells how much audio is missing between two moments, some seconds after the first, if any is.
+func (c *crowd) silent(when string, a, b snapshot, after float64) []string {
+	if n := c.lost(a, b, after); n > 0 {
+		return []string{fmt.Sprintf("%s: %d audio packets are missing", when, n)}
+	}
+	return nil
 }
 
 // seen counts the publishers of whom frames came between two moments.
@@ -143,13 +154,41 @@ func seen(a, b snapshot) (n int) {
 	return n
 }
 
-// TestANarrowLink is one viewer of 11 publishers on a link that goes 3 -> 1 -> 3 Mbit/s.
+// TestANarrowLink is one viewer of 11 publishers on a link that goes 3 -> 1 -> 3 Mbit/s. The queue in front of it holds
+// 64,000 bytes, half a second of the narrow link, as access links do: what fills it delays and loses audio with the rest.
+// The link is tried again, three times at most, when the result is bad and the machine stood still meanwhile.
 func TestANarrowLink(t *testing.T) {
-	alone(t)
-	const publishers = 11
-	c := newCrowd(t, publishers)
+	c := newCrowd(t, 11)
+	beat := newPulse(t)
 	until(t, "everybody is seen", func() bool { return !slices.Contains(c.now().frames, 0) }, c.link)
-	until(t, "most are seen better", func() bool { return c.now().better() >= 6 }, c.link)
+	for try := 1; ; try++ {
+		until(t, "most are seen better", func() bool { return c.now().better() >= 4 }, c.link)
+		beat.worst()
+		faults := c.narrows()
+		stood := beat.worst()
+		t.Logf("try %d: the machine stood still for %v; link %+v", try, stood, c.link.Down())
+		switch {
+		case len(faults) == 0:
+		case stood < stall:
+			t.Error(strings.Join(faults, "\n"))
+		case try < 3:
+			t.Logf("not judged: %s", strings.Join(faults, "; "))
+			continue
+		default:
+			t.Skipf("the machine is too busy to play a link; not judged: %s", strings.Join(faults, "; "))
+		}
+		break
+	}
+	for i, v := range c.views {
+		if r := v.Video(); r.Faults > 0 {
+			t.Errorf("publisher %d: %d faults, the first: %s", i, r.Faults, r.Fault)
+		}
+	}
+}
+
+// narrows makes the link narrow for a while, and tells what was wrong.
+func (c *crowd) narrows() (faults []string) {
+	c.t.Helper()
 	c.pass(3)
 	first := c.now()
 	c.pass(5)
@@ -162,32 +201,18 @@ func TestANarrowLink(t *testing.T) {
 	back := c.now()
 
 	c.link.SetDown(rtctest.Shape{Rate: wide, Delay: 25 * ms})
-	until(t, "they are seen as well as before", func() bool { return c.now().better() >= change.better()-3 }, c.link)
-	until(t, "everybody is seen again", func() bool { return seen(back, c.now()) == publishers }, c.link)
+	until(c.t, "they are seen as well as before", func() bool { return c.now().better() >= change.better()-3 }, c.link)
+	until(c.t, "everybody is seen again", func() bool { return seen(back, c.now()) == len(c.pubs) }, c.link)
 	recovered := c.now()
 	c.pass(4)
 	end := c.now()
 	c.pass(1) // for the last packets to come
-	honest(t, c.link)
 
-	t.Logf("recovered after %v; link %+v", time.Duration(recovered.voices[0]-back.voices[0])*voiceEvery, c.link.Down())
-	c.settled("wide", first, change)
-	c.settled("narrow", calm, back)
-	c.settled("wide again", recovered, end)
+	c.t.Logf("recovered after %v", time.Duration(recovered.voices[0]-back.voices[0])*voiceEvery)
 	if n := seen(calm, back); n < 4 {
-		t.Errorf("%d publishers are seen on the narrow link, it carries more", n)
+		faults = append(faults, fmt.Sprintf("%d publishers are seen on the narrow link, it carries more", n))
 	}
-	// A queue that a probe has filled just when the link became narrow takes up to two seconds to empty.
-	for what, n := range map[string]int{
-		"wide": c.lost(first, change, 0), "narrow": c.lost(change, back, 2), "wide again": c.lost(back, end, 1),
-	} {
-		if n > 0 {
-			t.Errorf("%s: %d audio packets are missing", what, n)
-		}
-	}
-	for i, v := range c.views {
-		if r := v.Video(); r.Faults > 0 {
-			t.Errorf("publisher %d: %d faults, the first: %s", i, r.Faults, r.Fault)
-		}
-	}
+	return slices.Concat(faults,
+		c.settled("wide", first, change), c.settled("narrow", calm, back), c.settled("wide again", recovered, end),
+		c.silent("wide", first, change, 0), c.silent("narrow", change, back, 1), c.silent("wide again", back, end, 1))
 }
