@@ -128,6 +128,7 @@ export class Subscription {
   fail(error: StageError): void {
     this.#drop();
     this.#to(StageParticipantSubscribeState.ERRORED);
+    error.details['participantId'] = this.participant.id;
     this.observer.failed(error);
   }
 

@@ -111,6 +111,19 @@ test('audio is subscribed to with its video paused, or alone when the codec is n
   assert.ok(seen().includes('STREAMS_ADDED her audio'));
 });
 
+test('who cannot be shown is named, and can be heard', async (t) => {
+  const { stage, wishes, seen, join } = setUp(t, {});
+  browser.answers = [{ status: 406, body: 'the publisher sends H264' }, { status: 406, body: 'the publisher sends H264' }];
+  const errors = [];
+  stage.on(StageEvents.ERROR, (error) => errors.push([error.code, error.details.participantId]));
+  await join(other());
+  assert.deepEqual(errors, [[StageErrorCode.CODEC_MISMATCH, 'her']]);
+  wishes.subscribe = SubscribeType.AUDIO_ONLY;
+  stage.refreshStrategy();
+  await settle();
+  assert.ok(seen().includes('STREAMS_ADDED her audio'));
+});
+
 test('a publisher who adds a track is subscribed to anew', async (t) => {
   const { seen, join } = setUp(t);
   await join(other({ hasVideo: false }));

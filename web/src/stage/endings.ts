@@ -65,5 +65,5 @@ export function trouble(error: StageError): string {
     if (code === StageErrorCode.STAGE_AT_CAPACITY) return 'The stage is full: others do not see or hear you. You can go on watching.';
     return `Others do not see or hear you: ${message}`;
   }
-  return code === StageErrorCode.CODEC_MISMATCH ? 'This browser cannot show the video of somebody here.' : `Somebody cannot be shown: ${message}`;
+  return code === StageErrorCode.CODEC_MISMATCH ? 'This browser cannot show the video of somebody here, who is only heard.' : `Somebody cannot be shown: ${message}`;
 }

@@ -5,6 +5,7 @@ import {
   StageConnectionState,
   StageError,
   StageErrorCategory,
+  StageErrorCode,
   StageEvents,
   type StageLeftReason,
   type StageParticipantInfo,
@@ -166,6 +167,7 @@ export class Room {
     on(StageEvents.ERROR, (error) => {
       if (error.category === StageErrorCategory.JOIN_ERROR) this.#error = error;
       else this.listener.notice(trouble(error));
+      if (error.code === StageErrorCode.CODEC_MISMATCH) this.#hear(error.details['participantId'] as string);
     });
     on(StageEvents.STAGE_LEFT, (reason: StageLeftReason) => this.#end(endingOf(this.#error, reason)));
   }
@@ -184,6 +186,12 @@ export class Room {
     if (person.audio !== stream) return;
     person.audio = undefined;
     this.#sound.set(person.info.id, undefined);
+  }
+
+  /** Asks for the sound alone of a participant whose video this browser cannot show. */
+  #hear(id: string): void {
+    const person = this.people.get(id);
+    if (person && !person.audioOnly) this.listenOnly(person, true);
   }
 
   /** Reads the statistics of everybody. */

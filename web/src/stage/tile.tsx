@@ -21,6 +21,7 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
   const { info, reading } = person;
   const stopped = !person.video || (info.isLocal ? person.video.isMuted : info.videoStopped);
   const silent = info.isLocal ? (person.audio?.isMuted ?? true) : info.audioMuted || !person.audio;
+  const missing = person.audioOnly && !info.videoStopped ? 'is heard only' : 'sends no video';
   const name = info.isLocal ? `${person.name} (you)` : person.name;
   return (
     <li
@@ -37,7 +38,7 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
         {stopped && <Icon name="camera" off />}
         <span class="name">{name}</span>
         <span class="unseen">
-          {[silent && 'is muted', stopped && 'sends no video', person.speaking && !silent && 'is speaking'].filter(Boolean).join(', ')}
+          {[silent && 'is muted', stopped && missing, person.speaking && !silent && 'is speaking'].filter(Boolean).join(', ')}
         </span>
       </p>
       <button type="button" class="details-button" aria-expanded={open} aria-label={`Quality and figures of ${name}`} onClick={onDetails}>
