@@ -19,7 +19,7 @@ const (
 	trial       = 6 * time.Second // a downgrade within this time means that the last upgrade was wrong
 	firstWait   = time.Second
 	probeWait   = 8 * time.Second         // at most, after failed probes
-	longestWait = 30 * time.Second        // at most, after upgrades that had to be taken back
+	longestWait = 15 * time.Second        // at most, after upgrades that had to be taken back: video alone feels them
 	answer      = 5 * time.Second         // for a probe to end, or it was never sent
 	trust       = 2 * time.Minute         // without trouble, after which failures are forgotten
 	quietAudio  = 16_000                  // kept free for audio that is silent now
