@@ -8,7 +8,6 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
@@ -27,13 +26,13 @@ func (s *nullSink) Stream(Kind) (forward.Stream, bool) {
 	return forward.Stream{}, false
 }
 
-func (s *nullSink) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
+func (s *nullSink) Send(_ Kind, _ Departure, pkt []byte) error {
 	s.n++
 	s.bytes += len(pkt)
 	return nil
 }
-func (s *nullSink) Report(Kind, *rtc.Batch, forward.Report) {}
-func (s *nullSink) Close()                                  {}
+func (s *nullSink) Report(Kind, Departure, forward.Report) {}
+func (s *nullSink) Close()                                 {}
 
 // frameSource is a layer with a fixed supply of packets.
 type frameSource struct{}
@@ -56,7 +55,7 @@ type bench struct {
 func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 	tb.Helper()
 	b := &bench{}
-	env := environment{now: func() time.Duration { return b.now }, batch: func() *rtc.Batch { return nil }, counters: &counters{}}
+	env := environment{now: func() time.Duration { return b.now }, batch: func() Departure { return nil }, counters: &counters{}}
 	pub := newPublication(env, nil, [kinds]*Format{Video: {}}, nil, nil)
 	b.track = pub.tracks[Video]
 	var ok bool

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
@@ -66,16 +65,16 @@ type paced struct {
 }
 
 // Send implements Sink.
-func (p *paced) Send(_ Kind, _ *rtc.Batch, pkt []byte) error {
+func (p *paced) Send(_ Kind, _ Departure, pkt []byte) error {
 	p.times = append(p.times, p.now)
 	p.seqs = append(p.seqs, binary.BigEndian.Uint16(pkt[2:]))
 	return nil
 }
-func (p *paced) Connected() <-chan struct{}              { return nil }
-func (p *paced) Ended() <-chan struct{}                  { return nil }
-func (p *paced) Stream(Kind) (forward.Stream, bool)      { return forward.Stream{}, false }
-func (p *paced) Report(Kind, *rtc.Batch, forward.Report) {}
-func (p *paced) Close()                                  {}
+func (p *paced) Connected() <-chan struct{}             { return nil }
+func (p *paced) Ended() <-chan struct{}                 { return nil }
+func (p *paced) Stream(Kind) (forward.Stream, bool)     { return forward.Stream{}, false }
+func (p *paced) Report(Kind, Departure, forward.Report) {}
+func (p *paced) Close()                                 {}
 func (p *paced) outlet(tb testing.TB, rate int) *outlet {
 	tb.Helper()
 	o := newOutlet(Video, p)

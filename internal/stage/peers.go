@@ -120,15 +120,17 @@ func (s *peerSink) Stream(k Kind) (forward.Stream, bool) {
 }
 
 // Send implements Sink.
-func (s *peerSink) Send(k Kind, out *rtc.Batch, pkt []byte) error {
-	return s.senders[k].Write(out, pkt) //nolint:wrapcheck // hot
+func (s *peerSink) Send(k Kind, out Departure, pkt []byte) error {
+	batch, _ := out.(*rtc.Batch)
+	return s.senders[k].Write(batch, pkt) //nolint:wrapcheck // hot
 }
 
 // Report implements Sink.
-func (s *peerSink) Report(k Kind, out *rtc.Batch, r forward.Report) {
+func (s *peerSink) Report(k Kind, out Departure, r forward.Report) {
 	ssrc, _, _, _ := s.senders[k].Stream()
 	s.reports[k] = appendSenderReport(s.reports[k][:0], ssrc, ntp(time.Now()), r, s.cname)
-	_ = s.WriteRTCP(out, s.reports[k]) // what cannot be sent is lost
+	batch, _ := out.(*rtc.Batch)
+	_ = s.WriteRTCP(batch, s.reports[k]) // what cannot be sent is lost
 }
 
 // ntp returns an instant as 32.32 fixed point seconds since 1900 (RFC 5905, section 6).

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
 
 // environment is what all publications and downlinks of a Manager share.
 type environment struct {
 	now      clock
-	batch    func() *rtc.Batch // for packets that leave together
+	batch    func() Departure // for packets of any sinks; nil where sinks need none
 	counters *counters
 	pixels   int // of a picture, at most; 0: any
 	download int // bits a second to one participant, at most; 0: what the link carries

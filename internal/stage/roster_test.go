@@ -13,7 +13,6 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
@@ -339,7 +338,7 @@ func (l *fakeLayer) RequestKeyframe() {}
 
 // testEnvironment is an environment with a clock that stands still.
 func testEnvironment() environment {
-	return environment{now: func() time.Duration { return time.Second }, batch: func() *rtc.Batch { return nil }, counters: &counters{}}
+	return environment{now: func() time.Duration { return time.Second }, batch: func() Departure { return nil }, counters: &counters{}}
 }
 
 // TestGoneComesLast: who is told that a session is gone, and looks, finds it over.

@@ -3,7 +3,6 @@ package stage
 import (
 	"time"
 
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 )
@@ -72,11 +71,17 @@ type Sink interface {
 	Stream(k Kind) (forward.Stream, bool)
 	// Send takes a finished RTP packet of the stream of a kind, or of its retransmission, which leaves when the batch
 	// ends. It keeps nothing of pkt.
-	Send(k Kind, out *rtc.Batch, pkt []byte) error
+	Send(k Kind, out Departure, pkt []byte) error
 	// Report sends a sender report, which leaves when the batch ends.
-	Report(k Kind, out *rtc.Batch, r forward.Report)
+	Report(k Kind, out Departure, r forward.Report)
 	// Close ends the sink and returns when nothing of it runs any more.
 	Close()
+}
+
+// Departure is packets that leave together: whoever makes one ends it soon. Sinks know what it is.
+type Departure interface {
+	// End sends the packets and gives up the departure.
+	End()
 }
 
 // Feedback is what a sink's subscriber tells. Its methods do not block and may come from any goroutine.

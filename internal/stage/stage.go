@@ -101,10 +101,10 @@ func NewManager(o Options) *Manager {
 		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
 	}
 	m.env = environment{
-		now: m.now, batch: func() *rtc.Batch { return nil }, counters: &m.counters, pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
+		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
 	}
 	if o.Engine != nil {
-		m.env.batch = o.Engine.Batch
+		m.env.batch = func() Departure { return o.Engine.Batch() }
 	}
 	return m
 }

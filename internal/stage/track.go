@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
 )
@@ -29,7 +28,7 @@ const (
 type track struct {
 	kind   Kind
 	now    clock
-	batch  func() *rtc.Batch
+	batch  func() Departure
 	layers [forward.MaxLayers]atomic.Pointer[layer]
 	clocks *sharedClock
 	pub    *publication

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/stage/packetring"
 )
@@ -40,7 +39,7 @@ type writer struct {
 	staged  [maxBurst]parcel
 	loaded  int         // of staged
 	pending int         // their bytes
-	leaving *rtc.Batch  // has what was emitted; nil while nothing was
+	leaving Departure   // has what was emitted; nil while nothing was
 	pacing  *time.Timer // of what is held back
 	armed   bool        // pacing runs
 
@@ -351,7 +350,7 @@ func (w *writer) emit(o *outlet, now time.Duration) {
 }
 
 // batch is what packets leave with.
-func (w *writer) batch() *rtc.Batch {
+func (w *writer) batch() Departure {
 	if w.leaving == nil {
 		w.leaving = w.track.batch()
 	}
@@ -360,8 +359,10 @@ func (w *writer) batch() *rtc.Batch {
 
 // flush lets go of what was emitted.
 func (w *writer) flush() {
-	w.leaving.End()
-	w.leaving = nil
+	if w.leaving != nil {
+		w.leaving.End()
+		w.leaving = nil
+	}
 	c := w.track.counters
 	if w.sent > 0 {
 		c.sent.Add(w.sent)
