@@ -28,7 +28,7 @@ test: ## install what the tests need, and run every test
 	@scripts/setup test
 	$(ENV) RIVUS_TEST=all $(GO) test -race -timeout 25m ./...
 
-network: ## run stages on bad links in real time, on a machine that does nothing else
+network: ## judge 200 ms of jitter as well, in real time, on a machine that does nothing else
 	RIVUS_TEST_ALONE=1 $(GO) test -race -count=1 -timeout 10m ./test/network
 
 lint: $(LINT) ## run the linters
