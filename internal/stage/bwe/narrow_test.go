@@ -36,7 +36,7 @@ func small() [MaxLayers]int { return [MaxLayers]int{70_000, 210_000, 420_000} }
 // of what it carries then, as those of access links do.
 func TestALinkNarrowsWhileItIsProbed(t *testing.T) {
 	t.Parallel()
-	const seeds = 20
+	const seeds = seedsOfAll
 	for _, publishers := range []int{1, 2, 4, 11} {
 		for _, interval := range []time.Duration{50, 100, 250} {
 			for _, queue := range []int{64_000, 125_000} {
