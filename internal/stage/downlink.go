@@ -94,11 +94,14 @@ func (d *downlink) close() {
 func (d *downlink) sent(s *subscription, now time.Duration, list []parcel) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	bytes := 0
 	for i := range list {
 		out := &list[i].out
-		d.bytes += out.Size
-		out.TransportSeq = s.path.Sent(now, out.Size)
+		bytes += out.Size
+		out.TransportSeq = s.path.Number(now, out.Size)
 	}
+	d.bytes += bytes
+	s.path.Leave(now, bytes)
 }
 
 // arrivals takes feedback and chooses anew.

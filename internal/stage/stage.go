@@ -4,9 +4,10 @@
 // functions; what a participant sends is a publication, what it receives of another one is a subscription. Neither
 // knows WebRTC: a publication takes what a Source has, a subscription fills a Sink (source.go); peers.go makes both of
 // connections. The journey of a packet: the source hands it to its layer (layer.Packet), which parses it, copies it into
-// its ring and offers its number to the track's writers; a writer (writer.burst) gathers a frame, copies it out once, asks each
-// subscriber's forward state what to do with it, and sends subscriber by subscriber. Nobody waits for anybody: a writer
-// that is behind goes on at the next keyframe, and what a slow link could not swallow at once is held back (pacer.go).
+// its ring and puts its number into the inboxes of the track's writers (inbox.go), who wake once a frame. A writer copies
+// the frame out once, asks each subscriber's forward state what to do with it, and sends subscriber by subscriber
+// (writer.burst). Nobody waits for anybody: a writer that is behind goes on at the next keyframe, and what a slow link could
+// not swallow is held back (pacer.go, bwe.Flight).
 // Bandwidth belongs to a participant (downlink.go), not to a connection. Quotas are in limits.go.
 //
 // Participants join over HTTP (the Manager is a whip.Joiner) and over the events socket, whose protocol is in

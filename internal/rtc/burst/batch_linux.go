@@ -66,9 +66,6 @@ func zoneIndex(zone string) uint32 {
 	return uint32(n)
 }
 
-// briefRuns leave in a call that is over soon.
-const briefRuns = 8
-
 // messages are what sendmmsg reads.
 type messages struct {
 	heads [batchPackets]messageHeader
@@ -133,17 +130,14 @@ func (m *messages) prepare(i int, r *run, buf []byte) {
 	}
 }
 
-// sendmmsg sends what is left, as far as the system takes it. It does not wait, so the scheduler is not told of a small
-// batch: it would wake its monitor thread to watch the call, which costs more than that. A large one may take a
-// millisecond, in which others can have the processor's place.
+// sendmmsg sends what is left, as far as the system takes it. It does not wait, and a batch takes no longer than a
+// goroutine may run undisturbed, so the scheduler is not told of it: it would wake its monitor thread to watch the call,
+// which costs more than a small batch.
 func (m *messages) sendmmsg(fd uintptr) {
-	n, errno, left := uintptr(0), unix.EINTR, uintptr(m.count-m.begin)
+	n, errno := uintptr(0), unix.EINTR
 	for errno == unix.EINTR {
-		if left <= briefRuns {
-			n, _, errno = unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m.heads[m.begin])), left, unix.MSG_DONTWAIT, 0, 0)
-		} else {
-			n, _, errno = unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m.heads[m.begin])), left, unix.MSG_DONTWAIT, 0, 0)
-		}
+		n, _, errno = unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&m.heads[m.begin])),
+			uintptr(m.count-m.begin), unix.MSG_DONTWAIT, 0, 0)
 	}
 	m.n, m.errno = int(n), errno
 }

@@ -20,11 +20,21 @@ func (s *indexes) place(seq uint16) (uint64, bool) {
 	if i < 0 || i >= 1<<48 || i <= int64(s.highest)-window {
 		return 0, false
 	}
-	index := uint64(i)
-	return index, index > s.highest || s.used[index%window/64]&(1<<(index%64)) == 0
+	return uint64(i), s.fresh(uint64(i))
 }
 
-// take lets an index through that place has just returned.
+// fresh tells whether an index may be let through.
+func (s *indexes) fresh(index uint64) bool {
+	switch {
+	case !s.begun || index > s.highest:
+		return true
+	case index+window <= s.highest:
+		return false
+	}
+	return s.used[index%window/64]&(1<<(index%64)) == 0
+}
+
+// take lets a fresh index through.
 func (s *indexes) take(index uint64) {
 	if !s.begun {
 		s.begun, s.highest = true, index

@@ -18,9 +18,10 @@ var profiles = []dtls.SRTPProtectionProfile{ //nolint:gochecknoglobals // a cons
 
 const gcmTag = 16
 
-// keys encrypt and decrypt for one peer. RTP with GCM is done here, everything else by srtp.
+// keys encrypt and decrypt for one peer. What there is much of, RTP and the peer's RTCP, with GCM, is done here,
+// everything else by srtp.
 type keys struct {
-	rtpOut, rtpIn *gcmKey // nil: out and in do it
+	rtpOut, rtpIn, rtcpIn *gcmKey // nil: out and in do it
 
 	sending sync.Mutex // guards what follows
 	out     *srtp.Context
@@ -29,7 +30,7 @@ type keys struct {
 	receiving sync.Mutex // guards what follows
 	in        *srtp.Context
 	sources   []*incoming
-	iv        [12]byte
+	iv, aad   [12]byte
 }
 
 // newKeys takes the keys from a handshake.
@@ -51,35 +52,43 @@ func newKeys(profile dtls.SRTPProtectionProfile, state *dtls.State) (*keys, erro
 	if profile == dtls.SRTP_AES128_CM_HMAC_SHA1_80 {
 		return k, nil
 	}
-	if k.rtpOut, err = newGCM(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt); err != nil {
+	if k.rtpOut, err = newGCM(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt, labelRTP); err != nil {
 		return nil, err
 	}
-	k.rtpIn, err = newGCM(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt)
+	if k.rtpIn, err = newGCM(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, labelRTP); err != nil {
+		return nil, err
+	}
+	k.rtcpIn, err = newGCM(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, labelRTCP)
 	return k, err
 }
 
-// gcmKey is the session key and salt of RTP in one direction.
+// Labels of session keys (RFC 3711, section 4.3.2); that of the salt is two more.
+const (
+	labelRTP  = 0
+	labelRTCP = 3
+)
+
+// gcmKey is a session key with its salt.
 type gcmKey struct {
 	cipher.AEAD
 	salt [12]byte
 }
 
 // newGCM derives them (RFC 3711, section 4.3.1; RFC 7714, section 11).
-func newGCM(master, salt []byte) (*gcmKey, error) {
-	const labelKey, labelSalt = 0, 2
+func newGCM(master, salt []byte, label byte) (*gcmKey, error) {
 	block, err := aes.NewCipher(master)
 	if err != nil {
 		return nil, fmt.Errorf("key derivation: %w", err)
 	}
-	stream := func(label byte, out []byte) {
+	stream := func(label byte, out []byte) { // of zeros
 		var iv [aes.BlockSize]byte
 		copy(iv[:], salt)
 		iv[7] ^= label
 		cipher.NewCTR(block, iv[:]).XORKeyStream(out, out)
 	}
 	k, session := &gcmKey{}, make([]byte, len(master))
-	stream(labelKey, session)
-	stream(labelSalt, k.salt[:])
+	stream(label, session)
+	stream(label+2, k.salt[:])
 	if block, err = aes.NewCipher(session); err == nil {
 		k.AEAD, err = cipher.NewGCM(block)
 	}
@@ -89,7 +98,7 @@ func newGCM(master, salt []byte) (*gcmKey, error) {
 	return k, nil
 }
 
-// nonce makes the initialization vector of a packet (RFC 7714, section 8.1).
+// nonce makes the initialization vector of a packet (RFC 7714, sections 8.1 and 9.1, which are alike).
 func (k *gcmKey) nonce(iv *[12]byte, ssrc uint32, index uint64) {
 	*iv = k.salt
 	var b [12]byte

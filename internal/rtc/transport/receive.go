@@ -18,8 +18,9 @@ var (
 
 // incoming is the state of one SSRC of the peer.
 type incoming struct {
-	ssrc uint32
-	indexes
+	ssrc    uint32
+	media   indexes
+	control indexes // RTCP carries them whole
 }
 
 // source finds what is known about an SSRC; what is new is only remembered by adopt, for it may be forged.
@@ -107,7 +108,7 @@ func (k *keys) openRTP(b []byte) ([]byte, error) {
 
 // openGCM decrypts a packet of a source (RFC 7714, section 8.2). The index counts as seen when it was authentic.
 func (k *keys) openGCM(s *incoming, b []byte, header int) ([]byte, error) {
-	index, ok := s.place(binary.BigEndian.Uint16(b[2:]))
+	index, ok := s.media.place(binary.BigEndian.Uint16(b[2:]))
 	if !ok {
 		return nil, errReplay
 	}
@@ -116,21 +117,50 @@ func (k *keys) openGCM(s *incoming, b []byte, header int) ([]byte, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // nobody looks at it
 	}
-	s.take(index)
+	s.media.take(index)
 	return b[:header+len(payload)], nil
 }
 
 // openRTCP decrypts an RTCP packet in its place.
 func (k *keys) openRTCP(b []byte) ([]byte, error) {
-	ssrc := binary.BigEndian.Uint32(b[4:])
 	k.receiving.Lock()
 	defer k.receiving.Unlock()
-	plain, err := k.in.DecryptRTCP(b, b, nil)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // nobody looks at it
+	s, known := k.source(binary.BigEndian.Uint32(b[4:]))
+	var plain []byte
+	var err error
+	if encrypted := b[max(0, len(b)-rtcpTrailer)]>>7 == 1; k.rtcpIn == nil || !encrypted {
+		plain, err = k.in.DecryptRTCP(b, b, nil)
+	} else {
+		plain, err = k.openControl(s, b)
 	}
-	if s, known := k.source(ssrc); !known {
+	if err == nil && !known {
 		err = k.adopt(s)
 	}
 	return plain, err
+}
+
+// Sizes around the encrypted part of an RTCP packet (RFC 7714, section 9.2).
+const (
+	rtcpHeader  = 8
+	rtcpTrailer = 4 // a bit that tells that it is encrypted, and the index
+)
+
+// openControl decrypts an RTCP packet of a source. Header and trailer are authenticated.
+func (k *keys) openControl(s *incoming, b []byte) ([]byte, error) {
+	end := len(b) - rtcpTrailer
+	if end < rtcpHeader+gcmTag {
+		return nil, errPacket
+	}
+	index := uint64(binary.BigEndian.Uint32(b[end:]) &^ (1 << 31))
+	if !s.control.fresh(index) {
+		return nil, errReplay
+	}
+	k.rtcpIn.nonce(&k.iv, s.ssrc, index)
+	copy(k.aad[copy(k.aad[:], b[:rtcpHeader]):], b[end:])
+	plain, err := k.rtcpIn.Open(b[rtcpHeader:rtcpHeader], k.iv[:], b[rtcpHeader:end], k.aad[:])
+	if err != nil {
+		return nil, err //nolint:wrapcheck // nobody looks at it
+	}
+	s.control.take(index)
+	return b[:rtcpHeader+len(plain)], nil
 }

@@ -60,6 +60,45 @@ func receiveAll(t *testing.T, c *client) {
 	receive(t, "the end of one with too many sources", c.peer.Ended())
 }
 
+// TestReceiveControl: RTCP comes as it was, in any order and once; what was changed on the way does not.
+func TestReceiveControl(t *testing.T) {
+	t.Parallel()
+	c := connect(newServer(t), options{})
+	var list [][]byte
+	for n := range byte(20) {
+		plain := append([]byte{0x80, 201, 0, 1 + n, 0, 0, 0, 1}, bytes.Repeat([]byte{n}, 4*int(n))...)
+		b, err := c.out.EncryptRTCP(nil, plain, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, b)
+	}
+	c.send(list[0])
+	receive(t, "the first", c.rtcp)
+	for i := len(list) - 1; i > 0; i-- {
+		for at := range list[i] {
+			if at > 8 && at < len(list[i])-20 && at%5 != 0 {
+				continue
+			}
+			forged := bytes.Clone(list[i])
+			forged[at] ^= 1
+			c.send(forged)
+		}
+		c.send(list[i][:len(list[i])-1])
+		c.send(list[i][:8])
+		c.send(list[0])
+		c.send(list[i])
+		c.send(list[i])
+		if got := receive(t, "RTCP", c.rtcp); len(got) != 8+4*i || int(got[3]) != 1+i || got[len(got)-1] != byte(i) {
+			t.Fatalf("packet %d came as % x", i, got)
+		}
+	}
+	c.report(9)
+	if got := receive(t, "RTCP", c.rtcp); got[7] != 9 {
+		t.Errorf("something came twice: % x", got)
+	}
+}
+
 // TestReceiveAllocatesNothing in steady state.
 func TestReceiveAllocatesNothing(t *testing.T) {
 	var came atomic.Int64
@@ -75,12 +114,23 @@ func TestReceiveAllocatesNothing(t *testing.T) {
 		}
 	}
 	from, next := c.peer.way.Load().path.Addr, 0
-	allocs := testing.AllocsPerRun(packets-1, func() {
+	step := func() {
 		s.Datagram(list[next], from)
 		next++
-	})
-	if allocs != 0 || came.Load() != packets {
+	}
+	if allocs := testing.AllocsPerRun(packets-1, step); allocs != 0 || came.Load() != packets {
 		t.Errorf("%v allocations a packet, %d of %d came", allocs, came.Load(), packets)
+	}
+	for i := range list {
+		var err error
+		if list[i], err = c.out.EncryptRTCP(nil, []byte{0x80, 201, 0, 1, 0, 0, 0, 1}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.peer.config.Control = func([]byte) { came.Add(1) }
+	next = 0
+	if allocs := testing.AllocsPerRun(packets-1, step); allocs != 0 || came.Load() != 2*packets {
+		t.Errorf("%v allocations of RTCP, %d of %d came", allocs, came.Load()-packets, packets)
 	}
 }
 

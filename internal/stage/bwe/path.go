@@ -71,14 +71,23 @@ func (p *Path) expire(before time.Duration) {
 	p.land(to)
 }
 
-// Sent notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence number.
+// Sent notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence
+// number.
 func (p *Path) Sent(now time.Duration, size int) uint16 {
+	p.Leave(now, size)
+	return p.Number(now, size)
+}
+
+// Leave and Number are Sent for several packets that leave together: Leave is told of their bytes, Number of each.
+func (p *Path) Leave(now time.Duration, size int) { p.flight.depart(now, size) }
+
+// Number returns the number of one packet that leaves.
+func (p *Path) Number(now time.Duration, size int) uint16 {
 	seq := p.next
 	p.next++
 	if p.next-p.oldest > history {
 		p.land(p.oldest + 1)
 	}
-	p.flight.depart(now, size)
 	p.sent[seq%history] = record{at: now, size: uint16(size), seq: seq, fate: outstanding}
 	if p.waiting.Load() == 0 {
 		p.waiting.Store(max(1, int64(now)))
