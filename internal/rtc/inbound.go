@@ -1,7 +1,6 @@
 package rtc
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/rtc/transport"
@@ -41,16 +40,18 @@ func (e *Engine) Receive(o *Offer, audio, video *Codec) (*Inbound, error) {
 	if a, v := sections[Audio], sections[Video]; a != nil && v != nil && overlap(a.codec, v.codec) {
 		return nil, refuse("a payload type stands for two codecs")
 	}
-	in := &Inbound{}
-	begin := time.Now()
+	in, begin := &Inbound{}, time.Now()
 	in.intake = newIntake(o, sections, func(b []byte) { _ = in.conn.WriteRTCP(nil, b) }) // what cannot be sent is lost
-	var err error
-	in.Peer, err = e.newPeer(o, sections, transport.Config{
+	peer, err := e.newPeer(o, sections, transport.Config{
 		Media:   func(b []byte) { in.intake.media(b, time.Since(begin)) },
 		Control: func(b []byte) { in.intake.control(b, time.Since(begin)) },
 		Beat:    func() { in.intake.beat(time.Since(begin)) },
 	})
-	return in, err
+	if err != nil {
+		return nil, err
+	}
+	in.Peer = peer
+	return in, nil
 }
 
 // overlap tells whether packets of two codecs cannot be told apart.
@@ -87,6 +88,3 @@ type Layer struct {
 
 	received
 }
-
-// String names the layer for logs.
-func (l *Layer) String() string { return fmt.Sprint(l.Kind, " ", l.RID) }

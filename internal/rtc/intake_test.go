@@ -76,6 +76,9 @@ func with(id uint8, value ...byte) func(*rtp.Packet) {
 	return func(p *rtp.Packet) { _ = p.SetExtension(id, value) }
 }
 
+// nameOf names a layer.
+func nameOf(l *Layer) string { return l.Kind.String() + " " + l.RID }
+
 // got returns the packets of a feed.
 func got(tb testing.TB, c *collector) (list []rtp.Packet) {
 	tb.Helper()
@@ -104,7 +107,7 @@ func TestLayersOfStreams(t *testing.T) {
 	p.packet(1, 96, 2)                             // another kind under the same number
 	var names []string
 	for _, f := range p.feeds {
-		names = append(names, f.layer.String())
+		names = append(names, nameOf(f.layer))
 	}
 	if want := []string{"audio ", "video hi", "video low"}; !slices.Equal(names, want) {
 		t.Fatalf("layers %q", names)
@@ -336,7 +339,7 @@ func FuzzIntake(f *testing.F) {
 		for _, c := range p.feeds {
 			for len(c.packets) > 0 {
 				if b := <-c.packets; len(b) < rtpHeader || b[1]&0x7f != c.layer.Codec.PayloadType {
-					t.Fatalf("%s got % x", c.layer, b)
+					t.Fatalf("%s got % x", nameOf(c.layer), b)
 				}
 			}
 		}

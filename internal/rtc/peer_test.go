@@ -201,7 +201,7 @@ func TestSimulcastLayersArrive(t *testing.T) {
 	seen := map[string]bool{}
 	for range 4 {
 		c := rtctest.Receive(t, "a layer", layers)
-		seen[c.layer.String()] = true
+		seen[nameOf(c.layer)] = true
 		rtctest.Receive(t, "a packet", c.packets)
 		rtctest.Receive(t, "a report", c.reports)
 		c.layer.RequestKeyframe()

@@ -18,7 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // Bounds of a batch. A run is what one segmentation-offload message may hold: the kernel takes up to 64 segments and
@@ -71,18 +70,10 @@ func (c *Conn) Batch() *Batch {
 	return newBatch(c)
 }
 
-// ReadFromAddrPort and WriteToAddrPort pass addresses without allocating.
-func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.ReadFromUDPAddrPort(b)
-}
-
-// WriteToAddrPort sends b at once.
+// WriteToAddrPort sends b at once, without allocating.
 func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return c.WriteToUDPAddrPort(b, to)
 }
-
-// SetWriteDeadline does nothing: it would abort the writes of all users of the socket.
-func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 // Stats are counters since the socket was opened.
 type Stats struct {

@@ -154,7 +154,7 @@ func BenchmarkReader(b *testing.B) {
 					_ = r.Read()
 				}
 				for ; count < 16; count++ {
-					_, _, _ = conn.ReadFromAddrPort(one)
+					_, _, _ = conn.ReadFromUDPAddrPort(one)
 				}
 			}
 		})

@@ -92,7 +92,7 @@ func newServer(tb testing.TB) *server {
 func (s *server) read() {
 	b := make([]byte, 1500)
 	for {
-		n, from, err := s.out.ReadFromAddrPort(b)
+		n, from, err := s.out.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return
 		}

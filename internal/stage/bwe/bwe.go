@@ -18,7 +18,7 @@
 //
 // Nothing here starts a goroutine, has a lock or a clock; times are durations since an instant of the caller's choosing.
 // An Estimator, its Allocator and its Paths belong under one lock of the caller's; the Flight may be asked without it.
-// Sent, Match and Feedback allocate nothing once a path is known.
+// Number, Match and Feedback allocate nothing once a path is known.
 //
 // The rules follow the published drafts draft-ietf-rmcat-gcc and draft-holmer-rmcat-transport-wide-cc-extensions in
 // idea, with two differences: queueing delay is measured against each path's own minimum, so that the paths can be

@@ -71,17 +71,11 @@ func (p *Path) expire(before time.Duration) {
 	p.land(to)
 }
 
-// Sent notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence
-// number.
-func (p *Path) Sent(now time.Duration, size int) uint16 {
-	p.Leave(now, size)
-	return p.Number(now, size)
-}
-
-// Leave and Number are Sent for several packets that leave together: Leave is told of their bytes, Number of each.
+// Leave notes that packets leave now, of so many bytes in all. Number gives each its number.
 func (p *Path) Leave(now time.Duration, size int) { p.flight.depart(now, size) }
 
-// Number returns the number of one packet that leaves.
+// Number notes that a packet of size bytes, those of a datagram at most, leaves now and returns its transport-wide sequence
+// number.
 func (p *Path) Number(now time.Duration, size int) uint16 {
 	seq := p.next
 	p.next++

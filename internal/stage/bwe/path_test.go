@@ -6,6 +6,12 @@ import (
 	"time"
 )
 
+// Sent lets one packet leave.
+func (p *Path) Sent(now time.Duration, size int) uint16 {
+	p.Leave(now, size)
+	return p.Number(now, size)
+}
+
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
