@@ -34,6 +34,25 @@ func commonHeaders() []field {
 	}
 }
 
+// format is a protocol's share of an answer.
+type format interface {
+	contentType() string
+	name(f failure) wireError // how clients of the protocol know an error
+	appendOutput(b []byte, x *exchange) []byte
+	appendError(b []byte, x *exchange, f failure) []byte
+}
+
+// jsonFormat is the protocol of the three services.
+type jsonFormat struct{}
+
+func (jsonFormat) contentType() string { return "application/json" }
+
+func (jsonFormat) name(f failure) wireError { return f.wireError }
+
+func (jsonFormat) appendOutput(b []byte, x *exchange) []byte {
+	return x.output.(interface{ AppendJSON(b []byte) []byte }).AppendJSON(b)
+}
+
 // answer writes the handler's output and returns the status.
 func (x *exchange) answer(w http.ResponseWriter) int {
 	status := x.endpoint.status
@@ -42,7 +61,7 @@ func (x *exchange) answer(w http.ResponseWriter) int {
 		w.WriteHeader(status)
 		return status
 	}
-	x.space.answer = x.output.AppendJSON(x.space.answer[:0])
+	x.space.answer = x.format.appendOutput(x.space.answer[:0], x)
 	x.write(w, status)
 	return status
 }
@@ -50,19 +69,20 @@ func (x *exchange) answer(w http.ResponseWriter) int {
 // refuse writes an error and returns the status.
 func (x *exchange) refuse(w http.ResponseWriter, err error) int {
 	f := failureOf(err, x.endpoint)
+	f.wireError = x.format.name(f)
 	x.log(f)
 	w.Header().Set("X-Amzn-Errortype", f.code)
-	if f.code == tooLarge.code {
+	if f.status == tooLarge.status {
 		w.Header().Set("Connection", "close") // what is left of the body is not worth reading
 	}
-	x.space.answer = x.appendError(x.space.answer[:0], f)
+	x.space.answer = x.format.appendError(x.space.answer[:0], x, f)
 	x.write(w, f.status)
 	return f.status
 }
 
 // appendError appends the body of an error: the text under both names that clients look for, and the further members
 // that the chat service declares (spec ivs-chat.md 1.1).
-func (x *exchange) appendError(b []byte, f failure) []byte {
+func (jsonFormat) appendError(b []byte, x *exchange, f failure) []byte {
 	b = append(b, '{')
 	b = restjson.AppendString(restjson.AppendKey(b, "exceptionMessage"), f.message)
 	b = restjson.AppendString(restjson.AppendKey(b, "message"), f.message)
@@ -135,7 +155,7 @@ func (x *exchange) own(i int, value string) []string {
 // there is nobody to tell.
 func (x *exchange) write(w http.ResponseWriter, status int) {
 	h, out := x.setHeaders(w), x.space.answer
-	h["Content-Type"] = x.contentType
+	h["Content-Type"] = x.own(2, x.format.contentType())
 	if len(out) >= gzipFrom {
 		h["Vary"] = []string{"Accept-Encoding"}
 		if acceptsGzip(x.request.Header) {

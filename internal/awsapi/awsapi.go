@@ -1,8 +1,9 @@
 // Package awsapi is the front of the three APIs: one pipeline from an HTTP request to a service's handler and back.
 //
 // Route, verify the signature, throttle, decode and validate, authorize, handle, encode: each step is one function of
-// exchange, in that order. A service brings rows (Op), one for each operation it has built; the routes of all 97
-// operations are generated, and those without a row answer 501 with their name. Handlers return fault kinds; the table
+// exchange, in that order. What differs between protocols is their format: JSON for the three services, and the query
+// protocol's forms and XML for the one operation of STS that stands. A service brings rows (Op), one for each operation it has built; the routes of all 97
+// operations are generated, and those without a row answer NotImplementedException with their name. Handlers return fault kinds; the table
 // in errors.go alone knows the error names and statuses of the wire. A cause goes to the log with the request id,
 // never to the client, and a panic in a handler is a 500.
 //
@@ -51,11 +52,8 @@ type Operation struct {
 	name   string
 	decode func(body []byte, resource string, query url.Values) (any, error)
 	target func(in any) []Target
-	handle func(ctx context.Context, c Caller, in any) (output, error)
+	handle func(ctx context.Context, c Caller, in any) (output any, err error) // the output is what the format writes
 }
-
-// output is what a handler returned.
-type output interface{ AppendJSON(b []byte) []byte }
 
 // Input is a generated request shape.
 type Input[T any] interface {
@@ -86,7 +84,7 @@ func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
 			return in, restjson.Decode(body, I(in))
 		},
 		target: func(in any) []Target { return targets(in.(*In)) },
-		handle: func(ctx context.Context, c Caller, in any) (output, error) {
+		handle: func(ctx context.Context, c Caller, in any) (any, error) {
 			out, err := h(ctx, c, in.(*In))
 			if err != nil || out == nil {
 				return empty{}, err
@@ -124,12 +122,11 @@ type Options struct {
 
 // API answers the requests of the three services. It is an http.Handler.
 type API struct {
-	opts        Options
-	verifier    *sigv4.Verifier
-	headers     []field
-	contentType []string  // the header's value
-	spaces      sync.Pool // of *space
-	zippers     sync.Pool // of *gzip.Writer; each has tables of several hundred kilobytes
+	opts     Options
+	verifier *sigv4.Verifier
+	headers  []field
+	spaces   sync.Pool // of *space
+	zippers  sync.Pool // of *gzip.Writer; each has tables of several hundred kilobytes
 	router
 }
 
@@ -149,7 +146,7 @@ func New(opts Options) (*API, error) {
 	}
 	opts.PublicURL = strings.TrimRight(opts.PublicURL, "/")
 	a := &API{
-		opts: opts, headers: commonHeaders(), contentType: []string{"application/json"}, router: newRouter(),
+		opts: opts, headers: commonHeaders(), router: newRouter(),
 		spaces: sync.Pool{New: func() any { return new(space) }},
 		zippers: sync.Pool{New: func() any {
 			z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an unknown level only
@@ -170,8 +167,8 @@ func New(opts Options) (*API, error) {
 	return a, nil
 }
 
-// Handles reports whether a request is meant for the APIs: it has the path of an operation or of a tag route, or it
-// carries an AWS signature and so wants an answer that an SDK can read.
+// Handles reports whether a request is meant for the APIs: it has the path of an operation or of a tag route, the form of
+// the query protocol, or it carries an AWS signature and so wants an answer that an SDK can read.
 func (a *API) Handles(r *http.Request) bool {
-	return a.known(r) || signed(r)
+	return a.known(r) || isQuery(r) || signed(r)
 }

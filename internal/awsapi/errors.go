@@ -24,7 +24,8 @@ var (
 	accessDenied   = wireError{"AccessDeniedException", http.StatusForbidden}
 	throttling     = wireError{"ThrottlingException", http.StatusTooManyRequests}
 	internalServer = wireError{"InternalServerException", http.StatusInternalServerError}
-	notImplemented = wireError{"NotImplementedException", http.StatusNotImplemented}
+	// Not 501: SDKs that take every status from 500 for a passing failure (JavaScript v2, Ruby) would try four times.
+	notImplemented = wireError{"NotImplementedException", http.StatusBadRequest}
 
 	unknownOperation = wireError{"UnknownOperationException", http.StatusNotFound}
 	serialization    = wireError{"SerializationException", http.StatusBadRequest}
@@ -122,6 +123,15 @@ func failureOf(err error, e *endpoint) failure {
 	}
 	f.wireError = r.wire(f.kind)
 	return f
+}
+
+// signatureReason returns why a signature did not hold, if that is what an error says.
+func signatureReason(err error) (sigv4.Reason, bool) {
+	s, ok := errors.AsType[*sigv4.Error](err)
+	if !ok {
+		return 0, false
+	}
+	return s.Reason, true
 }
 
 // signatureError returns the error of the service family for a signature that does not hold.

@@ -25,20 +25,22 @@ const maxBody = 1 << 20
 type exchange struct {
 	*API
 	request  *http.Request
+	format   format
 	start    time.Time
 	space    *space
-	endpoint *endpoint
-	resource string // of a tag route
-	body     []byte // in space
+	endpoint *endpoint // nil before the body of a query request has named it
+	service  string    // in the scope of the signature
+	resource string    // of a tag route
+	body     []byte    // in space
 	caller   Caller
 	input    any
-	output   output
-	values   [2]string // of headers that no other answer has
+	output   any
+	values   [3]string // of headers that no other answer has
 }
 
 // ServeHTTP takes a request through the pipeline.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{API: a, request: r, start: a.opts.Clock()}
+	x := &exchange{API: a, request: r, format: jsonFormat{}, start: a.opts.Clock()}
 	x.caller.RequestID = newRequestID()
 	x.space = a.spaces.Get().(*space)
 	defer a.recycle(x.space)
@@ -58,7 +60,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // run is the pipeline up to the answer.
 func (x *exchange) run() error {
 	for _, step := range [...]func(*exchange) error{
-		(*exchange).route, (*exchange).verify, (*exchange).built, (*exchange).throttle,
+		(*exchange).route, (*exchange).verify, (*exchange).dispatch, (*exchange).built, (*exchange).throttle,
 		(*exchange).decode, (*exchange).authorize, (*exchange).handle,
 	} {
 		if err := step(x); err != nil {
@@ -70,6 +72,10 @@ func (x *exchange) run() error {
 
 // route finds the operation. A stranger who asks for nothing we know is told to sign, as the service family does.
 func (x *exchange) route() error {
+	if isQuery(x.request) {
+		x.format = queryFormat{}
+		return nil
+	}
 	e, resource, ok := x.find(x.request)
 	if ok {
 		x.endpoint, x.resource = e, resource
@@ -87,8 +93,12 @@ func (x *exchange) verify() error {
 	if err != nil {
 		return err
 	}
-	if got := pending.Identity().Service; got != x.endpoint.signing {
+	x.service = pending.Identity().Service
+	if x.endpoint != nil && x.service != x.endpoint.signing {
 		return &sigv4.Error{Reason: sigv4.Invalid, Message: "Credential should be scoped to correct service: '" + x.endpoint.signing + "'."}
+	}
+	if err := x.acceptable(pending); err != nil {
+		return err
 	}
 	if x.body, err = x.read(); err != nil {
 		return err
@@ -103,7 +113,22 @@ func (x *exchange) verify() error {
 	}
 	x.caller.Region, x.caller.Account, x.caller.AccessKeyID = id.Region, account, id.AccessKeyID
 	x.caller.BaseURL = x.baseURL(id.SignedHost)
-	x.caller.Action = x.endpoint.action
+	if x.endpoint != nil {
+		x.caller.Action = x.endpoint.action
+	}
+	return nil
+}
+
+// acceptable refuses what a sound signature may not be used with. Access keys are permanent here and have no session
+// token, so one that comes along belongs to other credentials. A body that is not signed can be changed by anybody on the
+// way unless the connection is encrypted.
+func (x *exchange) acceptable(p *sigv4.Pending) error {
+	switch {
+	case p.SessionToken() != "":
+		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
+	case p.Unsigned() && !x.encrypted():
+		return &sigv4.Error{Reason: sigv4.Invalid, Message: "The payload has to be signed on a connection without TLS."}
+	}
 	return nil
 }
 
@@ -129,10 +154,15 @@ func (x *exchange) baseURL(host string) string {
 	if x.opts.PublicURL != "" {
 		return x.opts.PublicURL
 	}
-	if x.request.TLS != nil || x.request.Header.Get("X-Forwarded-Proto") == "https" && x.fromProxy() {
+	if x.encrypted() {
 		return "https://" + host
 	}
 	return "http://" + host
+}
+
+// encrypted reports whether the caller's connection has TLS, here or at a trusted proxy.
+func (x *exchange) encrypted() bool {
+	return x.request.TLS != nil || x.request.Header.Get("X-Forwarded-Proto") == "https" && x.fromProxy()
 }
 
 // fromProxy reports whether the request came through a trusted proxy.
@@ -219,7 +249,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // log writes down why a request failed: what is ours as an error, what is the caller's for those who look.
 func (x *exchange) log(f failure) {
 	level := slog.LevelDebug
-	if f.status >= http.StatusInternalServerError && f.status != http.StatusNotImplemented && x.request.Context().Err() == nil {
+	if f.status >= http.StatusInternalServerError && x.request.Context().Err() == nil {
 		level = slog.LevelError
 	}
 	ctx := x.request.Context()

@@ -60,8 +60,8 @@ func TestFrontErrors(t *testing.T) {
 		{"wrong tag method", call{method: "PUT", path: "/tags/" + url.PathEscape(channelARN)}, 404, "UnknownOperationException", ""},
 		{"tags in other case", call{method: "GET", path: "/Tags/" + url.PathEscape(channelARN)}, 404, "UnknownOperationException", ""},
 		{"no ARN in tags", call{method: "GET", path: "/tags/x"}, 400, "ValidationException", "Value 'x' at 'resourceArn'"},
-		{"not built", call{path: "/ListCompositions"}, 501, "NotImplementedException", "ListCompositions"},
-		{"not built, chat", call{path: "/CreateRoom", service: "ivschat"}, 501, "NotImplementedException", "CreateRoom"},
+		{"not built", call{path: "/ListCompositions"}, 400, "NotImplementedException", "ListCompositions"},
+		{"not built, chat", call{path: "/CreateRoom", service: "ivschat"}, 400, "NotImplementedException", "CreateRoom"},
 		{"not built and unsigned", call{path: "/ListCompositions", unsigned: true}, 403, "MissingAuthenticationTokenException", ""},
 		{"too large", call{path: "/GetChannel", body: strings.Repeat(" ", 1<<20) + "x"}, 413, "RequestEntityTooLargeException", "1048576"},
 		{"as large as can be", call{path: "/GetChannel", body: getBody(channelARN) + strings.Repeat(" ", 1<<20-len(getBody(channelARN)))}, 200, "", ""},
@@ -87,7 +87,15 @@ func TestFrontErrors(t *testing.T) {
 		{"foreign region, tags", call{method: "GET", path: "/tags/" + url.PathEscape(channelARN), region: "eu-west-1"}, 404, "ResourceNotFoundException", ""},
 		{"a batch answers for each ARN", call{path: "/BatchGetChannel", body: `{"arns":["` + channelARN + `"]}`, region: "eu-west-1"}, 200, "", ""},
 		{"unknown members", call{path: "/GetChannel", body: `{"arn":"` + channelARN + `","x":{"y":[1,null]}}`}, 200, "", ""},
-		{"session token", call{path: "/GetChannel", body: getBody(channelARN), header: http.Header{"X-Amz-Security-Token": {"t"}}}, 200, "", ""},
+		{"session token", call{path: "/GetChannel", body: getBody(channelARN), header: http.Header{"X-Amz-Security-Token": {"t"}}}, 403, "UnrecognizedClientException", "security token"},
+		{"session token that is not signed", call{path: "/GetChannel", body: getBody(channelARN), change: func(r *http.Request) {
+			r.Header.Set("X-Amz-Security-Token", "eyJhbGciOiJFUzM4NCJ9.e30.c2ln")
+		}}, 403, "UnrecognizedClientException", "security token"},
+		{"session token in a presigned URL", presigned(call{path: "/GetChannel", body: getBody(channelARN)}, "t", true), 403, "UnrecognizedClientException", "security token"},
+		{"presigned URL", presigned(call{path: "/GetChannel", body: getBody(channelARN)}, "", true), 200, "", ""},
+		{"unsigned payload", unsignedPayload(call{path: "/GetChannel", body: getBody(channelARN)}), 403, signature, "payload has to be signed"},
+		{"unsigned payload in a presigned URL", presigned(call{path: "/GetChannel", body: getBody(channelARN)}, "", false), 403, signature, "payload has to be signed"},
+		{"unsigned payload over TLS", overTLS(unsignedPayload(call{path: "/GetChannel", body: getBody(channelARN)})), 200, "", ""},
 		{"unescaped tag path", call{method: "GET", path: "/tags/" + channelARN}, 200, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,6 +114,39 @@ func TestFrontErrors(t *testing.T) {
 			wantHeaders(t, a)
 		})
 	}
+}
+
+// unsignedPayload makes a call whose signature leaves the body out.
+func unsignedPayload(c call) call {
+	c.unsigned = true
+	c.change = func(r *http.Request) {
+		sigv4.Signer{AccessKeyID: testKey, Secret: testSecret, Region: testRegion, Service: "ivs"}.Sign(r, sigv4.UnsignedPayload, time.Now())
+	}
+	return c
+}
+
+// presigned makes a call whose signature is in its URL, over its body or not.
+func presigned(c call, sessionToken string, withBody bool) call {
+	c.unsigned = true
+	c.change = func(r *http.Request) {
+		hash := sigv4.UnsignedPayload
+		if withBody {
+			hash = sigv4.HashBody([]byte(c.body))
+		}
+		s := sigv4.Signer{AccessKeyID: testKey, Secret: testSecret, SessionToken: sessionToken, Region: testRegion, Service: "ivs"}
+		s.Presign(r, hash, time.Now(), time.Minute)
+	}
+	return c
+}
+
+// overTLS makes a call come over an encrypted connection.
+func overTLS(c call) call {
+	change := c.change
+	c.change = func(r *http.Request) {
+		change(r)
+		r.TLS = &tls.ConnectionState{}
+	}
+	return c
 }
 
 // wantHeaders checks the set that every answer has.

@@ -39,10 +39,11 @@ type tagKey struct{ service, method string }
 
 // router finds the endpoint of a request.
 type router struct {
-	posts map[string]*endpoint // by path
-	tags  map[tagKey]*endpoint
-	types map[arnType]string // which model owns a resource type
-	byID  map[restjson.Operation]*endpoint
+	posts   map[string]*endpoint // by path
+	tags    map[tagKey]*endpoint
+	types   map[arnType]string // which model owns a resource type
+	byID    map[restjson.Operation]*endpoint
+	queries map[queryKey]*endpoint
 }
 
 // arnType is the part of an ARN that says what it names.
@@ -50,7 +51,7 @@ type arnType struct{ service, kind string }
 
 func newRouter() router {
 	rt := router{
-		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{},
+		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{}, queries: queryEndpoints(),
 		types: map[arnType]string{
 			{"ivs", "stage"}: "ivs-realtime", {"ivs", "composition"}: "ivs-realtime", {"ivs", "public-key"}: "ivs-realtime",
 			{"ivs", "encoder-configuration"}: "ivs-realtime", {"ivs", "storage-configuration"}: "ivs-realtime",

@@ -39,7 +39,7 @@ func listen(t *testing.T) (*fake, *httptest.Server) {
 
 func sdkConfig() aws.Config {
 	return aws.Config{
-		Region: testRegion, Credentials: credentials.NewStaticCredentialsProvider(testKey, testSecret, "a session token"),
+		Region: testRegion, Credentials: credentials.NewStaticCredentialsProvider(testKey, testSecret, ""),
 		RetryMaxAttempts: 1,
 	}
 }

@@ -20,6 +20,7 @@ type claim struct {
 	presigned                         bool
 	expires                           time.Duration // presigned only
 	content                           string        // what the client says of the body: a hash, UnsignedPayload or ""
+	sessionToken                      string        // of temporary credentials, "" without
 }
 
 // parse takes the signature of a request apart. The query is the request's, parsed.
@@ -62,6 +63,7 @@ func parseHeader(r *http.Request, value string) (claim, error) {
 		}
 	}
 	c.content = r.Header.Get("X-Amz-Content-Sha256")
+	c.sessionToken = strings.Join(r.Header["X-Amz-Security-Token"], ",")
 	dateHeader, err := c.readHeaderDate(r.Header)
 	if err != nil {
 		return claim{}, err
@@ -101,7 +103,7 @@ func parseQuery(query url.Values) (claim, error) {
 	}
 	c := claim{
 		presigned: true, signedHeaders: query.Get("X-Amz-SignedHeaders"), stamp: query.Get("X-Amz-Date"),
-		content: query.Get("X-Amz-Content-Sha256"),
+		content: query.Get("X-Amz-Content-Sha256"), sessionToken: strings.Join(query["X-Amz-Security-Token"], ","),
 	}
 	var err error
 	if c.date, err = parseDate(c.stamp); err != nil {

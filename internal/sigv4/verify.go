@@ -80,6 +80,12 @@ func (p *Pending) Identity() Identity {
 	}
 }
 
+// SessionToken returns the token of temporary credentials that came with the request, "" without. It is a secret.
+func (p *Pending) SessionToken() string { return p.claim.sessionToken }
+
+// Unsigned reports whether the signature leaves the body out, so that it holds for any body.
+func (p *Pending) Unsigned() bool { return p.claim.content == UnsignedPayload }
+
 // Finish proves the signature over the request and its body, given as HashBody returns it. The error is an *Error.
 func (p *Pending) Finish(bodyHash string) (Identity, error) {
 	content, err := p.content(bodyHash)

@@ -33,11 +33,15 @@ func TestAWSCLI(t *testing.T) {
 		t.Skip("the AWS CLI is not installed here; the Go and JavaScript SDK suites cover the same calls")
 	}
 	s := apptest.Start(t)
-	run := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), "aws", append([]string{"--endpoint-url", s.PublicURL, "--output", "json", "ivs"}, args...)...)
+	command := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "aws", append([]string{"--endpoint-url", s.PublicURL, "--output", "json"}, args...)...)
 		cmd.Env = append(os.Environ(), awsEnv(s)...)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
+	}
+	run := func(args ...string) (string, error) { return command(append([]string{"ivs"}, args...)...) }
+	if out, err := command("sts", "get-caller-identity"); err != nil || !strings.Contains(out, "arn:aws:iam::"+s.AccountID+":root") {
+		t.Errorf("sts get-caller-identity: %v: %s", err, out)
 	}
 	out, err := run("create-channel", "--name", "cli", "--tags", "team=live")
 	if err != nil {

@@ -263,7 +263,7 @@ test('nothing was left out, and what is not built says so', async () => {
     assert.match(operation, /Composition|EncoderConfiguration|IngestConfiguration|Replica/, `${operation} was never answered`);
     const input = { arn: missing(live.stageArn), stageArn: live.stageArn, sourceStageArn: live.stageArn, destinationStageArn: live.stageArn, participantId: 'a', destinations: [], ingestProtocol: 'RTMPS' };
     await assert.rejects(client.send(new sdk[`${operation}Command`](input)), (e) => {
-      assert.equal(e.$metadata.httpStatusCode, 501);
+      assert.equal(e.$metadata.httpStatusCode, 400);
       assert.match(e.message, new RegExp(operation));
       return true;
     });

@@ -100,7 +100,7 @@ test('bad requests are told apart', async () => {
   await refused(new sdk.CreateChannelCommand({ name: 'no spaces' }), 'ValidationException', 400);
   await refused(new sdk.ListChannelsCommand({ nextToken: 'AAAA' }), 'ValidationException', 400);
   await assert.rejects(send(new sdk.ListPlaybackKeyPairsCommand({})), (e) => {
-    assert.equal(e.$metadata.httpStatusCode, 501);
+    assert.equal(e.$metadata.httpStatusCode, 400);
     assert.match(e.message, /ListPlaybackKeyPairs/);
     return true;
   });
