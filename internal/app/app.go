@@ -228,6 +228,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).ingest },
 		SRTEndpoint:    func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).srt },
+		Unbuilt:        awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
 	})
 	s.realtime.service = s.newRealtime(pager)
 	s.api, err = awsapi.New(awsapi.Options{

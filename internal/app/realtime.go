@@ -62,6 +62,7 @@ func (s *server) newRealtime(pager *awsapi.Pager) *ivsrealtime.Service {
 	o := s.realtime.records
 	o.Tokens, o.Pager, o.Quotas = s.realtime.tokens, pager, s.cfg.Quotas == "aws"
 	o.Clock, o.Logger = s.clock, s.log
+	o.Unbuilt = awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log}
 	o.RTMPEndpoint = func(c awsapi.Caller) string { return s.stageIngest("rtmp", c.BaseURL, portOf(s.listeners.rtmp)) }
 	o.RTMPSEndpoint = func(c awsapi.Caller) string { return s.stageIngest("rtmps", c.BaseURL, s.rtmpsPort()) }
 	return ivsrealtime.New(o)

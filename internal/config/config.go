@@ -48,6 +48,8 @@ type Config struct {
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
 	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" enum:"off,aws" help:"Service quotas and call rates: off or aws."`
 
+	AcceptUnbuilt       bool   `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
+
 	StageHistory time.Duration `name:"stage-history" env:"RIVUS_STAGE_HISTORY" default:"1440h" placeholder:"DURATION" help:"How long ended stage sessions, their participants and events are kept."`
 
 	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`

@@ -33,6 +33,9 @@ func (s *Service) CreateChannel(
 	if ch.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	if err := s.checkBuilt(ctx, c, wanted, resource.Channel{}); err != nil {
+		return nil, err
+	}
 	if err := s.checkReferences(ctx, c, wanted); err != nil {
 		return nil, err
 	}
@@ -112,6 +115,9 @@ func (s *Service) UpdateChannel(
 	}
 	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
 		next, err := wanted.apply(ch)
+		if err == nil {
+			err = s.checkBuilt(ctx, c, wanted, ch)
+		}
 		if err != nil {
 			return ch, err
 		}
@@ -179,27 +185,48 @@ func (s *Service) stopLatecomer(ctx context.Context, a arn.ARN) {
 	}
 }
 
-// checkReferences checks that what the settings refer to exists in the caller's account and region. There is no
-// difference to the caller between what is elsewhere and what is nowhere.
+// checkReferences checks that what the settings refer to is there. What is not built is for checkBuilt.
 func (s *Service) checkReferences(ctx context.Context, c awsapi.Caller, wanted settings) error {
-	for _, text := range []*string{wanted.recording, wanted.restriction, wanted.ad} {
-		if text == nil || *text == "" {
+	for _, r := range wanted.references(resource.Channel{}) {
+		exists, built := s.opts.References[r.kind]
+		if !built || r.wanted == "" {
 			continue
 		}
-		a, err := arn.Parse(*text)
-		if err != nil {
+		if err := checkExists(ctx, c, exists, r.wanted); err != nil {
 			return err
 		}
-		exists := a.Scope == c.Scope
-		if exists {
-			exists, err = s.opts.Exists(ctx, a)
+	}
+	return nil
+}
+
+// checkBuilt checks that the settings do not refer to a capability that is not built. A channel keeps what it has.
+func (s *Service) checkBuilt(ctx context.Context, c awsapi.Caller, wanted settings, stored resource.Channel) error {
+	for _, r := range wanted.references(stored) {
+		if _, built := s.opts.References[r.kind]; built {
+			continue
 		}
-		if err != nil {
+		if err := s.opts.Unbuilt.Refer(ctx, c, r.member, r.wanted, r.stored); err != nil {
 			return err
 		}
-		if !exists {
-			return awsapi.NotFound(*text)
+	}
+	return nil
+}
+
+// checkExists checks that a resource is there and the caller's. There is no difference to the caller between what is
+// elsewhere and what is nowhere.
+func checkExists(ctx context.Context, c awsapi.Caller, exists Lookup, text string) error {
+	a, err := arn.Parse(text)
+	if err != nil {
+		return err
+	}
+	found := a.Scope == c.Scope
+	if found {
+		if found, err = exists(ctx, a); err != nil {
+			return err
 		}
+	}
+	if !found {
+		return awsapi.NotFound(text)
 	}
 	return nil
 }

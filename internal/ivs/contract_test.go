@@ -87,7 +87,7 @@ func TestContract(t *testing.T) {
 	for _, c := range raised() {
 		t.Run(c.operation+"/"+c.code, func(t *testing.T) {
 			t.Parallel()
-			var options []func(*ivs.Options)
+			options := []func(*ivs.Options){referring(false)}
 			if c.quotas {
 				options = append(options, withQuotas)
 			}

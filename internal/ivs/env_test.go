@@ -233,5 +233,12 @@ func parse(tb testing.TB, text *string) arn.ARN {
 	return a
 }
 
-// everything says that whatever is asked for exists.
-func everything(context.Context, arn.ARN) (bool, error) { return true, nil }
+// referring makes channels able to refer to everything that the service knows, of which all exists, or nothing.
+func referring(exist bool) func(*ivs.Options) {
+	lookup := func(context.Context, arn.ARN) (bool, error) { return exist, nil }
+	return func(o *ivs.Options) {
+		o.References = map[string]ivs.Lookup{
+			"recording-configuration": lookup, "playback-restriction-policy": lookup, "ad-configuration": lookup,
+		}
+	}
+}

@@ -8,15 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivs"
 
-	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/resource"
 )
 
 // TestListChannels walks all pages for every filter and many page sizes.
 func TestListChannels(t *testing.T) {
 	t.Parallel()
-	exists := func(o *ivs.Options) { o.Exists = everything }
-	e := start(t, exists)
+	e := start(t, referring(true))
 	variants := []sdk.CreateChannelInput{
 		{},
 		{Name: aws.String("a")},

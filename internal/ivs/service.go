@@ -48,6 +48,9 @@ type Broadcasts interface {
 	PutMetadata(ctx context.Context, channel arn.ARN, text string) error
 }
 
+// Lookup reports whether a resource exists.
+type Lookup func(ctx context.Context, a arn.ARN) (bool, error)
+
 // Options are the parts that a Service works with. All are needed unless they say otherwise.
 type Options struct {
 	Channels   *store.Table[resource.Channel]
@@ -60,9 +63,10 @@ type Options struct {
 	Quotas bool
 	// IngestEndpoint and SRTEndpoint return what a channel's answer names as the place to send to.
 	IngestEndpoint, SRTEndpoint func(awsapi.Caller) string
-	// Exists reports whether a recording configuration, playback restriction policy or ad configuration exists. Nil
-	// means that there are none.
-	Exists func(ctx context.Context, a arn.ARN) (bool, error)
+	// References look up the resources that a channel can refer to, by their type. A type that is not in it is a
+	// capability that is not built, and Unbuilt decides.
+	References map[string]Lookup
+	Unbuilt    awsapi.Unbuilt
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
 }
@@ -85,8 +89,8 @@ func New(o Options) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Exists == nil {
-		o.Exists = func(context.Context, arn.ARN) (bool, error) { return false, nil }
+	if o.Unbuilt.Logger == nil {
+		o.Unbuilt.Logger = o.Logger
 	}
 	return &Service{
 		opts:     o,

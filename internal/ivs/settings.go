@@ -81,6 +81,24 @@ func (s settings) check(ch resource.Channel) error {
 	return nil
 }
 
+// reference is a setting that names another resource, "" for none.
+type reference struct{ member, kind, wanted, stored string }
+
+// references returns what the settings refer to, beside what a channel refers to already.
+func (s settings) references(stored resource.Channel) []reference {
+	text := func(v *string) string {
+		if v == nil {
+			return ""
+		}
+		return *v
+	}
+	return []reference{
+		{"recordingConfigurationArn", "recording-configuration", text(s.recording), stored.RecordingConfigurationARN},
+		{"playbackRestrictionPolicyArn", "playback-restriction-policy", text(s.restriction), stored.PlaybackRestrictionPolicyARN},
+		{"adConfigurationArn", "ad-configuration", text(s.ad), stored.AdConfigurationARN},
+	}
+}
+
 // presets reports whether channels of the type have a transcode preset.
 func presets(channelType string) bool {
 	return channelType == resource.TypeAdvancedSD || channelType == resource.TypeAdvancedHD

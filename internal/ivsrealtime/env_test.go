@@ -123,6 +123,7 @@ func (e *env) open(tb testing.TB) {
 		RTMPEndpoint:  func(awsapi.Caller) string { return "rtmp://ingest.test/app/" },
 		RTMPSEndpoint: func(awsapi.Caller) string { return "rtmps://ingest.test:443/app/" },
 		Clock:         func() time.Time { return time.Unix(0, e.now.Load()) },
+		Unbuilt:       awsapi.Unbuilt{Accept: true},
 	}
 	o.Stages = table(tb, e.state, store.StageDefinition())
 	o.PublicKeys = table(tb, e.state, store.PublicKeyDefinition())

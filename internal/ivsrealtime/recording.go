@@ -77,6 +77,12 @@ func sameRecording(a, b resource.ParticipantRecording) bool {
 		a.SegmentDuration == b.SegmentDuration && a.Replicas == b.Replicas
 }
 
+// mayRecord checks that participants can be recorded where a recording says.
+func (s *Service) mayRecord(ctx context.Context, c awsapi.Caller, wanted, stored resource.ParticipantRecording) error {
+	return s.opts.Unbuilt.Refer(ctx, c, "autoParticipantRecordingConfiguration.storageConfigurationArn",
+		wanted.StorageConfigurationARN, stored.StorageConfigurationARN)
+}
+
 // checkStorage checks that the storage configuration that a request refers to is there and the caller's. There is no
 // difference to the caller between what is elsewhere and what is nowhere. It must run alone, so that the configuration
 // is not deleted before the reference is stored.

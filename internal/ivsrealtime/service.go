@@ -64,6 +64,8 @@ type Options struct {
 	Quotas bool
 	// RTMPEndpoint and RTMPSEndpoint return what a stage's answer names as the places to send to, "" for none.
 	RTMPEndpoint, RTMPSEndpoint func(awsapi.Caller) string
+	// Unbuilt decides about stages that are to be recorded.
+	Unbuilt awsapi.Unbuilt
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
 }
@@ -81,6 +83,9 @@ func New(o Options) *Service {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Unbuilt.Logger == nil {
+		o.Unbuilt.Logger = o.Logger
 	}
 	if o.Media == nil {
 		o.Media = nobody{}

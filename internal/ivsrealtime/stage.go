@@ -26,6 +26,9 @@ func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateSt
 	if st.Recording, err = withRecording(defaultRecording(), in.AutoParticipantRecordingConfiguration); err != nil {
 		return nil, err
 	}
+	if err := s.mayRecord(ctx, c, st.Recording, resource.ParticipantRecording{}); err != nil {
+		return nil, err
+	}
 	tokens := make([]ParticipantToken, len(in.ParticipantTokenConfigurations))
 	for i, t := range in.ParticipantTokenConfigurations {
 		if tokens[i], err = s.mint(c, st.ARN, grant(t)); err != nil {
@@ -108,6 +111,9 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 	e := endpointsFor(c, s.opts.Clock().UTC())
 	rec, err := s.opts.Stages.Update(ctx, keyOf(a), func(st resource.Stage) (resource.Stage, error) {
 		recording, err := withRecording(st.Recording, in.AutoParticipantRecordingConfiguration)
+		if err == nil {
+			err = s.mayRecord(ctx, c, recording, st.Recording)
+		}
 		if err == nil && !sameRecording(recording, st.Recording) {
 			err = s.checkNotRecording(ctx, a)
 		}

@@ -1,12 +1,17 @@
 package ivsrealtime_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
+
+	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/ivsrealtime"
 )
 
 // TestStorageConfiguration checks that one in use stays until nothing refers to it.
@@ -36,6 +41,42 @@ func TestStorageConfiguration(t *testing.T) {
 	check(t, err)
 	check(t, remove())
 	wantCode(t, remove(), "ResourceNotFoundException")
+}
+
+// TestUnbuiltRecording: a stage that would never be recorded is not made, unless the operator wants it stored; a record
+// that holds such a setting from before stays readable and updatable.
+func TestUnbuiltRecording(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := startIn(t, dir)
+	on := &types.AutoParticipantRecordingConfiguration{StorageConfigurationArn: e.storage(t).Arn}
+	stored, err := e.api().CreateStage(t.Context(), &sdk.CreateStageInput{AutoParticipantRecordingConfiguration: on})
+	check(t, err)
+	e.state.Close()
+	e.conn.Close()
+
+	e = startIn(t, dir, func(o *ivsrealtime.Options) { o.Unbuilt = awsapi.Unbuilt{} })
+	ctx, api := t.Context(), e.api()
+	_, err = api.CreateStage(ctx, &sdk.CreateStageInput{AutoParticipantRecordingConfiguration: on})
+	wantCode(t, err, "ValidationException")
+	if e, ok := errors.AsType[*types.ValidationException](err); ok && !strings.Contains(*e.ExceptionMessage, "storageConfigurationArn cannot be used: ") {
+		t.Error(*e.ExceptionMessage)
+	}
+	_, err = api.UpdateStage(ctx, &sdk.UpdateStageInput{Arn: e.create(t, "demo").Arn, AutoParticipantRecordingConfiguration: on})
+	wantCode(t, err, "ValidationException")
+	got, err := api.GetStage(ctx, &sdk.GetStageInput{Arn: stored.Stage.Arn})
+	check(t, err)
+	if c := got.Stage.AutoParticipantRecordingConfiguration; *c.StorageConfigurationArn != *on.StorageConfigurationArn {
+		t.Errorf("stored %q", *c.StorageConfigurationArn)
+	}
+	for _, again := range []*types.AutoParticipantRecordingConfiguration{nil, on, {StorageConfigurationArn: aws.String("")}} {
+		_, err = api.UpdateStage(ctx, &sdk.UpdateStageInput{
+			Arn: stored.Stage.Arn, Name: aws.String("new"), AutoParticipantRecordingConfiguration: again,
+		})
+		check(t, err)
+	}
+	_, err = api.UpdateStage(ctx, &sdk.UpdateStageInput{Arn: stored.Stage.Arn, AutoParticipantRecordingConfiguration: on})
+	wantCode(t, err, "ValidationException") // it is no longer what is stored
 }
 
 // TestStorageOfOthers checks that a stage cannot record to what belongs to another account, or is in another region:

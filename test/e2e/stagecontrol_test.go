@@ -27,7 +27,7 @@ import (
 
 func TestJavaScriptSDKRealTime(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t)
+	s := apptest.Start(t, func(c *config.Config) { c.AcceptUnbuilt = true }) // recording
 	limited := apptest.Start(t, func(c *config.Config) { c.Quotas = "aws" })
 	made, err := s.IVSRealTime(t).CreateStage(t.Context(), &sdk.CreateStageInput{
 		ParticipantTokenConfigurations: []types.ParticipantTokenConfiguration{{UserId: aws.String("live")}},
