@@ -24,7 +24,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // devices may be used by the pages, and by no page that they would frame.
 const devices = "camera=(self), microphone=(self), display-capture=(self)"
 
-// Handler serves "/", "/watch", "/stage" and everything below "/console/".
+// Handler serves "/", "/watch", "/stage", the icon that browsers ask for by themselves and everything below "/console/".
+// Any other path is the start page with the status 404, which says so.
 func Handler() (http.Handler, error) {
 	root, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -45,17 +46,21 @@ func Handler() (http.Handler, error) {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		switch path := r.URL.Path; {
-		case path == "/" || path == "/watch" || path == "/stage":
+		case strings.HasPrefix(path, "/console/assets/"):
+			h.Set("Cache-Control", "public, max-age=31536000, immutable") // names carry a hash of the content
+			assets.ServeHTTP(w, r)
+		case path == "/favicon.ico":
+			h.Set("Cache-Control", "public, max-age=86400")
+			http.ServeFileFS(w, r, root, "favicon.svg")
+		default:
 			h.Set("Content-Security-Policy", policy)
 			h.Set("Permissions-Policy", devices)
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			h.Set("Cache-Control", "no-cache")
+			if path != "/" && path != "/watch" && path != "/stage" {
+				w.WriteHeader(http.StatusNotFound)
+			}
 			_, _ = w.Write(index)
-		case strings.HasPrefix(path, "/console/assets/"):
-			h.Set("Cache-Control", "public, max-age=31536000, immutable") // names carry a hash of the content
-			assets.ServeHTTP(w, r)
-		default:
-			http.NotFound(w, r)
 		}
 	}), nil
 }

@@ -49,9 +49,15 @@ func TestOnlyThePagesThemselvesUseDevices(t *testing.T) {
 func TestNothingElseIsServed(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]int{"/console/": 404, "/console/index.html": 404, "/x": 404} {
-		if w := get(t, http.MethodGet, path); w.Code != want {
-			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		if w := get(t, http.MethodGet, path); w.Code != want || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			t.Errorf("%s: %d %v, want %d", path, w.Code, w.Header(), want)
 		}
+	}
+	if w := get(t, http.MethodGet, "/console/assets/x.js"); w.Code != 404 || strings.Contains(w.Header().Get("Content-Type"), "html") {
+		t.Errorf("an asset that is not there: %d %v", w.Code, w.Header())
+	}
+	if w := get(t, http.MethodGet, "/favicon.ico"); w.Code != 200 || w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("the icon: %d %v", w.Code, w.Header())
 	}
 	if w := get(t, http.MethodPost, "/watch"); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)

@@ -16,6 +16,7 @@ function App() {
   const { pathname, search } = window.location;
   if (pathname === '/stage') return <Loaded load={async () => (await import('./stage/stage')).StagePage} />;
   const given = new URLSearchParams(search).get('channel');
+  if (pathname !== '/' && pathname !== '/watch') return <Home error={`There is no page ${pathname}.`} />;
   if (pathname !== '/watch' || !given) return <Home />;
   const channel = parseChannel(given);
   if (!channel) return <Home error={`“${given}” is neither a channel ARN nor a playback URL.`} />;
