@@ -2,6 +2,7 @@
 //
 //	rivus serve   runs the server
 //	rivus demo    runs the server with a channel that is already live, for a first look
+//	rivus version prints the version
 //
 // Every flag is an environment variable too (RIVUS_HTTP_ADDR for --http-addr, and so on); see rivus serve --help.
 package main
@@ -38,9 +39,10 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCmd         `cmd:"" help:"Run the server."`
-	Demo    demoCmd          `cmd:"" help:"Run the server with a channel that is already live from a test picture (needs ffmpeg)."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Serve serveCmd         `cmd:"" help:"Run the server."`
+	Demo  demoCmd          `cmd:"" help:"Run the server with a channel that is already live from a test picture (needs ffmpeg)."`
+	Print versionCmd       `cmd:"" name:"version" help:"Print the version."`
+	Short kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // env is what the process gives to a command.
@@ -52,7 +54,7 @@ type env struct {
 func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
 	var cli commands
 	parser, err := kong.New(&cli, kong.Name("rivus"), kong.Description("An Interactive Video Service that you run yourself."),
-		kong.Vars{"version": version()}, kong.Writers(stdout, stderr), kong.UsageOnError())
+		kong.Vars{"version": version()}, kong.Writers(stdout, stderr), kong.UsageOnError(), kong.ValueFormatter(flagHelp))
 	if err != nil {
 		return err
 	}
@@ -69,6 +71,23 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) error {
 	heap.Go(func() { tuneHeap(ctx) })
 	cmd.BindTo(ctx, (*context.Context)(nil))
 	return cmd.Run(env{stdout: stdout, stderr: stderr, terminal: terminal})
+}
+
+// flagHelp is what --help says of a flag: kong's text, which has the environment variable, and the default.
+func flagHelp(v *kong.Value) string {
+	text := kong.DefaultHelpValueFormatter(v)
+	if v.HasDefault && v.Default != "" {
+		text += " Default: " + v.Default + "."
+	}
+	return text
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(e env) error {
+	_, err := fmt.Fprintln(e.stdout, version())
+	return err
 }
 
 type serveCmd struct{ config.Config }

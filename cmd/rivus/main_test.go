@@ -133,13 +133,58 @@ func TestRefusedStarts(t *testing.T) {
 		{"foreign directory", free(foreign), "is not empty and not ours: it holds \"photo.jpg\""},
 		{"public address", append(free(dir), "--http-addr=0.0.0.0:0"), "or --insecure"},
 		{"unknown flag", []string{"--colour"}, "unknown flag --colour"},
+		{"no certificate", append(free(dir), "--tls-cert="+dir+"/none.pem", "--tls-key="+dir+"/none.pem"), "certificate: stat "},
+		{"stages that nobody reaches", append(free(dir), "--public-url=https://live.example.com"), "is a loopback address"},
+		{"no NATS server there", append(free(dir), "--nats-url=nats://u:sesame@"+silent(t)), "the NATS server at nats://127.0.0.1:"},
 	} {
 		out, err := command(t, nil, append([]string{"serve"}, c.args...)...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.want) {
 			t.Errorf("%s: %v, want %q in\n%s", c.name, err, c.want, out)
 		}
-		if strings.Contains(string(out), "goroutine ") {
-			t.Errorf("%s: a stack trace:\n%s", c.name, out)
+		if strings.Contains(string(out), "goroutine ") || strings.Contains(string(out), "sesame") {
+			t.Errorf("%s: a stack trace or a secret:\n%s", c.name, out)
+		}
+		if said := strings.Count(string(out), "rivus: "); said != 1 || !strings.HasPrefix(lastLine(out), "rivus: ") {
+			t.Errorf("%s: %d causes, and the last line is %q", c.name, said, lastLine(out))
+		}
+	}
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
+
+// silent returns an address of this machine on which nothing listens.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return l.Addr().String()
+}
+
+// TestVersion: as a command, as other programs have it, and as a flag.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"version", "--version"} {
+		out, err := command(t, nil, arg).Output()
+		if err != nil || !strings.HasPrefix(string(out), "rivus ") || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: %v %q", arg, err, out)
+		}
+	}
+}
+
+// TestHelpShowsDefaults: a flag that is left out is no riddle.
+func TestHelpShowsDefaults(t *testing.T) {
+	t.Parallel()
+	out, err := command(t, []string{"COLUMNS=400"}, "serve", "--help").Output()
+	help := strings.Join(strings.Fields(string(out)), " ")
+	for _, want := range []string{"Default: 127.0.0.1:8080.", "Default: rivus-data.", "Default: off.", "Default: 0s."} {
+		if err != nil || !strings.Contains(help, want) {
+			t.Errorf("%v: %q is not in %s", err, want, help)
 		}
 	}
 }

@@ -272,7 +272,10 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 
 	s.ready.set(true)
 	info := s.readyInfo()
-	s.log.Info("serving", "http", info.HTTP, "rtmp", info.RTMP, "rtmps", info.RTMPS, "admin", info.Admin, "public_url", info.PublicURL)
+	s.log.Info("serving", "http", info.HTTP, "rtmp", info.RTMP, "rtmps", info.RTMPS, "media", info.Media, "admin", info.Admin, "public_url", info.PublicURL)
+	if s.cfg.MediaUnreachable() {
+		s.log.Warn("stages work on this machine only: the server is public and --media-addr is a loopback address", "media", info.Media)
+	}
 	if ready != nil {
 		ready(info)
 	}
@@ -282,12 +285,26 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	case <-gctx.Done():
 	}
 	s.ready.set(false)
+	s.stayForBalancers(gctx)
 	s.drain(stopIngest)
 	stopParts()
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// stayForBalancers goes on serving for the drain delay after /readyz has begun to say no, so that whoever sends traffic
+// here can send it elsewhere before streams end. It ends at once when a part of the server has failed.
+func (s *server) stayForBalancers(parts context.Context) {
+	if s.cfg.DrainDelay == 0 || parts.Err() != nil {
+		return
+	}
+	s.log.Info("not ready any more; streams end after the drain delay", "delay", s.cfg.DrainDelay)
+	select {
+	case <-time.After(s.cfg.DrainDelay):
+	case <-parts.Done():
+	}
 }
 
 // drain ends every stream so that players find ENDLIST, and lets requests that are under way finish.

@@ -86,6 +86,7 @@ func (s *sharedListener) sort(raw net.Conn, known func()) {
 	defer stop()
 	_ = c.SetDeadline(time.Now().Add(tlsHandshakeTimeout))
 	if err := c.HandshakeContext(s.ctx); err != nil {
+		notTLS(err)
 		_ = raw.Close()
 		return
 	}

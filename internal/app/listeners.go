@@ -30,7 +30,7 @@ func (s *server) listen(ctx context.Context) error {
 	s.listeners = l
 	if s.cfg.TLS() || s.cfg.RTMPSAddr != "" {
 		var err error
-		if l.tls, err = serverTLS(s.cfg, s.clock()); err != nil {
+		if l.tls, err = serverTLS(s.cfg, s.clock, s.log); err != nil {
 			return err
 		}
 	}

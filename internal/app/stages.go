@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage"
 	"github.com/rivus-live/rivus/internal/whip"
@@ -27,7 +28,7 @@ type stages struct {
 
 // openStages opens the media port and builds what stands on it. The address is turned off when it is empty.
 func (s *server) openStages(ctx context.Context) error {
-	if s.cfg.MediaAddr == "" {
+	if s.cfg.MediaAddr == "" || s.cfg.MediaAddr == config.Off {
 		return nil
 	}
 	var external []netip.Addr

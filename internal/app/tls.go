@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -28,22 +29,22 @@ const (
 
 // serverTLS returns the TLS configuration of the server: the operator's certificate, or a self-signed one kept in the
 // data directory. TLS 1.2 is the oldest version, as for the service itself (spec ivs.md 7.1).
-func serverTLS(c *config.Config, now time.Time) (*tls.Config, error) {
-	var cert tls.Certificate
-	var err error
-	if c.TLSCert != "" {
-		cert, err = tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	} else {
-		cert, err = selfSigned(c.DataDir, hostsOf(c), now)
+func serverTLS(c *config.Config, clock func() time.Time, log *slog.Logger) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if c.TLSCert == "" {
+		cert, err := selfSigned(c.DataDir, hostsOf(c), clock())
+		if err != nil {
+			return nil, fmt.Errorf("certificate: %w", err)
+		}
+		t.Certificates = []tls.Certificate{cert}
+		return t, nil
 	}
+	files, err := openCertificate(c.TLSCert, c.TLSKey, clock, log)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{cert},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"h2", "http/1.1"},
-	}, nil
+	t.GetCertificate = files.certificate
+	return t, nil
 }
 
 // hostsOf lists the names and addresses that a self-signed certificate has to cover.

@@ -24,7 +24,7 @@ type Config struct {
 	HTTPAddr  string `name:"http-addr" env:"RIVUS_HTTP_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"API, playback and console. Speaks TLS when a certificate is given."`
 	RTMPAddr  string `name:"rtmp-addr" env:"RIVUS_RTMP_ADDR" default:"127.0.0.1:1935" placeholder:"HOST:PORT" help:"Plain RTMP ingest; empty turns it off."`
 	RTMPSAddr string `name:"rtmps-addr" env:"RIVUS_RTMPS_ADDR" default:"127.0.0.1:1936" placeholder:"HOST:PORT" help:"RTMPS ingest, and the same HTTP over TLS; empty turns it off. On loopback a self-signed certificate is made at the first start."`
-	MediaAddr string `name:"media-addr" env:"RIVUS_MEDIA_ADDR" default:"127.0.0.1:8189" placeholder:"HOST:PORT" help:"WebRTC media of stages, UDP and TCP; empty turns it off. Browsers that ignore loopback candidates need a LAN address."`
+	MediaAddr string `name:"media-addr" env:"RIVUS_MEDIA_ADDR" default:"127.0.0.1:8189" placeholder:"HOST:PORT" help:"WebRTC media of stages, UDP and TCP; \"off\" runs without stages. Browsers that ignore loopback candidates need a LAN address."`
 	AdminAddr string `name:"admin-addr" env:"RIVUS_ADMIN_ADDR" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"/healthz, /readyz, /metrics and pprof; loopback only, empty turns it off."`
 
 	PublicURL      string   `name:"public-url" env:"RIVUS_PUBLIC_URL" placeholder:"URL" help:"Origin that answers name in URLs; default: scheme and host of the request."`
@@ -48,8 +48,9 @@ type Config struct {
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
 	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" enum:"off,aws" help:"Service quotas and call rates: off or aws."`
 
-	AcceptUnbuilt       bool   `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
+	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
 
+	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`
 	StageHistory time.Duration `name:"stage-history" env:"RIVUS_STAGE_HISTORY" default:"1440h" placeholder:"DURATION" help:"How long ended stage sessions, their participants and events are kept."`
 
 	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
@@ -74,7 +75,7 @@ func (c *Config) Validate() error {
 	for _, a := range []struct{ flag, addr string }{
 		{"--http-addr", c.HTTPAddr}, {"--rtmp-addr", c.RTMPAddr}, {"--rtmps-addr", c.RTMPSAddr}, {"--media-addr", c.MediaAddr}, {"--admin-addr", c.AdminAddr},
 	} {
-		if a.addr == "" && a.flag != "--http-addr" {
+		if a.addr == "" && a.flag != "--http-addr" || a.addr == Off && a.flag == "--media-addr" {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {
@@ -114,6 +115,13 @@ func (c *Config) Validate() error {
 	if strings.Contains(c.IngestEndpoint, "/") {
 		fail("--ingest-endpoint: %q has to be a host, or host:port, without a scheme or path: encoders put those around it", c.IngestEndpoint)
 	}
+	if host := c.publicHost(); host != "" && !Loopback(host) && Loopback(c.MediaAddr) {
+		fail("--media-addr %s is a loopback address, so nobody who comes by --public-url %s can join a stage: give an address that is reached from there, such as --media-addr :8189 (and --external-ip behind a NAT), or --media-addr off",
+			c.MediaAddr, c.PublicURL)
+	}
+	if c.DrainDelay < 0 || c.DrainDelay > maxDrainDelay {
+		fail("--drain-delay: %s is not between 0 and %s", c.DrainDelay, maxDrainDelay)
+	}
 	if c.StageHistory < time.Hour {
 		fail("--stage-history: %s is less than an hour", c.StageHistory)
 	}
@@ -121,6 +129,27 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// Off is the value of --media-addr that runs a server without stages.
+const Off = "off"
+
+// maxDrainDelay is longer than any load balancer takes to notice, and shorter than anybody waits for a stop.
+const maxDrainDelay = time.Hour
+
+// publicHost returns the host of the public URL with a port, "" without a public URL.
+func (c *Config) publicHost() string {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	return net.JoinHostPort(u.Hostname(), "0")
+}
+
+// MediaUnreachable reports whether callers from elsewhere are let in by --http-addr and cannot reach --media-addr. It
+// may be meant so; with a public URL, Validate refuses it.
+func (c *Config) MediaUnreachable() bool {
+	return !Loopback(c.HTTPAddr) && Loopback(c.MediaAddr)
 }
 
 // isOrigin reports whether s is an http or https URL of a scheme and a host only.

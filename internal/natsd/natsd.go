@@ -10,7 +10,6 @@ package natsd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -127,14 +126,18 @@ func (c *Conn) connect(ctx context.Context, url string, more ...nats.Option) err
 		nats.ReconnectHandler(c.onReconnect),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
 	}, more...)
-	for {
+	for told := false; ; {
 		err := c.try(ctx, url, opts)
 		if err == nil {
 			return nil
 		}
+		if !told && url != "" { // whoever waits wants to know for what
+			c.opt.Logger.Warn("the NATS server does not answer yet", "url", redact(url), "error", err)
+			told = true
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(err, context.Cause(ctx))
+			return err
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
