@@ -235,10 +235,10 @@ func parse(tb testing.TB, text *string) arn.ARN {
 
 // referring makes channels able to refer to everything that the service knows, of which all exists, or nothing.
 func referring(exist bool) func(*ivs.Options) {
-	lookup := func(context.Context, arn.ARN) (bool, error) { return exist, nil }
 	return func(o *ivs.Options) {
-		o.References = map[string]ivs.Lookup{
-			"recording-configuration": lookup, "playback-restriction-policy": lookup, "ad-configuration": lookup,
+		o.References = map[string]ivs.Lookup{}
+		for _, kind := range []string{"recording-configuration", "playback-restriction-policy", "ad-configuration"} {
+			o.References[kind] = func(context.Context, arn.ARN) (bool, error) { return exist, nil }
 		}
 	}
 }
