@@ -5,7 +5,9 @@
 // across encoders that take over from each other:
 //
 //   - Decode times grow strictly within a track and are never negative.
-//   - A step of up to MaxBackStep backwards is clamped; a larger one, or a jump of more than MaxGap beyond everything
+//   - Pictures that share a timestamp, as those of encoders which stamp 60 a second by a clock of 30, are spread over
+//     the interval to the next timestamp, as far as the last one tells it. None of them waits for it.
+//   - A step of up to MaxBackStep backwards counts as the same timestamp again; a larger one, or a jump of more than MaxGap beyond everything
 //     seen on either track, is a rebase: the track goes on with its next expected frame time.
 //   - A rebase is a shift of the encoder's clock. The other track meets the same jump some messages later and then takes
 //     the same shift, so the tracks keep their true relation.
@@ -55,8 +57,16 @@ type Timeline struct {
 	known        int       // how many of them are set
 	rebases      int
 
-	lastDTS int64 // video, in ticks
-	counter counter
+	lastDTS  int64 // video, in ticks
+	pictures spread
+	counter  counter
+}
+
+// spread places the pictures that share a timestamp.
+type spread struct {
+	at     int64 // the timestamp's place, in milliseconds
+	same   int64 // pictures at it, after the first
+	before int64 // pictures at the timestamp before it, the first included
 }
 
 // clock follows the timestamps of one track.
@@ -93,7 +103,7 @@ func (t *Timeline) Rebases() int { return t.rebases }
 // Video places a video message: ts and composition are the RTMP timestamp and the FLV composition time, both in
 // milliseconds. The answer is in ticks of 1/90000 s; dts is larger than every one before.
 func (t *Timeline) Video(ts uint32, composition int32) (dts int64, offset int32) {
-	dts = t.place(&t.video, ts) * videoTick
+	dts = t.spread(ts)
 	if dts <= t.lastDTS {
 		dts = t.lastDTS + 1
 	}
@@ -102,6 +112,19 @@ func (t *Timeline) Video(ts uint32, composition int32) (dts int64, offset int32)
 		composition = 0
 	}
 	return dts, composition * videoTick
+}
+
+// spread returns the tick of a video timestamp. Another picture at the same timestamp goes where it would be if as many
+// shared this one as shared the last, and the next one followed after the same interval; always before that.
+func (t *Timeline) spread(ts uint32) int64 {
+	p, ever, last := &t.pictures, t.video.ever, t.video.last
+	at := t.place(&t.video, ts)
+	if !ever || at > last {
+		p.at, p.before, p.same = at, p.same+1, 0
+		return at * videoTick
+	}
+	p.same++
+	return p.at*videoTick + t.video.interval*videoTick*p.same/max(p.before, p.same+1)
 }
 
 // Audio places an audio message of so many samples at the given sample rate, which is the scale of the answer. ok is

@@ -228,17 +228,55 @@ func TestJumpKeepsSync(t *testing.T) {
 	}
 }
 
-func TestSmallBackwardStepIsClamped(t *testing.T) {
+func TestSmallBackwardStep(t *testing.T) {
 	t.Parallel()
 	tl := timeline.New()
 	first, _ := tl.Video(1000, 0)
 	second, _ := tl.Video(900, 0)
 	third, offset := tl.Video(1040, 66)
-	if second != first+1 {
-		t.Errorf("clamped to %d, want %d", second, first+1)
+	if second <= first || second >= third {
+		t.Errorf("the step went to %d, which is not between %d and %d", second, first, third)
 	}
 	if third != first+40*90 || offset != 66*90 {
 		t.Errorf("after the step: %d+%d, want %d+%d", third, offset, first+3600, 66*90)
+	}
+}
+
+// Encoders that stamp pictures by a clock slower than they come send several with one timestamp. From the second group on,
+// when the size of a group is known, every picture is where its rate puts it.
+func TestPicturesOfOneTimestamp(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ fps, group int }{{60, 2}, {50, 2}, {120, 4}, {90, 3}, {30, 1}} {
+		tl := timeline.New()
+		var zero, last int64
+		for i := range 10 * test.fps {
+			exact := float64(i) * 1000 / float64(test.fps)
+			stamp := float64(i/test.group*test.group) * 1000 / float64(test.fps)
+			dts, _ := tl.Video(uint32(stamp), 0)
+			if i == 0 {
+				zero = dts
+			}
+			if dts <= last && i > 0 {
+				t.Fatalf("%d fps: picture %d at %d after %d", test.fps, i, dts, last)
+			}
+			if off := float64(dts-zero)/90 - exact; i >= test.group && math.Abs(off) > 1.5 {
+				t.Fatalf("%d fps in groups of %d: picture %d is %.2f ms off", test.fps, test.group, i, off)
+			}
+			last = dts
+		}
+	}
+}
+
+// One timestamp twice in an ordinary stream moves one picture, and none of those that follow.
+func TestOneTimestampTwice(t *testing.T) {
+	t.Parallel()
+	tl := timeline.New()
+	first, _ := tl.Video(0, 0)
+	for _, step := range []struct{ ts, want int64 }{{40, 40}, {80, 80}, {80, 100}, {120, 120}, {160, 160}} {
+		dts, _ := tl.Video(uint32(step.ts), 0)
+		if got := (dts - first) / 90; got != step.want {
+			t.Errorf("the picture of %d ms is at %d, want %d", step.ts, got, step.want)
+		}
 	}
 }
 
@@ -400,6 +438,7 @@ func TestTimelineAllocatesNothing(t *testing.T) {
 func FuzzTimeline(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 1, 0, 0, 0, 21, 0, 0, 0, 0, 40})
 	f.Add([]byte{0, 255, 255, 255, 250, 1, 255, 255, 255, 250, 0, 0, 0, 0, 30, 2, 0, 0, 0, 0, 1, 0, 0, 0, 40})
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 0, 0, 0, 0, 34, 0, 0, 0, 0, 34, 0, 0, 0, 0, 67})
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 127, 255, 255, 255, 3, 128, 0, 0, 0, 1, 0, 16, 0, 0, 5, 0, 0, 0, 7})
 	rates := []int64{48_000, 44_100, 8000, 96_000}
 	f.Fuzz(func(t *testing.T, data []byte) {
