@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/rivus-live/rivus/internal/media/amf0"
 	"github.com/rivus-live/rivus/internal/rtmp/chunk"
@@ -86,17 +87,19 @@ type target struct {
 
 // parseTarget reads the target from the application of the connect request and the name of the publish request. The key
 // is the name, or, when an encoder was given the whole URL as its server and the name stays empty, the last part of the
-// application. Both may carry a query; where they disagree, the name's wins. Errors do not quote their input.
+// application. Both may carry a query; where they disagree, the name's wins. Blanks around each part are no part of it:
+// they come with what is copied from a page. Errors do not quote their input.
 func parseTarget(app, name string) (target, error) {
 	app, appQuery, _ := strings.Cut(app, "?")
 	name, nameQuery, _ := strings.Cut(name, "?")
-	app, name = strings.Trim(app, "/"), strings.Trim(name, "/")
+	app, name = strings.TrimFunc(app, isMargin), strings.TrimFunc(name, isMargin)
+	appQuery, nameQuery = strings.TrimFunc(appQuery, isBlank), strings.TrimFunc(nameQuery, isBlank)
 	if len(app) > maxName || len(name) > maxName || len(appQuery) > maxQuery || len(nameQuery) > maxQuery {
 		return target{}, &Rejection{CodeRejected, "the application, the stream name or its parameters are too long"}
 	}
 	if name == "" {
 		if i := strings.LastIndexByte(app, '/'); i >= 0 {
-			app, name = app[:i], app[i+1:]
+			app, name = strings.TrimFunc(app[:i], isMargin), strings.TrimFunc(app[i+1:], isMargin)
 		}
 	}
 	query, _ := url.ParseQuery(nameQuery) // pairs that cannot be read are left out
@@ -114,6 +117,14 @@ func parseTarget(app, name string) (target, error) {
 		return target{}, &Rejection{CodeRejected, "the stream name has too many parameters"}
 	}
 	return target{app: app, key: name, query: query}, nil
+}
+
+// isMargin reports whether a character around an application or a name does not belong to it.
+func isMargin(r rune) bool { return r == '/' || isBlank(r) }
+
+// isBlank reports whether a character cannot be seen: blanks, line breaks, and the formatting characters of web pages.
+func isBlank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 // Chunk streams of what the server sends.
