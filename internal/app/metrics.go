@@ -74,6 +74,9 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_ingest_bytes_total", "Bytes of media messages.", b.Bytes)
 	counter("rivus_ingest_frames_total", "Frames packaged.", b.Frames)
 	counter("rivus_ingest_dropped_total", "Media messages that were damaged or did not fit.", b.Drops)
+	counter("rivus_ingest_foreign_total", "Media messages dropped because their codec is not carried.", b.ForeignVideo, "media", "video")
+	counter("rivus_ingest_foreign_total", "Media messages dropped because their codec is not carried.", b.ForeignAudio, "media", "audio")
+	counter("rivus_ingest_refused_total", "Publishers ended for what they sent.", b.Unfit)
 	counter("rivus_ingest_rebases_total", "Timestamp jumps taken out.", b.Rebases)
 	sendPartLatency(out, b.PartLatency)
 

@@ -92,6 +92,7 @@ type broadcast struct {
 	current   *feed
 	successor *offer
 	reason    Reason        // set once the end is decided
+	refused   *refusal      // with the reason Refused: why
 	events    []store.Event // not yet with the ledger
 	dirty     bool          // the stream's record is behind
 	described bool          // the session's record is behind
@@ -179,7 +180,11 @@ func (b *broadcast) tick() {
 // moved records where life is now, with the events that it caused.
 func (b *broadcast) moved(now time.Time, edges []edge) {
 	for _, e := range edges {
-		b.tell(e, "", now)
+		code := ""
+		if e == sessionEnded && b.refused != nil {
+			code = b.refused.code(b.channel.Multitrack)
+		}
+		b.tell(e, code, now)
 	}
 	b.stream.State, b.stream.Health, b.stream.StartTime = b.life.state, b.life.health, b.life.started
 	b.session.StartTime, b.session.EndTime = b.life.started, b.life.ended
@@ -193,7 +198,11 @@ func (b *broadcast) tell(e edge, code string, now time.Time) {
 	if e == takeoverFailed && len(b.events) >= maxEvents {
 		return
 	}
-	b.events = append(b.events, newEvent(e, &b.channel, b.stream.StreamID, code, now))
+	b.add(newEvent(e, &b.channel, b.stream.StreamID, code, now))
+}
+
+func (b *broadcast) add(e store.Event) {
+	b.events = append(b.events, e)
 	b.described = true
 }
 
@@ -248,17 +257,21 @@ func (b *broadcast) left(in *intake, err error) {
 		b.succeed(in)
 		return
 	}
+	now := b.clock()
 	if b.reason == 0 {
 		b.reason = reasonOf(err)
+		b.refuseMedia(err, now)
 	}
 	b.ending.Store(true)
-	now := b.clock()
 	in.packager.End()
 	edges, lifeErr := b.life.end(now)
 	if lifeErr != nil {
 		b.log.Error("broadcast ended twice", "error", lifeErr)
 	}
 	b.session.EndReason = b.reason.String()
+	if b.refused != nil {
+		b.session.EndReason += ": " + b.refused.text
+	}
 	b.stream.ViewerCount = 0
 	b.moved(now, edges)
 	if b.reason == Fenced {
@@ -268,9 +281,23 @@ func (b *broadcast) left(in *intake, err error) {
 	b.final = true
 }
 
+// refuseMedia tells the operator and the world when a publisher ends for what it sent.
+func (b *broadcast) refuseMedia(err error, now time.Time) {
+	r, refused := errors.AsType[*refusal](err)
+	if !refused {
+		return
+	}
+	b.refused = r
+	b.counters.unfit.Add(1)
+	b.log.Warn("publisher refused for its media", "reason", r.text, "encoder", b.session.Encoder, "remote", b.current.remote)
+	if r.code(b.channel.Multitrack) == "" { // else the event of the session's end says it
+		b.add(newFailure(&b.channel, b.stream.StreamID, r.text, now))
+	}
+}
+
 // reasonOf tells why a publisher's loop ended by itself.
 func reasonOf(err error) Reason {
-	if _, refused := errors.AsType[*rtmp.Rejection](err); refused {
+	if _, refused := errors.AsType[*refusal](err); refused {
 		return Refused
 	}
 	switch {

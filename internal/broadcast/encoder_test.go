@@ -1,9 +1,11 @@
 package broadcast
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,11 +82,57 @@ func picture(ts uint32, cts int32, key bool) rtmp.Message {
 		head, nal = 0x17, 0x65
 	}
 	b := []byte{head, 1, byte(cts >> 16), byte(cts >> 8), byte(cts), 0, 0, 0, 40, nal}
-	return message(rtmp.TypeVideo, ts, append(b, make([]byte, 39)...))
+	return message(rtmp.TypeVideo, ts, append(b, bytes.Repeat([]byte{0x5A}, 39)...))
 }
 
 func sound(ts uint32) rtmp.Message {
 	return message(rtmp.TypeAudio, ts, append([]byte{0xAF, 1, 0x21}, make([]byte, 20)...))
+}
+
+// foreignSound and foreignPicture are tags of codecs that are not carried, as drones and old cameras send them beside AAC
+// and H.264.
+func foreignSound(ts uint32) rtmp.Message {
+	return message(rtmp.TypeAudio, ts, []byte{0xFF, 1, 2, 3, 4, 5, 6})
+}
+
+func foreignPicture(ts uint32) rtmp.Message {
+	return message(rtmp.TypeVideo, ts, []byte{0x12, 0, 0, 0, 0})
+}
+
+// avcHead is the length of what stands before the access unit in a video message.
+const avcHead = 5
+
+// byteStream turns an encoder's pictures into byte streams (H.264, Annex B), keyframes with their parameter sets, as
+// phones send them.
+func byteStream(messages []rtmp.Message) []rtmp.Message {
+	out := slices.Clone(messages)
+	for i, m := range out {
+		if m.Type != rtmp.TypeVideo || m.Payload[1] != 1 {
+			continue
+		}
+		b := slices.Clone(m.Payload[:avcHead])
+		if m.Payload[0] == 0x17 {
+			b = append(append(b, 0, 0, 0, 1), sps(1280, 720)...)
+			b = append(b, 0, 0, 0, 1, 0x68, 0xCE, 0x38, 0x80)
+		}
+		b = append(b, 0, 0, 0, 1)
+		out[i].Payload = append(b, m.Payload[avcHead+4:]...)
+	}
+	return out
+}
+
+// glued puts an SEI unit and a start code in front of every keyframe, all in one NAL unit, as boards send them.
+func glued(messages []rtmp.Message) []rtmp.Message {
+	out := slices.Clone(messages)
+	for i, m := range out {
+		if m.Type != rtmp.TypeVideo || m.Payload[1] != 1 || m.Payload[0] != 0x17 {
+			continue
+		}
+		unit := append([]byte{6, 4, 1, 2, 3, 4, 0x80, 0, 0, 0, 1}, m.Payload[avcHead+4:]...)
+		b := binary.BigEndian.AppendUint32(slices.Clone(m.Payload[:avcHead]), uint32(len(unit)))
+		out[i].Payload = append(b, unit...)
+	}
+	return out
 }
 
 func script(ts uint32, name string, values ...any) rtmp.Message {

@@ -14,6 +14,7 @@ type edge uint8
 const (
 	sessionCreated edge = iota
 	streamStart
+	streamFailure
 	starvationStart
 	starvationEnd
 	takenOver
@@ -32,6 +33,7 @@ const (
 var edgeNames = [...]struct{ kind, name string }{ //nolint:gochecknoglobals // a constant table
 	sessionCreated:  {stateChange, "Session Created"},
 	streamStart:     {stateChange, "Stream Start"},
+	streamFailure:   {stateChange, "Stream Failure"},
 	starvationStart: {healthChange, "Starvation Start"},
 	starvationEnd:   {healthChange, "Starvation End"},
 	takenOver:       {stateChange, "Stream Takeover"},
@@ -46,19 +48,29 @@ type detail struct {
 	ChannelName string `json:"channel_name"`
 	StreamID    string `json:"stream_id"`
 	Code        string `json:"code,omitempty"`
+	Reason      string `json:"reason,omitempty"`
 }
 
 // newEvent forms the event of an edge. The code is empty where none is defined.
 func newEvent(e edge, ch *resource.Channel, streamID, code string, now time.Time) store.Event {
+	return detail{StreamID: streamID, Code: code}.event(e, ch, now)
+}
+
+// newFailure forms the event of a stream that cannot be carried, with the reason in words.
+func newFailure(ch *resource.Channel, streamID, reason string, now time.Time) store.Event {
+	return detail{StreamID: streamID, Reason: reason}.event(streamFailure, ch, now)
+}
+
+func (d detail) event(e edge, ch *resource.Channel, now time.Time) store.Event {
 	names := edgeNames[e]
-	// Three strings and a constant cannot fail to marshal.
-	d, _ := json.Marshal(detail{EventName: names.name, ChannelName: ch.Name, StreamID: streamID, Code: code})
+	d.EventName, d.ChannelName = names.name, ch.Name
+	data, _ := json.Marshal(d) // strings cannot fail to marshal
 	return store.Event{
 		Type:      names.kind,
 		Source:    eventSource,
 		Time:      now,
 		Scope:     ch.ARN.Scope,
 		Resources: []string{ch.ARN.String()},
-		Detail:    d,
+		Detail:    data,
 	}
 }

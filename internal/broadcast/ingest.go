@@ -20,6 +20,7 @@ func (b *broadcast) ingest(f *feed, in *intake) error {
 
 func (b *broadcast) pump(f *feed, in *intake) error {
 	playable := in.packager.Snapshot().Ready()
+	single := needsMultitrack(b.channel.Multitrack)
 	described, free := time.Time{}, describeFreely
 	for {
 		m, err := f.next()
@@ -32,6 +33,9 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 		if err := in.message(m); err != nil {
 			return err
 		}
+		if single != nil && in.came.pictures > 0 { // other tracks are announced before the first picture of any
+			return single
+		}
 		if in.changed && (free > 0 || m.Arrived.Sub(described) >= describeInterval) {
 			in.changed, described, free = false, m.Arrived, free-1
 			d := in.describe()
@@ -40,6 +44,11 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 		if now := in.playable(b.clock, m.Arrived); now && !playable {
 			playable = true
 			b.post(b.playable)
+		}
+		if !playable {
+			if r := in.overdue(m.Arrived); r != nil {
+				return r
+			}
 		}
 	}
 }

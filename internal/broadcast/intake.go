@@ -29,9 +29,11 @@ type intake struct {
 	jumps    sparing
 
 	video, audio *media.Track
-	lengthSize   int
+	framing      h264.Framing
+	muted        bool // the audio that comes is of a configuration that is not carried
 	script       onMetaData
 	changed      bool // what describe returns is new
+	came         tally
 	shown        place
 }
 
@@ -48,6 +50,7 @@ func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.L
 		metadata: metadata,
 		counters: c,
 		log:      log,
+		framing:  h264.Framing{Size: 4}, // of encoders that do not say
 		shown:    place{msn: -1, part: -1},
 	}
 }
@@ -55,13 +58,16 @@ func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.L
 // adopt prepares for the messages of another encoder, whose tracks are known to match.
 func (in *intake) adopt() {
 	in.timeline.Restart()
+	in.framing, in.muted = h264.Framing{Size: 4}, false
 	in.script, in.changed = onMetaData{}, true
+	in.came = tally{}
 }
 
-// message takes the next message. The error is a *rtmp.Rejection when the encoder sends what cannot be carried; what is
-// merely damaged is dropped and logged.
+// message takes the next message. The error is a *refusal when the encoder sends what cannot be carried; what is merely
+// damaged, and a codec that is not carried beside those that are, is dropped and counted.
 func (in *intake) message(m rtmp.Message) error {
 	in.counters.bytes.Add(int64(len(m.Payload)))
+	in.came.note(m)
 	before := in.timeline.Rebases()
 	var err error
 	switch m.Type {
@@ -81,12 +87,42 @@ func (in *intake) message(m rtmp.Message) error {
 	if err == nil {
 		return nil
 	}
-	if r := rejection(err); r != nil {
+	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
+		return in.takeForeign(u)
+	}
+	if r := refusalOf(err); r != nil {
 		return r
 	}
+	in.drop(m, err)
+	return nil
+}
+
+// drop counts a message that is of no use.
+func (in *intake) drop(m rtmp.Message, err error) {
 	in.counters.drops.Add(1)
+	if isMedia(m) {
+		in.came.dropped++
+		in.came.last = err
+	}
 	if count, ok := in.drops.due(m.Arrived); ok {
 		in.log.Warn("dropped what the encoder sent", "count", count, "last", err)
+	}
+}
+
+// takeForeign drops a tag of a codec that is not carried, with one line in the log for each medium. Cameras send some
+// beside their ordinary ones. Only video that begins with one is refused: the encoder should hear of it.
+func (in *intake) takeForeign(u *flv.UnsupportedError) error {
+	known, count := &in.came.foreign.audio, &in.counters.foreignAudio
+	if u.Media == "video" {
+		if in.video == nil || u.Codec == flv.Multitrack && !in.came.begun {
+			return refusalOf(u)
+		}
+		known, count = &in.came.foreign.video, &in.counters.foreignVideo
+	}
+	count.Add(1)
+	if *known == "" {
+		*known = u.Codec
+		in.log.Warn("dropping media of a codec that is not carried", "media", u.Media, "codec", u.Codec)
 	}
 	return nil
 }
@@ -94,16 +130,20 @@ func (in *intake) message(m rtmp.Message) error {
 // isMedia reports whether a message shows that the encoder still sends media.
 func isMedia(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo || m.Type == rtmp.TypeAudio }
 
-// rejection returns what the encoder is told when err means that its media cannot be carried, nil otherwise.
-func rejection(err error) *rtmp.Rejection {
+// refusalOf returns what is wrong with an encoder's media when err means that it cannot be carried, nil otherwise.
+func refusalOf(err error) *refusal {
 	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
-		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: u.Error() + "; this server takes H.264 and AAC-LC."}
+		kind := unsupported
+		if u.Codec == flv.Multitrack {
+			kind = multitrack
+		}
+		return &refusal{kind, u.Error() + "; this server takes H.264 and AAC-LC."}
 	}
 	if u, ok := errors.AsType[*unsupportedError](err); ok {
-		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: u.Error()}
+		return &refusal{unsupported, u.Error()}
 	}
 	if errors.Is(err, hls.ErrTooMuch) {
-		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: "The bit rate is too high, or the time in the stream stands still."}
+		return &refusal{tooMuch, "The bit rate is too high, or the time in the stream stands still."}
 	}
 	return nil
 }
@@ -132,15 +172,38 @@ func (in *intake) takeVideo(m rtmp.Message) error {
 	default:
 		return nil
 	}
-	if in.video == nil {
-		return errNoConfig
-	}
-	au, err := h264.Normalize(tag.Payload, in.lengthSize)
+	au, err := in.framing.Normalize(tag.Payload)
 	if err != nil {
 		return err
 	}
 	if len(au) == 0 {
 		return errEmpty
+	}
+	in.came.pictures++
+	if err := in.refresh(au); err != nil {
+		return err
+	}
+	f := media.Frame{Track: in.video, Key: h264.IsKey(au), Data: au, Arrived: m.Arrived}
+	f.DTS, f.Offset = in.timeline.Video(m.Timestamp, tag.CompositionTime)
+	if err := in.write(f); err != nil {
+		return err
+	}
+	in.came.picture(&f)
+	return nil
+}
+
+// refresh takes the parameter sets that a picture brings.
+func (in *intake) refresh(au []byte) error {
+	if in.video == nil {
+		track, err := h264.Begin(au)
+		if err == nil && track == nil {
+			err = errNoConfig
+		}
+		if err != nil {
+			return err
+		}
+		in.announce(track)
+		return nil
 	}
 	track, err := h264.Refresh(in.video, au)
 	if err != nil {
@@ -149,12 +212,13 @@ func (in *intake) takeVideo(m rtmp.Message) error {
 	if track != in.video {
 		in.video, in.changed = track, true
 	}
-	f := media.Frame{Track: in.video, Key: h264.IsKey(au), Data: au, Arrived: m.Arrived}
-	f.DTS, f.Offset = in.timeline.Video(m.Timestamp, tag.CompositionTime)
-	return in.write(f)
+	return nil
 }
 
 func (in *intake) videoConfig(record []byte) error {
+	if len(record) == 0 {
+		return errEmpty // the sets come with the pictures then
+	}
 	track, err := h264.ParseConfig(record)
 	if err != nil && in.video == nil {
 		return &unsupportedError{cause: err} // nothing can ever be shown: tell the encoder
@@ -162,16 +226,20 @@ func (in *intake) videoConfig(record []byte) error {
 	if err != nil {
 		return err
 	}
-	in.lengthSize = h264.LengthSize(record)
-	if in.video != nil && bytes.Equal(in.video.Config, track.Config) {
-		return nil
+	in.framing.Size = h264.LengthSize(record)
+	if in.video == nil || !bytes.Equal(in.video.Config, track.Config) {
+		in.announce(track)
 	}
+	return nil
+}
+
+// announce puts a video track in the place of the present one, with what the encoder says of it.
+func (in *intake) announce(track *media.Track) {
 	if track.FrameRate == 0 {
 		track.FrameRate = in.script.frameRate
 	}
 	track.Bitrate = in.script.videoBitrate
 	in.video, in.changed = track, true
-	return nil
 }
 
 func (in *intake) takeAudio(m rtmp.Message) error {
@@ -186,7 +254,7 @@ func (in *intake) takeAudio(m rtmp.Message) error {
 	default:
 		return nil
 	}
-	if in.audio == nil {
+	if in.audio == nil || in.muted {
 		return errNoConfig
 	}
 	if err := aac.CheckFrame(tag.Payload); err != nil {
@@ -202,8 +270,16 @@ func (in *intake) takeAudio(m rtmp.Message) error {
 
 func (in *intake) audioConfig(asc []byte) error {
 	track, err := aac.ParseConfig(asc)
-	if err != nil {
-		return &unsupportedError{cause: err}
+	if len(asc) < 2 {
+		return err // damaged: it says nothing about what follows
+	}
+	in.muted = err != nil
+	switch {
+	case err == nil:
+	case in.audio == nil && !in.came.begun:
+		return &unsupportedError{cause: err} // a stream without its sound: tell the encoder
+	default:
+		return &flv.UnsupportedError{Media: "audio", Codec: err.Error()}
 	}
 	if in.audio != nil && bytes.Equal(in.audio.Config, track.Config) {
 		return nil

@@ -32,6 +32,8 @@ func FuzzIntake(f *testing.F) {
 	}
 	f.Add(pack(append(headers(), av(0, 3000, 25)...)))
 	f.Add(pack(join(headers(), av(0, 1000, 25), []rtmp.Message{videoHeader(1000, 640, 352)}, av(1000, 3000, 25))))
+	f.Add(pack(join([]rtmp.Message{foreignSound(0)}, headers(), []rtmp.Message{foreignPicture(0)}, av(0, 1000, 25))))
+	f.Add(pack(byteStream(av(0, 1000, 25))))
 	f.Add(pack([]rtmp.Message{script(0, "onMetaData"), script(0, "onTextData", "x"), audioHeader(0), sound(0)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, c := quietIntake(hls.Options{LowLatency: true})
@@ -43,7 +45,8 @@ func FuzzIntake(f *testing.F) {
 			taken++
 			before := in.packager.Snapshot().Ready()
 			if err := in.message(m); err != nil {
-				if rejection := rejection(err); rejection == nil && err.Error() == "" {
+				var r *refusal
+				if !errors.As(err, &r) || r.text == "" {
 					t.Fatalf("refused without words: %v", err)
 				}
 				break
@@ -53,7 +56,7 @@ func FuzzIntake(f *testing.F) {
 			}
 		}
 		in.packager.End()
-		if f, d := c.frames.Load(), c.drops.Load(); f+d > taken {
+		if f, d := c.frames.Load(), c.drops.Load()+c.foreignAudio.Load()+c.foreignVideo.Load(); f+d > taken {
 			t.Fatalf("%d messages became %d frames and %d drops", taken, f, d)
 		}
 	})
@@ -132,8 +135,8 @@ func TestTimeThatStandsStill(t *testing.T) {
 	}
 	for range 100_000 {
 		err := in.message(picture(5, 0, true))
-		var rejection *rtmp.Rejection
-		if errors.As(err, &rejection) && rejection.Code == rtmp.CodeRejected {
+		var r *refusal
+		if errors.As(err, &r) && r.kind == tooMuch {
 			return
 		}
 		if err != nil {

@@ -159,6 +159,10 @@ func TestEvents(t *testing.T) {
 			takeoverFailed, codeMismatch, stateChange,
 			`{"event_name":"Stream Takeover Failure","channel_name":"demo","stream_id":"st-1","code":"StreamTakeoverMediaMismatch"}`,
 		},
+		{
+			sessionEnded, "MultitrackInputRequired", stateChange,
+			`{"event_name":"Session Ended","channel_name":"demo","stream_id":"st-1","code":"MultitrackInputRequired"}`,
+		},
 		{sessionEnded, "", stateChange, `{"event_name":"Session Ended","channel_name":"demo","stream_id":"st-1"}`},
 		{streamEnd, "", stateChange, `{"event_name":"Stream End","channel_name":"demo","stream_id":"st-1"}`},
 	}
@@ -173,5 +177,15 @@ func TestEvents(t *testing.T) {
 		if string(e.Detail) != tt.detail || !json.Valid(e.Detail) {
 			t.Errorf("detail %s, want %s", e.Detail, tt.detail)
 		}
+	}
+}
+
+func TestFailureEvent(t *testing.T) {
+	t.Parallel()
+	ch := resource.Channel{ARN: arn.Channel(arn.Scope{Region: "us-west-2", Account: "111122223333"}, "hT4kPz81QmXc"), Name: "demo"}
+	e := newFailure(&ch, "st-1", `no "video" came`, epoch())
+	want := `{"event_name":"Stream Failure","channel_name":"demo","stream_id":"st-1","reason":"no \"video\" came"}`
+	if e.Type != stateChange || string(e.Detail) != want {
+		t.Errorf("%s %s, want %s", e.Type, e.Detail, want)
 	}
 }

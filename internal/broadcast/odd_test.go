@@ -27,6 +27,7 @@ type odd struct {
 	length   time.Duration // of what can be played
 	breaks   int           // discontinuities
 	drops    int64
+	foreign  int64 // tags of codecs that are not carried
 }
 
 func oddities() []odd {
@@ -97,6 +98,37 @@ func oddities() []odd {
 		{name: "other parameters", length: 12 * s, breaks: 1, messages: func() []rtmp.Message {
 			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 640, 352)}, av(6000, 12_000, 50))
 		}},
+		{name: "a drone's strange audio", length: 12 * s, foreign: 13, messages: func() []rtmp.Message {
+			out := []rtmp.Message{foreignSound(0)}
+			out = append(out, headers()...)
+			for at := range uint32(12) {
+				out = append(append(out, av(at*1000, at*1000+1000, 25)...), foreignSound(at*1000+1000))
+			}
+			return out
+		}},
+		{name: "an old camera's strange video", length: 12 * s, foreign: 14, messages: func() []rtmp.Message {
+			out := append(headers(), foreignPicture(0), message(rtmp.TypeVideo, 0, []byte{0x91, 'h', 'v', 'c', '1', 0, 0, 0}))
+			for at := range uint32(12) {
+				out = append(append(out, av(at*1000, at*1000+1000, 25)...), foreignPicture(at*1000+1000))
+			}
+			return out
+		}},
+		{name: "SEI and keyframe in one unit", length: 12 * s, messages: func() []rtmp.Message {
+			return append(headers(), glued(av(0, 12_000, 50))...)
+		}},
+		{name: "byte stream", length: 12 * s, messages: func() []rtmp.Message {
+			return append(headers(), byteStream(av(0, 12_000, 50))...)
+		}},
+		{name: "byte stream that brings its own parameter sets", length: 12 * s, messages: func() []rtmp.Message {
+			return join([]rtmp.Message{audioHeader(0)}, byteStream(av(0, 12_000, 50)))
+		}},
+		{name: "60 pictures with the stamps of 30", length: 12 * s, messages: func() []rtmp.Message {
+			var out []rtmp.Message
+			for i := range uint32(720) {
+				out = append(out, picture(i/2*1000/30, 0, i%120 == 0))
+			}
+			return append([]rtmp.Message{videoHeader(0, 1280, 720)}, out...)
+		}},
 		{name: "same header again", length: 12 * s, messages: func() []rtmp.Message {
 			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 1280, 720), audioHeader(6000)}, av(6000, 12_000, 50))
 		}},
@@ -153,6 +185,9 @@ func checkOdd(t *testing.T, o odd, opts hls.Options) {
 	in.packager.End()
 	if got := c.drops.Load(); got != o.drops {
 		t.Errorf("%d messages dropped, want %d", got, o.drops)
+	}
+	if got := c.foreignAudio.Load() + c.foreignVideo.Load(); got != o.foreign {
+		t.Errorf("%d messages of foreign codecs, want %d", got, o.foreign)
 	}
 	text := string(in.packager.Snapshot().Playlist(false).Plain())
 	if got := strings.Count(text, "#EXT-X-DISCONTINUITY\n"); got != o.breaks {

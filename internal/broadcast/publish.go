@@ -24,7 +24,15 @@ const endingPatience = 10 * time.Second
 // Publish serves one publisher from its request to its end (rtmp.Handler).
 func (m *Manager) Publish(ctx context.Context, p *rtmp.Publication) error {
 	p.SetIdle(2 * silenceLimit) // the broadcast's owner counts the silence; this is for what has no owner yet
-	return m.publish(ctx, newRequest(p), p)
+	return rejected(m.publish(ctx, newRequest(p), p))
+}
+
+// rejected turns a refusal into what an RTMP encoder is told.
+func rejected(err error) error {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: r.text}
+	}
+	return err
 }
 
 func (m *Manager) publish(ctx context.Context, r request, src source) error {

@@ -11,7 +11,9 @@ import (
 // counters are written by ingest loops and read by Stats.
 type counters struct {
 	bytes, frames, drops, rebases atomic.Int64
+	foreignVideo, foreignAudio    atomic.Int64
 	sessions, refused, takeovers  atomic.Int64
+	unfit                         atomic.Int64
 	latency                       histogram
 }
 
@@ -45,15 +47,18 @@ type Latency struct {
 
 // Stats is what a Manager has seen since it was made.
 type Stats struct {
-	Streams     map[resource.StreamState]int // running now, by state
-	Sessions    int64                        // begun
-	Refused     int64                        // publish requests refused
-	Takeovers   int64
-	Bytes       int64   // of media messages
-	Frames      int64   // packaged
-	Drops       int64   // messages that were damaged or did not fit
-	Rebases     int64   // timestamp jumps taken out
-	PartLatency Latency // from the arrival of the frame that completes a part (segment, without low latency) to its playlist
+	Streams      map[resource.StreamState]int // running now, by state
+	Sessions     int64                        // begun
+	Refused      int64                        // publish requests refused
+	Unfit        int64                        // publishers ended for what they sent
+	Takeovers    int64
+	Bytes        int64 // of media messages
+	Frames       int64 // packaged
+	Drops        int64 // messages that were damaged or did not fit
+	ForeignVideo int64 // messages dropped for their codec
+	ForeignAudio int64
+	Rebases      int64   // timestamp jumps taken out
+	PartLatency  Latency // from the arrival of the frame that completes a part (segment, without low latency) to its playlist
 }
 
 // Stats returns the present figures.
@@ -62,6 +67,7 @@ func (m *Manager) Stats() Stats {
 	s := Stats{
 		Streams:  map[resource.StreamState]int{},
 		Sessions: c.sessions.Load(), Refused: c.refused.Load(), Takeovers: c.takeovers.Load(),
+		Unfit: c.unfit.Load(), ForeignVideo: c.foreignVideo.Load(), ForeignAudio: c.foreignAudio.Load(),
 		Bytes: c.bytes.Load(), Frames: c.frames.Load(), Drops: c.drops.Load(), Rebases: c.rebases.Load(),
 		PartLatency: Latency{Bounds: slices.Clone(latencyBounds[:]), Sum: time.Duration(c.latency.sum.Load())},
 	}

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -174,7 +175,8 @@ func (f *feed) probe(running description) (description, error) {
 	var d description
 	var first, span uint32
 	var key, begun bool
-	var bytes, size int
+	var bytes int
+	framing := h264.Framing{Size: 4}
 	for {
 		m, err := f.Read()
 		if err != nil {
@@ -187,8 +189,8 @@ func (f *feed) probe(running description) (description, error) {
 			span = m.Timestamp - first
 		}
 		bytes += len(m.Payload) + probeCost
-		keep, isKey, err := d.look(m, &size)
-		if r := rejection(err); r != nil {
+		keep, isKey, err := d.look(m, &framing)
+		if r := refusalOf(err); r != nil && !d.passes(err) {
 			return d, r
 		}
 		key = key || isKey
@@ -203,19 +205,31 @@ func (f *feed) probe(running description) (description, error) {
 	}
 }
 
+// passes reports whether err is about a stray tag that an encoder of these tracks may send (see takeForeign).
+func (d *description) passes(err error) bool {
+	u, ok := errors.AsType[*flv.UnsupportedError](err)
+	return ok && (u.Media == "audio" || d.video != nil && u.Codec != flv.Multitrack)
+}
+
 // look takes what a message tells about the tracks. keep: what follows makes no sense without it.
-func (d *description) look(m rtmp.Message, size *int) (keep, key bool, err error) {
+func (d *description) look(m rtmp.Message, framing *h264.Framing) (keep, key bool, err error) {
 	switch m.Type {
 	case rtmp.TypeVideo:
 		tag, err := flv.ParseVideo(m.Payload)
-		if err != nil || tag.Kind != flv.SequenceHeader {
-			return false, d.video != nil && startsHere(tag, *size), err
+		if err != nil {
+			return false, false, err
+		}
+		if tag.Kind != flv.SequenceHeader {
+			return false, d.startsHere(tag, *framing), nil
+		}
+		if len(tag.Payload) == 0 {
+			return false, false, nil
 		}
 		track, err := h264.ParseConfig(tag.Payload)
 		if err != nil {
 			return false, false, &unsupportedError{cause: err}
 		}
-		d.video, *size = track, h264.LengthSize(tag.Payload)
+		d.video, framing.Size = track, h264.LengthSize(tag.Payload)
 	case rtmp.TypeAudio:
 		tag, err := flv.ParseAudio(m.Payload)
 		if err != nil || tag.Kind != flv.SequenceHeader {
@@ -230,11 +244,22 @@ func (d *description) look(m rtmp.Message, size *int) (keep, key bool, err error
 	return true, false, nil
 }
 
-// startsHere reports whether a player can start at the picture. It leaves the tag's bytes alone.
-func startsHere(tag flv.VideoTag, size int) bool {
+// startsHere reports whether a player can start at the picture, whose parameter sets may come with it. It leaves the
+// tag's bytes alone.
+func (d *description) startsHere(tag flv.VideoTag, framing h264.Framing) bool {
 	if tag.Kind != flv.NALUs || tag.FrameType != flv.KeyFrame {
 		return false
 	}
-	au, err := h264.Normalize(slices.Clone(tag.Payload), size)
-	return err == nil && h264.IsKey(au)
+	au, err := framing.Normalize(slices.Clone(tag.Payload))
+	if err != nil || !h264.IsKey(au) {
+		return false
+	}
+	if d.video == nil {
+		track, err := h264.Begin(au)
+		if err != nil {
+			return false
+		}
+		d.video = track
+	}
+	return d.video != nil
 }

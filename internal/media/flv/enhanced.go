@@ -88,7 +88,7 @@ func parseEnhancedVideo(b []byte) (VideoTag, error) {
 	case t.FrameType > CommandFrame: // 0 is forgiven: some encoders leave it away, and the bitstream tells
 		return VideoTag{}, errFrameType
 	case h.many:
-		return VideoTag{}, &UnsupportedError{Media: "video", Codec: "multitrack"}
+		return VideoTag{}, &UnsupportedError{Media: "video", Codec: Multitrack}
 	case h.codec != AVC:
 		return VideoTag{}, &UnsupportedError{Media: "video", Codec: h.codec.String()}
 	}
@@ -119,7 +119,7 @@ func parseEnhancedAudio(b []byte) (AudioTag, error) {
 	case err != nil:
 		return AudioTag{}, err
 	case h.many:
-		return AudioTag{}, &UnsupportedError{Media: "audio", Codec: "multitrack"}
+		return AudioTag{}, &UnsupportedError{Media: "audio", Codec: Multitrack}
 	case h.codec != AAC:
 		return AudioTag{}, &UnsupportedError{Media: "audio", Codec: h.codec.String()}
 	}

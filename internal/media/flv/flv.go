@@ -55,10 +55,13 @@ type AudioTag struct {
 	Payload []byte
 }
 
+// Multitrack is what an UnsupportedError names when a packet holds several tracks, or one other than the first.
+const Multitrack = "multitrack"
+
 // UnsupportedError says that a tag is well-formed but carries something that Rivus does not.
 type UnsupportedError struct {
 	Media string // "video" or "audio"
-	Codec string // what it is, for people: "HEVC (hvc1)", "MP3", "multitrack"
+	Codec string // what it is, for people: "HEVC (hvc1)", "MP3", Multitrack
 }
 
 // Error names the medium and the codec.

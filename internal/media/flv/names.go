@@ -88,6 +88,8 @@ func legacyAudioName(format byte) string {
 		return "Speex"
 	case 13:
 		return "Opus (legacy id 13)"
+	case 15:
+		return "device-specific sound"
 	}
 	return fmt.Sprintf("id %d", format)
 }

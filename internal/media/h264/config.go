@@ -25,16 +25,22 @@ const (
 	maxSide = 16384
 )
 
-var errShort = errors.New("ends too early")
+var (
+	errShort  = errors.New("ends too early")
+	errNoSets = errors.New("a sequence and a picture parameter set are needed")
+)
 
-// ParseConfig reads an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) and returns its track, or
-// fault.Invalid. The track's Config is the record written anew with every parameter set and a NAL length size of 4;
+// ParseConfig reads an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1), or the parameter sets as a byte stream,
+// which some encoders send in its place, and returns its track, or fault.Invalid. The track's Config is the record written anew with every parameter set and a NAL length size of 4;
 // hand the payloads that follow to Normalize together with LengthSize(record).
 func ParseConfig(record []byte) (*media.Track, error) {
 	if LengthSize(record) == 0 {
 		return nil, fault.New(fault.Invalid, "H.264 configuration is not valid: bad version or length size")
 	}
 	sets, err := parseSets(record)
+	if isByteStream(record) {
+		sets, err = streamSets(record)
+	}
 	if err == nil {
 		var t *media.Track
 		if t, err = sets.track(); err == nil {
@@ -45,8 +51,11 @@ func ParseConfig(record []byte) (*media.Track, error) {
 }
 
 // LengthSize returns the number of bytes (1, 2 or 4) before each NAL unit of the payloads that follow the record, 0 if
-// the record is not valid.
+// the record is not valid. A byte stream has none; 4 is as good as any then.
 func LengthSize(record []byte) int {
+	if isByteStream(record) {
+		return lengthSize
+	}
 	if len(record) < 6 || record[0] != 1 {
 		return 0
 	}
@@ -77,12 +86,38 @@ func parseSets(record []byte) (*parameterSets, error) {
 		return nil, fmt.Errorf("picture parameter set %w", err)
 	}
 	if len(p.sps) == 0 || len(p.pps) == 0 {
-		return nil, errors.New("a sequence and a picture parameter set are needed")
+		return nil, errNoSets
 	}
 	if longRecord(p.sps[0]) && len(rest) >= 4 {
 		if ext, _, err := takeSets(rest[4:], int(rest[3]), nalSPSExtension); err == nil {
 			p.ext = ext
 		}
+	}
+	return &p, nil
+}
+
+// streamSets copies the parameter sets out of a byte stream.
+func streamSets(b []byte) (*parameterSets, error) {
+	au, err := appendUnits(nil, b, 0)
+	if err != nil {
+		return nil, err
+	}
+	return carriedSets(au)
+}
+
+// carriedSets copies the parameter sets out of a normalized access unit.
+func carriedSets(au []byte) (*parameterSets, error) {
+	var p parameterSets
+	for nal, rest := cut(au); nal != nil; nal, rest = cut(rest) {
+		if !isSet(nal) {
+			continue
+		}
+		if err := p.replace(nal); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.sps) == 0 || len(p.pps) == 0 {
+		return nil, errNoSets
 	}
 	return &p, nil
 }

@@ -15,6 +15,7 @@ import (
 
 // The types of NAL units (H.264, table 7-1) that this package tells apart.
 const (
+	nalSlice        = 1 // of another picture than an IDR
 	nalIDR          = 5
 	nalSPS          = 7
 	nalPPS          = 8
@@ -32,52 +33,100 @@ const (
 	maxUnits = 1 << 14
 )
 
+// Framing is how one encoder puts NAL units into its payloads.
+type Framing struct {
+	Size  int  // bytes of the length before each NAL unit: 1, 2 or 4
+	glued bool // start codes were found inside units
+}
+
 // Normalize checks the NAL unit lengths of a payload and returns it as a normalized access unit; one of length 0 when
 // the payload holds nothing. A length that leaves the payload is fault.Invalid.
 //
-// It takes the payload over: with a length size of 4 the result shares its memory, with 1 and 2 it is a new slice of at
-// most 2.5 times the size.
-func Normalize(payload []byte, size int) ([]byte, error) {
-	if size != 1 && size != 2 && size != lengthSize {
-		return nil, fault.New(fault.Invalid, "NAL unit length size of %d bytes, not 1, 2 or 4", size)
+// Some encoders leave start codes inside a unit, or send a byte stream where lengths belong (H.264, Annex B). Both are
+// taken apart at the start codes: no valid unit holds one (H.264, 7.4.1). An ordinary stream does not pay for it: slices
+// of other than IDR pictures, nearly all there is of it, are searched only once another unit has held a start code.
+//
+// It takes the payload over: with a length size of 4 and no start codes the result shares its memory; else it is a new
+// slice of at most 2.5 times the size.
+func (f *Framing) Normalize(payload []byte) ([]byte, error) {
+	if f.Size != 1 && f.Size != 2 && f.Size != lengthSize {
+		return nil, fault.New(fault.Invalid, "NAL unit length size of %d bytes, not 1, 2 or 4", f.Size)
 	}
-	units, bytes := 0, 0
+	units, bytes, glued := 0, 0, false
 	for at := 0; at < len(payload); {
-		if size > len(payload)-at {
-			return nil, fault.New(fault.Invalid, "NAL unit length at byte %d of %d is cut off", at, len(payload))
+		n, err := checkedLength(payload, at, f.Size)
+		if err != nil && isByteStream(payload) {
+			return appendUnits(make([]byte, 0, len(payload)+len(payload)/4), payload, 0)
 		}
-		n := unitLength(payload[at:], size)
-		at += size
-		if n > len(payload)-at {
-			return nil, fault.New(fault.Invalid, "NAL unit of %d bytes at byte %d leaves its access unit of %d bytes",
-				n, at, len(payload))
+		if err != nil {
+			return nil, err
 		}
+		at += f.Size
 		if n > 0 {
 			units++
 			bytes += n
+			glued = glued || f.isGlued(payload[at:at+n])
 		}
 		at += n
 	}
 	if units > maxUnits {
-		return nil, fault.New(fault.Invalid, "access unit of %d NAL units, not more than %d", units, maxUnits)
+		return nil, tooManyUnits(units)
 	}
-	if size == lengthSize && bytes+units*lengthSize == len(payload) {
-		return payload, nil
+	if glued {
+		f.glued = true
+		return appendLengths(make([]byte, 0, bytes+bytes/4+units*lengthSize), payload, f.Size, true)
 	}
-	out := payload[:0] // an empty unit frees its length: what is written never passes what is read
-	if size != lengthSize {
-		out = make([]byte, 0, bytes+units*lengthSize)
+	switch {
+	case f.Size != lengthSize:
+		return appendLengths(make([]byte, 0, bytes+units*lengthSize), payload, f.Size, false)
+	case bytes+units*lengthSize != len(payload):
+		// An empty unit frees its length: what is written never passes what is read.
+		return appendLengths(payload[:0], payload, f.Size, false)
 	}
-	for at := 0; at < len(payload); {
+	return payload, nil
+}
+
+// isGlued reports whether a unit holds a start code, as far as it is worth a look.
+func (f *Framing) isGlued(nal []byte) bool {
+	return (f.glued || nalType(nal) != nalSlice) && startCodeAt(nal) >= 0
+}
+
+// appendLengths appends the units of a payload whose lengths are good.
+func appendLengths(out, payload []byte, size int, glued bool) ([]byte, error) {
+	for at, units := 0, 0; at < len(payload); units++ {
 		n := unitLength(payload[at:], size)
 		at += size
-		if n > 0 {
+		switch unit := payload[at : at+n]; {
+		case n == 0:
+		case glued:
+			var err error
+			if out, err = appendUnits(out, unit, units); err != nil {
+				return nil, err
+			}
+		default:
 			out = binary.BigEndian.AppendUint32(out, uint32(n))
-			out = append(out, payload[at:at+n]...)
+			out = append(out, unit...)
 		}
 		at += n
 	}
 	return out, nil
+}
+
+// checkedLength reads the length of the unit at a place of a payload.
+func checkedLength(payload []byte, at, size int) (int, error) {
+	if size > len(payload)-at {
+		return 0, fault.New(fault.Invalid, "NAL unit length at byte %d of %d is cut off", at, len(payload))
+	}
+	n := unitLength(payload[at:], size)
+	if at += size; n > len(payload)-at {
+		return 0, fault.New(fault.Invalid, "NAL unit of %d bytes at byte %d leaves its access unit of %d bytes",
+			n, at, len(payload))
+	}
+	return n, nil
+}
+
+func tooManyUnits(n int) error {
+	return fault.New(fault.Invalid, "access unit of %d NAL units, not more than %d", n, maxUnits)
 }
 
 // unitLength reads a NAL unit length of 1, 2 or 4 bytes.

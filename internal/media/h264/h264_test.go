@@ -23,6 +23,12 @@ func pack(size int, units ...[]byte) []byte {
 	return out
 }
 
+// normalize is what becomes of the first payload of an encoder.
+func normalize(payload []byte, size int) ([]byte, error) {
+	f := h264.Framing{Size: size}
+	return f.Normalize(payload)
+}
+
 func TestNormalize(t *testing.T) {
 	t.Parallel()
 	sei, idr, empty := []byte{6, 5, 0x80}, []byte{0x65, 1, 2, 3, 4}, []byte{}
@@ -34,16 +40,16 @@ func TestNormalize(t *testing.T) {
 			"first one empty":  pack(size, empty, sei, idr),
 			"two empty before": pack(size, empty, empty, sei, idr),
 		} {
-			got, err := h264.Normalize(in, size)
+			got, err := normalize(in, size)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s, lengths of %d: %x, %v", name, size, got, err)
 			}
 		}
-		if got, err := h264.Normalize(pack(size, empty, empty), size); err != nil || len(got) != 0 {
+		if got, err := normalize(pack(size, empty, empty), size); err != nil || len(got) != 0 {
 			t.Errorf("nothing, lengths of %d: %x, %v", size, got, err)
 		}
 	}
-	if got, err := h264.Normalize(want, 4); err != nil || &got[0] != &want[0] {
+	if got, err := normalize(want, 4); err != nil || &got[0] != &want[0] {
 		t.Error("a good payload is copied")
 	}
 }
@@ -56,7 +62,7 @@ func TestNormalizeRefuses(t *testing.T) {
 		want    string
 	}{
 		{4, []byte{0, 0, 0}, "NAL unit length at byte 0 of 3 is cut off"},
-		{4, []byte{0, 0, 0, 1, 0x65, 0, 0}, "NAL unit length at byte 5 of 7 is cut off"},
+		{4, []byte{0, 0, 0, 2, 0x65, 1, 0, 0}, "NAL unit length at byte 6 of 8 is cut off"},
 		{4, []byte{0, 0, 0, 3, 0x65, 0}, "NAL unit of 3 bytes at byte 4 leaves its access unit of 6 bytes"},
 		{4, []byte{0xFF, 0xFF, 0xFF, 0xFF, 0x65}, "NAL unit of 4294967295 bytes"},
 		{2, []byte{0, 2, 0x65}, "NAL unit of 2 bytes"},
@@ -65,10 +71,112 @@ func TestNormalizeRefuses(t *testing.T) {
 		{0, nil, "length size of 0"},
 	}
 	for _, test := range tests {
-		_, err := h264.Normalize(test.payload, test.size)
+		_, err := normalize(test.payload, test.size)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%x: error is %v, want %q", test.payload, err, test.want)
 		}
+	}
+}
+
+// sei is the unit in front of the start code in what phones and boards send.
+func sei() []byte { return []byte{6, 4, 1, 2, 3, 4, 0x80} }
+
+// stream writes NAL units as a byte stream, behind start codes of the given size.
+func stream(size int, units ...[]byte) []byte {
+	var out []byte
+	for _, u := range units {
+		out = append(append(out, []byte{0, 0, 0, 1}[4-size:]...), u...)
+	}
+	return out
+}
+
+func TestNormalizeSplitsAtStartCodes(t *testing.T) {
+	t.Parallel()
+	idr, other, sps, pps := []byte{0x65, 1, 2, 0, 0, 3, 1}, []byte{0x65, 9, 8}, []byte{0x67, 0x42, 0xC0, 0x1F}, []byte{0x68, 0xCE}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	tests := []struct {
+		name    string
+		payload []byte // with lengths of 4
+		want    [][]byte
+	}{
+		{"SEI and IDR in one unit", pack(4, join(sei(), stream(4, idr))), [][]byte{sei(), idr}},
+		{"three bytes of start code", pack(4, join(sei(), stream(3, idr))), [][]byte{sei(), idr}},
+		{"sets and slices in one unit", pack(4, join(sps, stream(4, pps, idr), stream(3, other))), [][]byte{sps, pps, idr, other}},
+		{"start code at the front of a unit", pack(4, stream(4, idr)), [][]byte{idr}},
+		{"a good unit before", pack(4, sei(), join(sps, stream(4, pps))), [][]byte{sei(), sps, pps}},
+		{"a byte stream", stream(4, sps, pps, idr), [][]byte{sps, pps, idr}},
+		{"a byte stream of short start codes", stream(3, sps, pps, idr, other), [][]byte{sps, pps, idr, other}},
+		{"a byte stream behind zeros", join([]byte{0, 0, 0}, stream(4, idr)), [][]byte{idr}},
+		{"a byte stream with zeros at its end", join(stream(4, sps, idr), []byte{0, 0}), [][]byte{sps, idr}},
+		{"a byte stream of nothing", []byte{0, 0, 0, 1, 0, 0, 1}, nil},
+	}
+	for _, test := range tests {
+		got, err := normalize(bytes.Clone(test.payload), 4)
+		if err != nil || !bytes.Equal(got, pack(4, test.want...)) {
+			t.Errorf("%s: %x, %v; want %x", test.name, got, err, pack(4, test.want...))
+		}
+	}
+	for _, size := range []int{1, 2} {
+		got, err := normalize(pack(size, join(sei(), stream(4, idr))), size)
+		if err != nil || !bytes.Equal(got, pack(4, sei(), idr)) {
+			t.Errorf("lengths of %d: %x, %v", size, got, err)
+		}
+	}
+	if _, err := normalize(bytes.Repeat([]byte{0, 0, 1, 0x65, 1}, 20_000), 4); !fault.Is(err, fault.Invalid) {
+		t.Errorf("20,000 units of a byte stream: %v", err)
+	}
+	if _, err := normalize(pack(4, bytes.Repeat([]byte{0, 0, 1, 0x65, 1}, 20_000)), 4); !fault.Is(err, fault.Invalid) {
+		t.Errorf("20,000 units in one: %v", err)
+	}
+}
+
+// Slices between keyframes are searched from the first keyframe on that held a start code.
+func TestNormalizeLearns(t *testing.T) {
+	t.Parallel()
+	slice := []byte{0x41, 1, 2}
+	two := pack(4, append(bytes.Clone(slice), stream(4, slice)...))
+	f := h264.Framing{Size: 4}
+	if got, err := f.Normalize(bytes.Clone(two)); err != nil || !bytes.Equal(got, two) {
+		t.Errorf("before a keyframe: %x, %v", got, err)
+	}
+	if _, err := f.Normalize(pack(4, append(sei(), stream(4, []byte{0x65, 1})...))); err != nil {
+		t.Error(err)
+	}
+	if got, err := f.Normalize(two); err != nil || !bytes.Equal(got, pack(4, slice, slice)) {
+		t.Errorf("after a keyframe: %x, %v", got, err)
+	}
+}
+
+// Encoders that send byte streams send their parameter sets so as well, in place of a configuration or with keyframes.
+func TestParameterSetsOfAByteStream(t *testing.T) {
+	t.Parallel()
+	want := track(t, "high with colours")
+	for name, config := range map[string][]byte{
+		"byte stream":         stream(4, want.SPS, want.PPS),
+		"short start codes":   stream(3, want.SPS, want.PPS),
+		"with a delimiter":    stream(4, []byte{9, 0xF0}, want.SPS, want.PPS),
+		"the other way":       stream(4, want.PPS, want.SPS),
+		"the sets came twice": stream(4, want.SPS, want.PPS, want.SPS, want.PPS),
+	} {
+		got, err := h264.ParseConfig(config)
+		if err != nil || !bytes.Equal(got.Config, want.Config) || h264.LengthSize(config) != 4 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if _, err := h264.ParseConfig(stream(4, want.SPS)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("half of the sets: %v", err)
+	}
+	idr := []byte{0x65, 1}
+	if got, err := h264.Begin(pack(4, want.SPS, want.PPS, idr)); err != nil || got == nil || !bytes.Equal(got.Config, want.Config) {
+		t.Errorf("inside the stream: %+v, %v", got, err)
+	}
+	for _, without := range [][]byte{nil, pack(4, idr), pack(4, want.SPS, idr), pack(4, want.PPS, idr)} {
+		if got, err := h264.Begin(without); err != nil || got != nil {
+			t.Errorf("%x: %+v, %v", without, got, err)
+		}
+	}
+	if _, err := h264.Begin(pack(4, want.SPS[:9], want.PPS, idr)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("broken set: %v", err)
 	}
 }
 
@@ -194,7 +302,7 @@ func TestHostileAccessUnits(t *testing.T) {
 			t.Fatalf("a configuration of %d bytes", len(now.Config))
 		}
 	}
-	if _, err := h264.Normalize(bytes.Repeat([]byte{0, 0, 0, 1, 0x09}, 1_000_000), 4); !fault.Is(err, fault.Invalid) {
+	if _, err := normalize(bytes.Repeat([]byte{0, 0, 0, 1, 0x09}, 1_000_000), 4); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a million units: %v", err)
 	}
 }
@@ -207,11 +315,13 @@ func FuzzAccessUnit(f *testing.F) {
 		f.Add(pack(size, []byte{9, 0xF0}, t.SPS, t.PPS, []byte{0x65, 1, 2, 3}), size, true)
 		f.Add(pack(size, []byte{0x41, 1, 2, 3}, nil, []byte{6}), size, false)
 		f.Add(pack(size, track(f, "baseline").SPS, []byte{0x65}), size, true)
+		f.Add(pack(size, append(sei(), stream(4, []byte{0x65, 1}, []byte{0x65, 2})...)), size, true)
+		f.Add(stream(3, t.SPS, t.PPS, []byte{0x65, 1}), size, true)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, size int, key bool) {
 		track := track(t, "high with colours")
 		units, valid := unpack(payload, size)
-		au, err := h264.Normalize(bytes.Clone(payload), size)
+		au, err := normalize(bytes.Clone(payload), size)
 		if (err == nil) != valid {
 			t.Fatalf("valid %v, error %v", valid, err)
 		}
@@ -248,11 +358,37 @@ func heads(units [][]byte) []byte {
 	return b
 }
 
-// unpack splits a payload the plain way.
+// unpack splits a payload the plain way: at its lengths and then at start codes, or, when the lengths make no sense, at
+// start codes alone.
 func unpack(payload []byte, size int) (units [][]byte, valid bool) {
 	if size != 1 && size != 2 && size != 4 {
 		return nil, false
 	}
+	long, valid := unpackLengths(payload, size)
+	if !valid {
+		if zeros := bytes.TrimLeft(payload, "\x00"); len(payload)-len(zeros) < 2 || len(zeros) == 0 || zeros[0] != 1 {
+			return nil, false
+		}
+		long = [][]byte{payload}
+	}
+	glued := !valid
+	for _, u := range long {
+		glued = glued || u[0]&0x1F != 1 && bytes.Contains(u, []byte{0, 0, 1})
+	}
+	if !glued {
+		return long, true
+	}
+	for _, u := range long {
+		for _, part := range bytes.Split(u, []byte{0, 0, 1}) {
+			if part = bytes.TrimRight(part, "\x00"); len(part) > 0 {
+				units = append(units, part)
+			}
+		}
+	}
+	return units, true
+}
+
+func unpackLengths(payload []byte, size int) (units [][]byte, valid bool) {
 	for len(payload) > 0 {
 		if len(payload) < size {
 			return nil, false
@@ -327,7 +463,7 @@ func TestAccessUnitAllocates(t *testing.T) {
 	bare := pack(4, append([]byte{0x65}, make([]byte, 15000)...))
 	buf := make([]byte, 0, h264.AnnexBSize(track, au, true)+100)
 	n := testing.AllocsPerRun(100, func() {
-		if a, err := h264.Normalize(au, 4); err != nil || !h264.IsKey(a) {
+		if a, err := normalize(au, 4); err != nil || !h264.IsKey(a) {
 			t.Error("the access unit is refused")
 		}
 		if next, err := h264.Refresh(track, au); err != nil || next != track {
@@ -346,7 +482,7 @@ func BenchmarkAccessUnit(b *testing.B) {
 	track, au := keyFrame(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		a, err := h264.Normalize(au, 4)
+		a, err := normalize(au, 4)
 		if err != nil || !h264.IsKey(a) {
 			b.Fatal(err)
 		}

@@ -43,6 +43,22 @@ func Refresh(t *media.Track, au []byte) (*media.Track, error) {
 	return next, nil
 }
 
+// Begin returns the track of the parameter sets that a normalized access unit carries, nil when they are not both there.
+// It is for encoders that send no configuration before their pictures. Sets that make no sense are fault.Invalid.
+func Begin(au []byte) (*media.Track, error) {
+	if !carriesSets(au) {
+		return nil, nil
+	}
+	sets, err := carriedSets(au)
+	if err == nil {
+		var t *media.Track
+		if t, err = sets.track(); err == nil {
+			return t, nil
+		}
+	}
+	return nil, fault.Wrap(fault.Invalid, err, "H.264 parameter set inside the stream is not valid")
+}
+
 // isSet reports whether a NAL unit belongs in a configuration.
 func isSet(nal []byte) bool {
 	switch nalType(nal) {
