@@ -8,6 +8,9 @@
 // What is answered is decided here, once; how request and answer travel is playhttp's business. Viewers on plain
 // HTTP/1.1 connections are served without net/http once TakeOver has been called; Shutdown ends their goroutines.
 //
+// A multivariant playlist's URL with the query "status" answers how the channel is, as {"state": "live"}, "offline",
+// "private" or "unknown": for pages that wait for a channel, because browsers report every 404 as an error.
+//
 // Multivariant playlists are made per viewer and never cached. Everything else has the same bytes for everyone: media
 // playlists hold relative URIs without a query, so caches can share all media of a channel.
 //
@@ -50,8 +53,8 @@ type Source interface {
 	Presentation(scope arn.Scope, channelID string) (*hls.Presentation, bool)
 }
 
-// Channels reads channel records; *store.Table[resource.Channel] is one. It is asked about channels without a
-// presentation only, so a store that does not answer stops no viewer.
+// Channels reads channel records; *store.Table[resource.Channel] is one. It is asked about channels that are not live
+// only, so a store that does not answer stops no viewer.
 type Channels interface {
 	Get(ctx context.Context, key store.Key) (store.Record[resource.Channel], error)
 }
@@ -167,6 +170,8 @@ func (h *Handler) serve(out *reply) {
 	out.kind = t.kind()
 	p, found := h.presentations.Presentation(t.scope, t.channelID)
 	switch {
+	case t.file == "" && out.Query == statusQuery:
+		h.status(out, t, p)
 	case !found:
 		h.offline(out, t)
 	case p.Channel.Authorized:
@@ -192,9 +197,14 @@ func (h *Handler) offline(out *reply, t target) {
 	case fault.Is(err, fault.NotFound):
 		out.fail(http.StatusNotFound, codeNotFound, "the channel does not exist")
 	default:
-		h.log.Warn("playback: reading a channel failed", "channel_id", t.channelID, "error", err)
-		out.fail(http.StatusServiceUnavailable, "unavailable", "the channel cannot be looked up now")
+		h.unreadable(out, t, err)
 	}
+}
+
+// unreadable answers when the store does not say whether there is a channel.
+func (h *Handler) unreadable(out *reply, t target, err error) {
+	h.log.Warn("playback: reading a channel failed", "channel_id", t.channelID, "error", err)
+	out.fail(http.StatusServiceUnavailable, "unavailable", "the channel cannot be looked up now")
 }
 
 // rendition answers for what lies below a stream: the media playlist or a file that it names.

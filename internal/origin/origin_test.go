@@ -105,6 +105,48 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// TestStatus: a page learns how its channel is from an answer that is no error.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	onAirFor := func(d time.Duration, private, ended bool) *world {
+		e := newEncoder(t, resource.ContainerFMP4, true)
+		e.feed(t, d)
+		if ended {
+			e.End()
+		}
+		w := onAir(e)
+		w.presentation.Channel.Authorized = private
+		w.channel = &resource.Channel{Authorized: private}
+		return w
+	}
+	deleted := onAirFor(6*time.Second, false, true)
+	deleted.channel = nil
+	tests := []struct {
+		name  string
+		world *world
+		want  string
+	}{
+		{"live", onAirFor(6*time.Second, false, false), statusLive},
+		{"too new", onAirFor(0, false, false), statusOffline},
+		{"ended", onAirFor(6*time.Second, false, true), statusOffline},
+		{"deleted after it ended", deleted, statusUnknown},
+		{"private", onAirFor(6*time.Second, true, false), statusPrivate},
+		{"private, ended", onAirFor(6*time.Second, true, true), statusPrivate},
+		{"off air", &world{channel: &resource.Channel{}}, statusOffline},
+		{"private, off air", &world{channel: &resource.Channel{Authorized: true}}, statusPrivate},
+		{"no channel", &world{}, statusUnknown},
+	}
+	for _, test := range tests {
+		w := get(t, newHandler(test.world), testMain+"?status")
+		if w.Code != http.StatusOK || w.Body.String() != test.want || w.Header().Get("Cache-Control") != "no-store" ||
+			w.Header().Get("Access-Control-Allow-Origin") != "*" || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %q, want %s; %v", test.name, w.Code, w.Body, test.want, w.Header())
+		}
+	}
+	wantError(t, get(t, newHandler(&world{broken: true}), testMain+"?status"), http.StatusServiceUnavailable, codeBusy, testMain)
+	wantError(t, get(t, newHandler(&world{}), testIndex+"?status"), http.StatusNotFound, codeNotFound, testIndex)
+}
+
 // TestPrivateLive: a private channel on air answers 403 to every path.
 func TestPrivateLive(t *testing.T) {
 	t.Parallel()
