@@ -74,6 +74,19 @@ func watch(t *testing.T, s *apptest.Server, channelARN, text string, playing fun
 	if dir := os.Getenv("RIVUS_TEST_SHOTS"); dir != "" {
 		args = append(args, filepath.Join(dir, strings.ReplaceAll(t.Name(), "/", "-")+".png"))
 	}
+	var w watched
+	runPage(t, &w, func(step string) {
+		if step == "playing" {
+			playing()
+		}
+	}, args...)
+	return w
+}
+
+// runPage runs a script that drives Chromium. It prints the steps at which the test has to do something, and last what it
+// saw as JSON, which is decoded into seen.
+func runPage(t *testing.T, seen any, step func(string), args ...string) {
+	t.Helper()
 	cmd := node(t, args...)
 	cmd.Env = append(cmd.Env, "CHROMIUM="+chromium(t))
 	var stderr bytes.Buffer
@@ -87,17 +100,14 @@ func watch(t *testing.T, s *apptest.Server, channelARN, text string, playing fun
 	}
 	var last string
 	for sc := bufio.NewScanner(out); sc.Scan(); {
-		if last = sc.Text(); last == "playing" {
-			playing()
-		}
+		last = sc.Text()
+		step(last)
 	}
 	_ = cmd.Wait() // the script reports its failure in its last line
-	var w watched
-	if err := json.Unmarshal([]byte(last), &w); err != nil {
-		t.Fatalf("watch.mjs printed %q: %s", last, stderr.String())
+	if err := json.Unmarshal([]byte(last), seen); err != nil {
+		t.Fatalf("%s printed %q: %s", args[0], last, stderr.String())
 	}
-	t.Logf("watched: %+v", w)
-	return w
+	t.Logf("watched: %+v", seen)
 }
 
 // fetch returns the body of a URL that answers 200.

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -65,5 +67,67 @@ func check(t *testing.T, w watched, mode types.ChannelLatencyMode) {
 	}
 	if !low && (w.Mode != "HLS" || w.Requests.Parts > 0 || w.Requests.Segments == 0) {
 		t.Errorf("NORMAL: mode %s, %d parts and %d segments loaded", w.Mode, w.Requests.Parts, w.Requests.Segments)
+	}
+}
+
+// lived is what watchlife.mjs saw.
+type lived struct {
+	Error    string
+	Console  []string
+	Veils    struct{ Missing, Offline, Ended string }
+	Contrast map[string]float64
+	Keys     struct {
+		Space, M, SoundOff bool
+		Volume, Back       float64
+	}
+	Mains, Jumps, Overflow int
+	Jump                   string
+}
+
+// TestWatchPageLife follows a channel from before its stream to after its deletion. A page that waits, plays, starves and
+// waits again has nothing to report as an error, and says at every moment what is the case.
+func TestWatchPageLife(t *testing.T) {
+	s := apptest.Start(t)
+	ch := s.CreateChannel(t)
+	var pub *apptest.Publisher
+	act := map[string]func(){
+		"offline": func() { pub = s.Publish(t, ch, apptest.Bars(0)) },
+		"seen":    func() { pub.Kill() },
+		"ended": func() {
+			s.WaitOffline(t, ch)
+			if _, err := s.IVS(t).DeleteChannel(t.Context(), &ivs.DeleteChannelInput{Arn: ch.Arn}); err != nil {
+				t.Errorf("DeleteChannel: %v", err)
+			}
+		},
+	}
+	page := s.PublicURL + "/watch?channel="
+	var w lived
+	runPage(t, &w, func(step string) {
+		if do := act[step]; do != nil {
+			do()
+		}
+	}, "watchlife.mjs", page+*ch.Arn, page+strings.Replace(*ch.Arn, "channel/", "channel/x", 1), os.Getenv("RIVUS_TEST_SHOTS"))
+	if w.Error != "" {
+		t.Fatalf("the page failed: %s", w.Error)
+	}
+	if len(w.Console) > 0 {
+		t.Errorf("errors in the page's console: %q", w.Console)
+	}
+	if w.Veils.Offline == w.Veils.Missing || !strings.Contains(w.Veils.Missing, "no such channel") || !strings.Contains(w.Veils.Ended, "ended") {
+		t.Errorf("what the page says: %+v", w.Veils)
+	}
+	for what, ratio := range w.Contrast {
+		if ratio < 4.5 {
+			t.Errorf("contrast of %s is %.2f", what, ratio)
+		}
+	}
+	if k := w.Keys; !k.Space || !k.M || !k.SoundOff || math.Abs(k.Volume-0.9) > 0.01 || k.Back < 2 {
+		t.Errorf("keys: %+v", k)
+	}
+	if w.Mains != 1 || w.Overflow > 0 {
+		t.Errorf("%d main landmarks, %d pixels too wide for a phone", w.Mains, w.Overflow)
+	}
+	if w.Jumps == 0 || !strings.Contains(w.Jump, "live edge") {
+		t.Errorf("%d leaps to the live edge, told as %q", w.Jumps, w.Jump)
 	}
 }

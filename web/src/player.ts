@@ -1,8 +1,24 @@
 import Hls, { type ErrorData, type LevelDetails, type ManifestLoadedData } from 'hls.js/light';
 import { readPriv } from './id3';
+import { askStatus } from './status';
 
-/** What the player is doing. `offline`: the channel has no stream; the player looks again every few seconds. */
-export type State = 'loading' | 'playing' | 'stalled' | 'offline' | 'ended' | 'refused' | 'unsupported';
+/**
+ * What the player is doing. `offline`: the channel has no stream; the player looks again every few seconds. `missing`:
+ * the server has no such channel, or no more.
+ */
+export type State = 'loading' | 'playing' | 'paused' | 'stalled' | 'offline' | 'ended' | 'missing' | 'refused' | 'unsupported';
+
+/**
+ * Pace is how the player keeps to the live edge: `live` at it, `faster` to come back to it, `held` because the viewer
+ * went back and stays there.
+ */
+export type Pace = 'live' | 'faster' | 'held';
+
+/** Jump is one leap to the live edge, with the seconds that were left out. */
+export interface Jump {
+  at: Date;
+  seconds: number;
+}
 
 /** Stats is one reading of the player, taken once a second. */
 export interface Stats {
@@ -22,6 +38,10 @@ export interface Stats {
   parts: number;
   segments: number;
   lowLatency: boolean;
+  pace: Pace;
+  /** How many times the player leapt to the live edge because it was too far behind, and the last one. */
+  jumps: number;
+  lastJump?: Jump;
 }
 
 /** Cue is a timed metadata entry at the moment its place in the stream is shown. */
@@ -39,12 +59,23 @@ export interface Listener {
 }
 
 const retryMs = 2000;
+const missingMs = 15_000;
 
 /**
  * Steering: how far behind PART-HOLD-BACK playback may fall before it speeds up, how close it comes back, the least
  * buffer it keeps while it does, all in seconds, and how much faster it plays then: too little to hear.
  */
 const steer = { every: 200, start: 0.2, done: 0.08, buffer: 0.45, rate: 1.06 };
+
+/**
+ * Jumping: how many seconds more than the server's hold-back playback may be behind before it leaps to the live edge
+ * instead of working that off, which would take a minute for every 3.6 s; how many target durations more without
+ * low latency; the least worth a leap; and how long one is given to show before the next.
+ */
+export const jump = { behind: 3, targets: 2, least: 1, restMs: 3000 };
+
+/** Going forward to less than so many seconds before the live edge is going there. */
+const nearLive = 2;
 
 /** How long a metadata cue stays active: long enough not to fall between two looks of the browser at its cues. */
 const cueSeconds = 0.5;
@@ -68,6 +99,16 @@ export class Player {
   private lastFrames = { at: 0, count: 0 };
   private shown: State | undefined;
   private readonly track: TextTrack;
+  /** Ends the question for the channel's state. */
+  private asking?: AbortController;
+  /** The media time of the picture on screen, where the browser tells. */
+  private picture?: number;
+  private pictures = 0;
+  /** The viewer went back: no steering until they go live again. */
+  private held = false;
+  private jumps = 0;
+  private lastJump?: Jump;
+  private jumpedAt = -Infinity;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -81,7 +122,9 @@ export class Player {
     this.video.addEventListener('playing', this.onPlaying);
     this.video.addEventListener('waiting', this.onWaiting);
     this.video.addEventListener('ended', this.onEnded);
-    this.open();
+    this.video.addEventListener('pause', this.onPause);
+    this.watchPictures();
+    void this.look();
   }
 
   /** destroy releases everything; the player is of no use afterwards. */
@@ -92,19 +135,76 @@ export class Player {
     this.video.removeEventListener('playing', this.onPlaying);
     this.video.removeEventListener('waiting', this.onWaiting);
     this.video.removeEventListener('ended', this.onEnded);
+    this.video.removeEventListener('pause', this.onPause);
+    this.video.cancelVideoFrameCallback?.(this.pictures);
+    this.asking?.abort();
     this.hls?.destroy();
   }
 
   /** goLive jumps to the newest place that can be played without a stall. */
   goLive(): void {
+    this.held = false;
     const live = this.hls?.liveSyncPosition;
     if (live) this.video.currentTime = live;
-    void this.video.play();
+    this.play();
+  }
+
+  /** toggle pauses, or goes on at the live edge: a live stream that is paused has nothing to go on from for long. */
+  toggle(): void {
+    if (this.video.paused) this.goLive();
+    else this.video.pause();
+  }
+
+  /** skip moves by some seconds inside what can be played, and stays there: going back is no falling behind. */
+  skip(seconds: number): void {
+    const { seekable, currentTime } = this.video;
+    const live = this.hls?.liveSyncPosition;
+    if (!seekable.length || !live) return;
+    const to = Math.max(seekable.start(0), currentTime + seconds);
+    if (to > live - nearLive) return this.goLive();
+    this.held = true;
+    this.video.currentTime = to;
+  }
+
+  private play(): void {
+    void this.video.play().catch(() => this.video.paused && this.hls && this.show('paused'));
   }
 
   private readonly onPlaying = () => this.show('playing');
   private readonly onWaiting = () => this.show('stalled');
   private readonly onEnded = () => this.again('ended');
+  // A stream that ends pauses as well, and so does one that is torn down.
+  private readonly onPause = () => this.shown === 'playing' && !this.video.ended && this.show('paused');
+
+  /** watchPictures notes the media time of every picture that is shown. */
+  private watchPictures(): void {
+    if (!this.video.requestVideoFrameCallback) return;
+    const note = (_: number, shown: VideoFrameCallbackMetadata) => {
+      this.picture = shown.mediaTime;
+      this.pictures = this.video.requestVideoFrameCallback(note);
+    };
+    this.pictures = this.video.requestVideoFrameCallback(note);
+  }
+
+  /** look asks how the channel is, plays it when it is live, and looks again later when it is not. */
+  private async look(): Promise<void> {
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const state = await askStatus(this.url, asking.signal);
+    if (asking.signal.aborted) return;
+    switch (state) {
+      case 'live':
+        return this.open();
+      case 'offline':
+        return this.again(this.shown === 'ended' ? 'ended' : 'offline');
+      case 'unknown':
+        return this.again('missing', undefined, missingMs);
+      case 'private':
+        return this.show('refused', 'This channel is private.');
+      case 'unanswered':
+        return this.again('stalled', 'The server does not answer. Trying again.');
+    }
+  }
 
   private show(state: State, detail?: string): void {
     if (state === this.shown && !detail) return;
@@ -114,6 +214,8 @@ export class Player {
 
   private open(): void {
     this.hls?.destroy();
+    this.picture = undefined;
+    this.held = false;
     this.parts = this.segments = 0;
     this.tracks = '';
     this.clearPlan();
@@ -135,7 +237,7 @@ export class Player {
     });
     this.hls = hls;
     hls.on(Hls.Events.MANIFEST_LOADED, (_, data) => this.onManifest(data));
-    hls.on(Hls.Events.MANIFEST_PARSED, () => void this.video.play().catch(() => this.show('stalled', 'press play')));
+    hls.on(Hls.Events.MANIFEST_PARSED, () => this.play());
     hls.on(Hls.Events.FRAG_LOADED, (_, { part }) => (part ? this.parts++ : this.segments++));
     hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
     hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => this.onTracks(Object.keys(tracks).sort().join()));
@@ -151,13 +253,13 @@ export class Player {
     }
     this.video.src = this.url;
     this.video.onerror = () => this.again('offline');
-    void this.video.play().catch(() => this.show('stalled', 'press play'));
+    void this.video.play().catch(() => this.show('paused'));
   }
 
-  private again(state: State, detail?: string): void {
+  private again(state: State, detail?: string, wait = retryMs): void {
     this.show(state, detail);
     window.clearTimeout(this.retry);
-    this.retry = window.setTimeout(() => this.open(), retryMs);
+    this.retry = window.setTimeout(() => void this.look(), wait);
   }
 
   private onManifest(data: ManifestLoadedData): void {
@@ -178,7 +280,7 @@ export class Player {
     const status = data.response?.code;
     if (status === 403) return this.show('refused', 'The channel is private.');
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.hls?.recoverMediaError();
-    this.again(status === 404 ? 'offline' : 'stalled', status === 404 ? undefined : data.details);
+    this.again('stalled', 'The connection to the server is interrupted. Trying again.');
   }
 
   /**
@@ -209,10 +311,17 @@ export class Player {
     return (hls && hls.currentLevel >= 0 ? hls.levels[hls.currentLevel] : hls?.levels[0])?.details;
   }
 
-  /** latency returns the seconds from the encoder's clock to the picture on screen, while it plays. */
+  /**
+   * latency returns the seconds from the encoder's clock to the picture on screen, while it plays. The playhead runs ahead
+   * of the picture by what the browser holds decoded; a picture far from it is of another place, or of a time when the page
+   * was hidden, and the playhead has to do.
+   */
   private latency(): number | undefined {
     const date = this.hls?.playingDate;
-    return date && !this.video.paused ? (Date.now() + this.clockOffset - date.getTime()) / 1000 : undefined;
+    if (!date || this.video.paused) return undefined;
+    const ahead = this.picture === undefined ? 0 : this.video.currentTime - this.picture;
+    const shown = date.getTime() - (Math.abs(ahead) < 1 ? ahead * 1000 : 0);
+    return (Date.now() + this.clockOffset - shown) / 1000;
   }
 
   /** buffered returns the seconds of media ahead of the playhead. */
@@ -222,23 +331,48 @@ export class Player {
   }
 
   /**
-   * steer keeps low-latency playback close to PART-HOLD-BACK, the least distance that the server allows: after a stall or
-   * a late start it plays a little faster until it is there. (hls.js does so only with more than a second of buffer.)
+   * steer keeps playback close to the hold-back, the least distance that the server allows. Far behind it leaps there; with
+   * low latency and a little behind, after a stall or a late start, it plays a little faster until it is there. (hls.js
+   * does so only with more than a second of buffer.)
    */
   private steer(): void {
-    const holdBack = this.details()?.partHoldBack;
+    const details = this.details();
     const latency = this.latency();
-    if (!holdBack || latency === undefined) {
+    if (!details || latency === undefined || this.held || this.video.seeking) {
       this.video.playbackRate = 1;
       return;
     }
-    const behind = latency - holdBack;
+    const { partHoldBack, holdBack, targetduration } = details;
+    const low = partHoldBack > 0;
+    const behind = latency - (low ? partHoldBack : holdBack || 3 * targetduration);
+    if (behind > (low ? jump.behind : jump.targets * targetduration) && this.leap()) return;
     const buffer = this.buffered();
+    if (!low) return;
     if (this.video.playbackRate === 1) {
       if (behind > steer.start && buffer > steer.buffer + 0.1) this.video.playbackRate = steer.rate;
     } else if (behind < steer.done || buffer < steer.buffer) {
       this.video.playbackRate = 1;
     }
+  }
+
+  /** leap goes to the live edge, as far as the playlist tells where that is, and reports whether that was worth it. */
+  private leap(): boolean {
+    const live = this.hls?.liveSyncPosition;
+    const now = performance.now();
+    if (!live || now - this.jumpedAt < jump.restMs) return false;
+    const seconds = live - this.video.currentTime;
+    if (seconds < jump.least) return false;
+    this.jumpedAt = now;
+    this.jumps++;
+    this.lastJump = { at: new Date(), seconds };
+    this.video.playbackRate = 1;
+    this.video.currentTime = live;
+    return true;
+  }
+
+  private pace(): Pace {
+    if (this.held) return 'held';
+    return this.video.playbackRate > 1 ? 'faster' : 'live';
   }
 
   private tick(): void {
@@ -263,6 +397,9 @@ export class Player {
       parts: this.parts,
       segments: this.segments,
       lowLatency: Boolean(level?.details?.partTarget),
+      pace: this.pace(),
+      jumps: this.jumps,
+      lastJump: this.lastJump,
     });
   }
 }
