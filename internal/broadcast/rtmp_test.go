@@ -66,7 +66,8 @@ func wantStatus(t *testing.T, c *rtmptest.Client, code string) {
 	}
 }
 
-// Over a real connection: media, a second publisher, a takeover, StopStream, a codec that is not carried.
+// Over a real connection: media, a second publisher, a takeover, StopStream, a codec that is not carried, and media as
+// drones, boards and phones send it.
 func TestOverRTMP(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, t.TempDir(), nil)
@@ -102,6 +103,15 @@ func TestOverRTMP(t *testing.T) {
 		t.Error("the stream id came again")
 	}
 	if err := fourth.Unpublish(); err != nil {
+		t.Error(err)
+	}
+	n.waitGone(t, ch)
+
+	odd := join([]rtmp.Message{foreignSound(0)}, headers(), glued(av(0, 2000, 50)), []rtmp.Message{foreignPicture(2000), foreignSound(2000)},
+		byteStream(av(2000, 4000, 50)))
+	fifth := dial(t, url+key, odd)
+	n.waitLive(t, ch)
+	if err := fifth.Unpublish(); err != nil {
 		t.Error(err)
 	}
 	n.waitGone(t, ch)

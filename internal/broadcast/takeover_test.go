@@ -55,6 +55,8 @@ func TestTakeoverMatrix(t *testing.T) {
 		{name: "running has none", next: has(1), header: headers()},
 		{name: "higher", running: has(5), next: has(6), header: headers()},
 		{name: "highest", running: has(5), next: has(1<<31 - 1), header: headers()},
+		{name: "a drone with strange audio", next: has(1), header: append([]rtmp.Message{foreignSound(0)}, headers()...)},
+		{name: "an old camera", next: has(1), header: append(headers(), foreignPicture(0))},
 		{name: "no priority", next: priority{}, code: "-"},
 		{name: "no priority against one", running: has(5), next: priority{}, code: "-"},
 		{name: "equal", running: has(5), next: has(5), code: codePriority},

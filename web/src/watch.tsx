@@ -124,7 +124,7 @@ export function Watch({ channel }: { channel: Channel }) {
           <Controls
             paused={now === 'paused'}
             enabled={watchable}
-            atLive={now === 'playing' && stats?.pace !== 'held'}
+            atLive={now === 'playing' && stats?.pace === 'live'}
             sound={sound}
             act={act}
           />
