@@ -56,18 +56,38 @@ func TestNothingToShow(t *testing.T) {
 		want     []string
 		after    time.Duration
 	}{
-		{"audio alone", append([]rtmp.Message{audioHeader(0)}, sounds(av(0, video, silent))...),
-			[]string{"no video came", "In 10s came 0 video and 47", "audio (AAC)"}, startPatience},
-		{"foreign audio alone", []rtmp.Message{foreignSound(0), foreignSound(5000), foreignSound(10_000)},
-			[]string{"no video came", "3 audio (device-specific sound)"}, startPatience},
-		{"no parameter sets", append([]rtmp.Message{audioHeader(0)}, av(0, video, silent)...),
-			[]string{"no H.264 parameter sets", "of no use; the last: media before its configuration"}, startPatience},
-		{"no keyframe", append(headers(), keyless(av(0, video, silent))...),
-			[]string{"no keyframe", "video (H.264 1280x720)"}, startPatience},
-		{"nothing but headers", []rtmp.Message{videoHeader(0, 1280, 720), videoHeader(5000, 1280, 720), videoHeader(10_000, 1280, 720)},
-			[]string{"no picture came"}, startPatience},
-		{"time that stands still", append(headers(), still(90_000)...),
-			[]string{"time in the stream hardly moves", "span 32ms"}, playPatience},
+		{
+			"audio alone", append([]rtmp.Message{audioHeader(0)}, sounds(av(0, video, silent))...),
+			[]string{"no video came", "In 10s came 0 video and 47", "audio (AAC)"},
+			startPatience,
+		},
+		{
+			"foreign audio alone",
+			[]rtmp.Message{foreignSound(0), foreignSound(5000), foreignSound(10_000)},
+			[]string{"no video came", "3 audio (device-specific sound)"},
+			startPatience,
+		},
+		{
+			"no parameter sets", append([]rtmp.Message{audioHeader(0)}, av(0, video, silent)...),
+			[]string{"no H.264 parameter sets", "of no use; the last: media before its configuration"},
+			startPatience,
+		},
+		{
+			"no keyframe", append(headers(), keyless(av(0, video, silent))...),
+			[]string{"no keyframe", "video (H.264 1280x720)"},
+			startPatience,
+		},
+		{
+			"nothing but headers",
+			[]rtmp.Message{videoHeader(0, 1280, 720), videoHeader(5000, 1280, 720), videoHeader(10_000, 1280, 720)},
+			[]string{"no picture came"},
+			startPatience,
+		},
+		{
+			"time that stands still", append(headers(), still(90_000)...),
+			[]string{"time in the stream hardly moves", "span 32ms"},
+			playPatience,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func audioTable() []audioCase {
 		{name: "Opus", bytes: "\x90Opuscfg", codec: "Opus (Opus)"},
 		{name: "MP3", bytes: "\x2f", codec: "MP3"},
 		{name: "Speex", bytes: "\xb2x", codec: "Speex"},
-		{name: "reserved", bytes: "\xf0x", codec: "id 15"},
+		{name: "device-specific", bytes: "\xf0x", codec: "device-specific sound"},
 		{name: "empty", bytes: "", bad: true},
 		{name: "cut", bytes: "\xaf", bad: true},
 		{name: "packet type", bytes: "\xaf\x02", bad: true},
