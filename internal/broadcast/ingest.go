@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -8,6 +9,12 @@ import (
 const (
 	describeInterval = time.Second
 	describeFreely   = 8
+)
+
+// How long an encoder may send before there is a stream, counted from its first audio or video.
+const (
+	startPatience = 10 * time.Second // for a picture that players can start at
+	playPatience  = time.Minute      // for enough of them to play
 )
 
 // ingest feeds the broadcast from one publisher until the publisher is done, and gives the intake back. It runs on the
@@ -46,11 +53,27 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 			b.post(b.playable)
 		}
 		if !playable {
-			if r := in.overdue(m.Arrived); r != nil {
+			if r := overdue(in, m.Arrived); r != nil {
 				return r
 			}
 		}
 	}
+}
+
+// overdue returns why what has come will not become a stream, nil while it may.
+func overdue(in *intake, now time.Time) *refusal {
+	if in.came.since.IsZero() {
+		return nil
+	}
+	patience, waited := startPatience, now.Sub(in.came.since)
+	if in.came.begun {
+		patience = playPatience
+	}
+	if waited < patience {
+		return nil
+	}
+	return &refusal{unplayable, fmt.Sprintf("Nothing can be shown: %s. In %v came %s.",
+		in.missing(), waited.Round(time.Second), in.summary())}
 }
 
 // hear notes that media came. A starving stream recovers with it; else the owner looks when its timer tells it to.

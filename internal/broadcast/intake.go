@@ -133,11 +133,10 @@ func isMedia(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo || m.Type ==
 // refusalOf returns what is wrong with an encoder's media when err means that it cannot be carried, nil otherwise.
 func refusalOf(err error) *refusal {
 	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
-		kind := unsupported
 		if u.Codec == flv.Multitrack {
-			kind = multitrack
+			return &refusal{multitrack, "Multitrack video is not supported; this server takes one track."}
 		}
-		return &refusal{kind, u.Error() + "; this server takes H.264 and AAC-LC."}
+		return &refusal{unsupported, u.Error() + "; this server takes H.264 and AAC-LC."}
 	}
 	if u, ok := errors.AsType[*unsupportedError](err); ok {
 		return &refusal{unsupported, u.Error()}

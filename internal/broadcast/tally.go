@@ -9,12 +9,6 @@ import (
 	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
-// How long an encoder may send before there is a stream, counted from its first audio or video.
-const (
-	startPatience = 10 * time.Second // for a picture that players can start at
-	playPatience  = time.Minute      // for enough of them to play
-)
-
 // tally counts what an encoder has sent, so that it can be told why nothing of it can be shown.
 type tally struct {
 	since        time.Time // its first audio or video
@@ -55,30 +49,20 @@ func (t *tally) picture(f *media.Frame) {
 	}
 }
 
-// overdue returns why a stream that is not playable yet will not become so, nil while it may.
-func (in *intake) overdue(now time.Time) *refusal {
-	t := &in.came
-	if t.since.IsZero() {
-		return nil
-	}
-	waited := now.Sub(t.since)
-	var problem string
-	switch {
-	case waited < startPatience, t.begun && waited < playPatience:
-		return nil
+// missing says why nothing can be shown of what came.
+func (in *intake) missing() string {
+	switch t := &in.came; {
 	case t.begun:
 		span := time.Duration(t.span) * time.Second / media.VideoTimeScale
-		problem = fmt.Sprintf("the time in the stream hardly moves, its pictures span %v", span.Round(time.Millisecond))
+		return fmt.Sprintf("the time in the stream hardly moves, its pictures span %v", span.Round(time.Millisecond))
 	case t.video == 0:
-		problem = "no video came, and a channel needs H.264"
+		return "no video came, and a channel needs H.264"
 	case in.video == nil:
-		problem = "no H.264 parameter sets came (AVC sequence header)"
+		return "no H.264 parameter sets came (AVC sequence header)"
 	case t.pictures == 0:
-		problem = "no picture came"
-	default:
-		problem = "no keyframe (IDR picture) came"
+		return "no picture came"
 	}
-	return &refusal{unplayable, fmt.Sprintf("Nothing can be shown: %s. In %v came %s.", problem, waited.Round(time.Second), in.summary())}
+	return "no keyframe (IDR picture) came"
 }
 
 // summary says what came.
