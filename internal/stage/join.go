@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -40,6 +39,8 @@ var (
 	errFull        = fail(http.StatusTooManyRequests, resource.ErrorQuotaExceeded, "the stage is full")
 	errRegionFull  = fail(http.StatusTooManyRequests, resource.ErrorQuotaExceeded, "the account has as many as it may in this region")
 	errNoPublisher = fail(http.StatusNotFound, resource.ErrorPublisherNotFound, "the participant does not publish")
+	errOvertaken   = &whip.Refusal{Status: http.StatusConflict, Message: "the page has a newer publication already"}
+	errReplaced    = &whip.Refusal{Status: http.StatusServiceUnavailable, Message: "the publisher begins anew", RetryAfter: time.Second}
 )
 
 // Publish implements whip.Joiner.
@@ -107,6 +108,7 @@ func (m *Manager) publish(ctx context.Context, q whip.Request) (whip.Session, er
 	pub := newPublication(
 		m.env, &peerSource{Inbound: in, offer: offer, rids: labels},
 		[kinds]*Format{Audio: formatOf(audio), Video: formatOf(video)}, labels, q.Gone)
+	pub.edition = q.Edition
 	var p *participant
 	r, err := m.in(ctx, q.Claims.StageARN, true, func(r *room) (err error) {
 		p, err = r.publish(q.Claims, pub, client{userAgent: q.UserAgent, protocol: resource.ProtocolWHIP})
@@ -163,6 +165,10 @@ func (m *Manager) offered(o *rtc.Offer) (audio, video *rtc.Codec, err error) {
 	return audio, video, nil
 }
 
+// answers is how many publications a subscriber's offer is answered for, one after the other, while the publisher replaces
+// them.
+const answers = 5
+
 // subscribe makes a subscription of an offer.
 func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Request) (whip.Session, error) {
 	if !q.Claims.Subscribe {
@@ -172,6 +178,18 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 	if err != nil {
 		return nil, err
 	}
+	for range answers {
+		s, err := m.answer(ctx, offer, publisherID, q)
+		if !errors.Is(err, errReplaced) {
+			return s, err
+		}
+	}
+	return nil, errReplaced
+}
+
+// answer subscribes to what a participant publishes now; errReplaced when that is another publication before it is done,
+// for which the answer is not good.
+func (m *Manager) answer(ctx context.Context, offer *rtc.Offer, publisherID string, q whip.Request) (whip.Session, error) {
 	pub, err := m.publication(ctx, q.Claims, publisherID)
 	if err != nil {
 		return nil, err
@@ -188,6 +206,7 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 	sink := newPeerSink(out, randomName())
 	s := newSubscription(
 		m.subscriptions.Add(1), publisherID, pub, sink, [kinds]bool{Audio: audio != nil, Video: video != nil}, q.Gone)
+	s.lacks = [kinds]bool{Audio: audio == nil && asks(offer.Audio), Video: video == nil && asks(offer.Video)}
 	var p *participant
 	r, err := m.in(ctx, q.Claims.StageARN, false, func(r *room) (err error) {
 		p, err = r.subscribe(q.Claims, s, client{userAgent: q.UserAgent})
@@ -236,10 +255,13 @@ func (m *Manager) nobody() error {
 	return errNoPublisher
 }
 
+// asks reports whether a section of an offer wants media.
+func asks(s *rtc.Section) bool { return s != nil && s.Receives }
+
 // wanted chooses the codecs of the offer in which a publication can be received.
 func wanted(o *rtc.Offer, pub *publication) (audio, video *rtc.Codec, err error) {
 	pick := func(s *rtc.Section, f *Format) (*rtc.Codec, error) {
-		if s == nil || !s.Receives || f == nil {
+		if !asks(s) || f == nil {
 			return nil, nil //nolint:nilnil // not wanted, or not there
 		}
 		c := f.codec()
@@ -281,13 +303,11 @@ func (r *room) exchanged(p *participant, c token.Claims) {
 		Name: resource.EventTokenExchanged, PreviousToken: exchangedToken(p.claims), NewToken: exchangedToken(c),
 	})
 	r.renew(p, c)
-	if !c.Publish && p.publication != nil {
-		r.unpublish(p, p.publication)
+	if !c.Publish {
+		r.unpublishAll(p)
 	}
 	if !c.Subscribe {
-		for _, s := range slices.Collect(maps.Values(p.subs)) {
-			r.unsubscribe(p, s)
-		}
+		r.unsubscribeAll(p)
 	}
 }
 

@@ -112,8 +112,12 @@ func (r *room) enforce(now time.Time) {
 			}
 		}
 		for _, s := range p.subs {
-			if l.Duration > 0 && now.Sub(s.started) >= l.Duration {
-				r.expire(p, s)
+			for s != nil {
+				older := s.older
+				if l.Duration > 0 && now.Sub(s.started) >= l.Duration {
+					r.expire(p, s)
+				}
+				s = older
 			}
 		}
 	}
@@ -123,7 +127,7 @@ var errTooLong = fail(0, resource.ErrorStreamDurationExceeded, "it has gone on f
 
 // exceeded ends a publication that breaks a limit, and says why.
 func (r *room) exceeded(p *participant, pub *publication, err error) {
-	if p.publication != pub {
+	if p.publication != pub && p.next != pub {
 		return
 	}
 	code := codeOf(err)

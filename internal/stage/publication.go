@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/stage/forward"
+	"github.com/rivus-live/rivus/internal/whip"
 )
 
 // environment is what all publications and downlinks of a Manager share.
@@ -33,7 +34,8 @@ type publication struct {
 	over    chan struct{} // closed when run has returned
 
 	// ---- the room's
-	started time.Time
+	edition whip.Edition
+	started time.Time // when it was shown to the others
 	rate    rateWatch
 }
 
@@ -87,18 +89,6 @@ func (p *publication) begin(source Layer) Feed {
 		t.want(info.Index)
 	}
 	return l
-}
-
-// feeds reports whether what is fed from p can be fed from next without being negotiated anew: they have the same tracks
-// in the same codecs.
-func (p *publication) feeds(next *publication) bool {
-	for k, old := range p.formats {
-		f := next.formats[k]
-		if (old == nil) != (f == nil) || f != nil && !f.plays(old) {
-			return false
-		}
-	}
-	return true
 }
 
 // layers returns which layers of the video have packets, lowest first, with their rates, 0 for one that is off. A layer

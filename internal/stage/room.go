@@ -10,6 +10,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/token"
+	"github.com/rivus-live/rivus/internal/whip"
 )
 
 const (
@@ -48,8 +49,10 @@ type participant struct {
 	joined       time.Time
 	record       resource.Participant
 	socket       *socket
-	publication  *publication
-	subs         map[string]*subscription // by publisher
+	publication  *publication             // what others can subscribe to
+	next         *publication             // that is about to take its place; nil while there is none to take the place of
+	edition      whip.Edition             // the newest that any publication had
+	subs         map[string]*subscription // by publisher, the newest
 	down         *downlink
 	muted        [kinds]bool
 	lastSelected map[string]int32 // layer last told of, by publisher

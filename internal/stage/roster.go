@@ -83,39 +83,35 @@ func (r *room) eventOf(id string, e resource.ParticipantEvent) {
 	r.recorder.event(e)
 }
 
-// publish makes pub the participant's publication. It takes the place of an earlier one.
+// publish lets a publication in. Where the participant has one already, the new one takes its place when its connection
+// is up: nobody is to lose a picture to an offer that leads to nothing.
 func (r *room) publish(c token.Claims, pub *publication, from client) (*participant, error) {
-	limits, census := &r.manager.opt.Limits, &r.manager.census
-	if reached(limits.Publishers, r.publishers(c.ParticipantID)) {
-		return nil, errFull
+	p := r.participants[c.ParticipantID]
+	if p != nil && pub.edition.Before(p.edition) {
+		return nil, errOvertaken
 	}
-	var old *publication
-	if p := r.participants[c.ParticipantID]; p != nil {
-		old = p.publication
-	}
-	if old == nil && !census.enter(r.stage.Scope, publishers, limits.RegionPublishers) {
-		return nil, errRegionFull
+	first := p == nil || p.publication == nil
+	if err := r.admitPublisher(first); err != nil {
+		return nil, err
 	}
 	p, err := r.enter(c)
 	if err != nil {
-		if old == nil {
-			census.leave(r.stage.Scope, publishers)
+		if first {
+			r.manager.census.leave(r.stage.Scope, publishers)
 		}
 		return nil, err
 	}
-	p.publication, pub.started = pub, r.manager.opt.Clock()
-	pub.exceeds = func(err error) { r.post(func() { r.exceeded(p, pub, err) }) }
-	if old != nil {
-		r.succeed(p, old, pub)
-	} else {
-		r.counts.publications.Add(1)
+	if pub.edition.Page != "" {
+		p.edition = pub.edition
 	}
+	pub.exceeds = func(err error) { r.post(func() { r.exceeded(p, pub, err) }) }
 	from.fill(&p.record)
-	p.record.Published = true
-	r.save(p, true)
-	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStarted})
-	r.tell(nil, typePublished, r.view(p))
-	r.changed = true
+	if first {
+		r.counts.publications.Add(1)
+		r.present(p, pub)
+	} else {
+		r.line(p, pub)
+	}
 	r.group.Go(func() {
 		pub.run()
 		r.post(func() { r.unpublished(p, pub) })
@@ -123,35 +119,79 @@ func (r *room) publish(c token.Claims, pub *publication, from client) (*particip
 	return p, nil
 }
 
-// publishers counts those who publish, but for one.
-func (r *room) publishers(except string) int {
+// admitPublisher counts one more publisher in the region, if it is one and no limit is reached.
+func (r *room) admitPublisher(more bool) error {
+	limits := &r.manager.opt.Limits
+	switch {
+	case !more:
+		return nil
+	case reached(limits.Publishers, r.publishers()):
+		return errFull
+	case !r.manager.census.enter(r.stage.Scope, publishers, limits.RegionPublishers):
+		return errRegionFull
+	}
+	return nil
+}
+
+// present makes pub what the participant publishes, and tells the others.
+func (r *room) present(p *participant, pub *publication) {
+	p.publication, pub.started = pub, r.manager.opt.Clock()
+	p.record.Published = true
+	r.save(p, true)
+	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStarted})
+	r.tell(nil, typePublished, r.view(p))
+	r.changed = true
+}
+
+// line makes pub wait for the participant's publication to end, or for its own connection. Only the newest waits.
+func (r *room) line(p *participant, pub *publication) {
+	if p.next != nil {
+		r.group.Go(p.next.source.Close)
+	}
+	p.next = pub
+	r.group.Go(func() {
+		select {
+		case <-pub.source.Connected():
+			r.post(func() {
+				if p.next == pub {
+					r.succeed(p)
+				}
+			})
+		case <-pub.source.Ended():
+		}
+	})
+}
+
+// publishers counts those who publish.
+func (r *room) publishers() int {
 	n := 0
-	for id, p := range r.participants {
-		if p.publication != nil && id != except {
+	for _, p := range r.participants {
+		if p.publication != nil {
 			n++
 		}
 	}
 	return n
 }
 
-// succeed ends a publication whose participant has a new one. Subscriptions that the new one can feed as they are go on
+// succeed puts the publication that waits in the place of the one before. Subscriptions that it can feed as they are go on
 // with it, the others end.
-func (r *room) succeed(p *participant, old, pub *publication) {
+func (r *room) succeed(p *participant) {
+	old, pub := p.publication, p.next
+	p.next = nil
 	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStopped})
 	for _, q := range r.participants {
-		s := q.subs[p.id]
-		if s == nil || s.pub.Load() != old {
-			continue
+		for _, s := range q.subscriptions(p.id) {
+			if s.dismissed || !s.follows(pub) {
+				r.dismiss(q, s)
+				continue
+			}
+			s.move(pub)
+			s.choose(s.layer())
+			delete(q.lastSelected, p.id)
 		}
-		if !old.feeds(pub) {
-			r.unsubscribe(q, s)
-			continue
-		}
-		s.move(pub)
-		s.choose(s.layer())
-		delete(q.lastSelected, p.id)
 	}
 	r.group.Go(old.source.Close)
+	r.present(p, pub)
 }
 
 // unpublish ends a publication; unpublished follows when it has ended.
@@ -166,9 +206,26 @@ func (r *room) unpublished(p *participant, pub *publication) {
 	r.leave(p)
 }
 
-// forgetPublication tells the world that the participant does not publish any more, once, and ends the subscriptions.
+// unpublishAll ends what a participant publishes, and what is about to take its place.
+func (r *room) unpublishAll(p *participant) {
+	for _, pub := range [...]*publication{p.next, p.publication} {
+		if pub != nil {
+			r.unpublish(p, pub)
+		}
+	}
+}
+
+// forgetPublication lets go of a publication, once. When none waits to take its place, the world is told that the
+// participant does not publish any more, and the subscriptions end.
 func (r *room) forgetPublication(p *participant, pub *publication) {
-	if p.publication != pub {
+	switch {
+	case p.next == pub:
+		p.next = nil
+		return
+	case p.publication != pub:
+		return
+	case p.next != nil:
+		r.succeed(p)
 		return
 	}
 	p.publication = nil
@@ -176,23 +233,23 @@ func (r *room) forgetPublication(p *participant, pub *publication) {
 	r.manager.census.leave(r.stage.Scope, publishers)
 	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStopped})
 	for _, q := range r.participants {
-		if s := q.subs[p.id]; s != nil && s.pub.Load() == pub {
-			r.unsubscribe(q, s)
+		for _, s := range q.subscriptions(p.id) {
+			r.dismiss(q, s)
 		}
 	}
 	r.tell(nil, typeUnpublished, idPayload{p.id})
 	r.changed = true
 }
 
-// subscribe starts a subscription of a participant; an earlier one to the same publisher ends.
+// subscribe starts a subscription of a participant. An earlier one to the same publisher ends when it is connected.
 func (r *room) subscribe(c token.Claims, s *subscription, from client) (*participant, error) {
 	publisher := r.participants[s.publisher]
 	if publisher == nil || publisher.publication == nil {
 		return nil, errNoPublisher
 	}
 	if pub := publisher.publication; pub != s.pub.Load() { // it was replaced while the connection was made
-		if !s.pub.Load().feeds(pub) {
-			return nil, errNoPublisher
+		if !s.follows(pub) {
+			return nil, errReplaced
 		}
 		s.pub.Store(pub)
 	}
@@ -205,8 +262,11 @@ func (r *room) subscribe(c token.Claims, s *subscription, from client) (*partici
 		r.manager.census.leave(r.stage.Scope, subscriptions)
 		return nil, err
 	}
-	if old != nil {
+	if old != nil && !old.told { // what goes on is what works
+		s.older, old.older = old.older, nil
 		r.unsubscribe(p, old)
+	} else {
+		s.older = old
 	}
 	s.down, s.started = p.down, r.manager.opt.Clock()
 	if p.subs[s.publisher] = s; len(p.subs) == 1 {
@@ -242,10 +302,27 @@ func (r *room) admit(id, publisher string) (old *subscription, err error) {
 
 // subscribed is called when media can flow.
 func (r *room) subscribed(p *participant, s *subscription) {
-	if p.subs[s.publisher] == s {
-		s.told = true
-		r.event(p, resource.ParticipantEvent{Name: resource.EventSubscribeStarted, RemoteParticipantID: s.publisher})
+	switch {
+	case p.subs[s.publisher] != s:
+		return
+	case s.dismissed:
+		r.unsubscribe(p, s)
+		return
+	case s.older != nil:
+		r.unsubscribe(p, s.older)
 	}
+	s.told = true
+	r.event(p, resource.ParticipantEvent{Name: resource.EventSubscribeStarted, RemoteParticipantID: s.publisher})
+}
+
+// dismiss ends a subscription that nothing feeds any more. One that is not connected yet ends when it is: before, its
+// subscriber could not be told, and would wait for a connection in vain.
+func (r *room) dismiss(p *participant, s *subscription) {
+	if s.told {
+		r.unsubscribe(p, s)
+		return
+	}
+	s.dismissed = true
 }
 
 // unsubscribe ends a subscription; unsubscribed follows when it has ended.
@@ -260,13 +337,38 @@ func (r *room) unsubscribed(p *participant, s *subscription) {
 	r.leave(p)
 }
 
+// unsubscribeAll ends the subscriptions of a participant.
+func (r *room) unsubscribeAll(p *participant) {
+	for _, publisher := range slices.Collect(maps.Keys(p.subs)) {
+		for _, s := range p.subscriptions(publisher) {
+			r.unsubscribe(p, s)
+		}
+	}
+}
+
+// subscriptions returns those of a participant to a publisher: one, and an older one that it has yet to take the place of.
+func (p *participant) subscriptions(publisher string) (list []*subscription) {
+	for s := p.subs[publisher]; s != nil; s = s.older {
+		list = append(list, s)
+	}
+	return list
+}
+
 // forgetSubscription takes a subscription out of the lists, once.
 func (r *room) forgetSubscription(p *participant, s *subscription) {
-	if p.subs[s.publisher] != s {
+	switch newest := p.subs[s.publisher]; {
+	case newest == nil:
 		return
-	}
-	if delete(p.subs, s.publisher); len(p.subs) == 0 {
-		r.subscribers--
+	case newest != s && newest.older == s:
+		newest.older = nil
+	case newest != s:
+		return
+	case s.older != nil: // it was to be replaced, and goes on
+		p.subs[s.publisher], s.older = s.older, nil
+	default:
+		if delete(p.subs, s.publisher); len(p.subs) == 0 {
+			r.subscribers--
+		}
 	}
 	delete(p.lastSelected, s.publisher)
 	r.counts.subscriptions.Add(-1)
@@ -282,12 +384,8 @@ func (r *room) kick(p *participant, why reason) {
 		p.socket.close(why)
 		p.socket = nil
 	}
-	if p.publication != nil {
-		r.unpublish(p, p.publication)
-	}
-	for _, s := range slices.Collect(maps.Values(p.subs)) {
-		r.unsubscribe(p, s)
-	}
+	r.unpublishAll(p)
+	r.unsubscribeAll(p)
 	r.leave(p)
 }
 

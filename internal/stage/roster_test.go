@@ -73,9 +73,7 @@ func TestReload(t *testing.T) {
 					t.Errorf("layer %d is wanted, and hi is 2", got)
 				}
 				e.republish(t, tok, rtctest.Options{RIDs: []string{"low", "hi"}})
-				if got := e.pinned(t, "bob", "alice"); got != 1 {
-					t.Errorf("layer %d is wanted, and hi is 1 now", got)
-				}
+				eventually(t, "hi, which is 1 now, is wanted", func() bool { return e.pinned(t, "bob", "alice") == 1 })
 				return
 			}
 			if s := e.Stats(); s != (Stats{Stages: 1, Participants: 2, Publications: 1, Subscriptions: 1}) {
@@ -325,8 +323,9 @@ func (s *fakeSource) Run(begin func(Layer) Feed) {
 	}
 	<-s.ended
 }
-func (s *fakeSource) Ended() <-chan struct{} { return s.ended }
-func (s *fakeSource) Close()                 { s.once.Do(func() { close(s.ended) }) }
+func (s *fakeSource) Connected() <-chan struct{} { return nil }
+func (s *fakeSource) Ended() <-chan struct{}     { return s.ended }
+func (s *fakeSource) Close()                     { s.once.Do(func() { close(s.ended) }) }
 
 type fakeLayer struct {
 	LayerInfo

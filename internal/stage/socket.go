@@ -250,10 +250,12 @@ func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p 
 		}
 	case typePause:
 		do = func() {
-			if sub := p.subs[c.Payload.ID]; sub != nil {
+			list := p.subscriptions(c.Payload.ID)
+			for _, sub := range list {
 				sub.pause(Audio, c.Payload.Audio)
 				sub.pause(Video, c.Payload.Video)
-			} else {
+			}
+			if len(list) == 0 {
 				fail("UNAVAILABLE", "there is no such subscription")
 			}
 		}
@@ -337,15 +339,14 @@ func (r *room) mute(p *participant, audio, video bool) {
 
 // selectLayer pins a layer by its label, "" for none.
 func (r *room) selectLayer(p *participant, publisher, label string) bool {
-	s := p.subs[publisher]
-	if s == nil {
+	list := p.subscriptions(publisher)
+	if len(list) == 0 || label != "" && !slices.Contains(list[0].pub.Load().labels, label) {
 		return false
 	}
-	if label != "" && !slices.Contains(s.pub.Load().labels, label) {
-		return false
+	for _, s := range list {
+		s.pinned = label
+		s.choose(s.layer())
 	}
-	s.pinned = label
-	s.choose(s.layer())
 	return true
 }
 

@@ -31,7 +31,8 @@ type Source interface {
 	// layer before its first packet and returns who takes it, nil for nobody. One goroutine at a time calls begin and all
 	// feeds; it may serve other sources too.
 	Run(begin func(Layer) Feed)
-	// Ended is closed when the source is over.
+	// Connected is closed when packets can come, Ended when the source is over.
+	Connected() <-chan struct{}
 	Ended() <-chan struct{}
 	// Close ends the source and returns when nothing of it runs any more.
 	Close()

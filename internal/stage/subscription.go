@@ -21,6 +21,7 @@ type subscription struct {
 	path      *bwe.Path              // guarded by down; nil when the subscriber sends no transport-wide feedback
 	rates     [forward.MaxLayers]int // of the video's layers when last known; guarded by down
 	outlets   [kinds]*outlet         // one for each kind that the sink takes
+	lacks     [kinds]bool            // kinds that the subscriber asked for in vain: its publisher had none
 	gone      func()                 // called when it is over; may be nil
 	moved     chan struct{}          // holds a token when pub is new
 	stop      chan struct{}          // closed to end it
@@ -28,9 +29,12 @@ type subscription struct {
 	over      chan struct{} // closed when run has returned
 
 	// ---- the room's
-	told    bool      // the start was recorded, and the end was not
-	pinned  string    // label of the layer that the subscriber wants, "" for any
-	started time.Time // when it was let in
+	older   *subscription // that goes on until this one is connected; nil for none
+	told    bool          // the start was recorded, and the end was not
+	pinned  string        // label of the layer that the subscriber wants, "" for any
+	started time.Time     // when it was let in
+
+	dismissed bool // it ends when it is connected
 }
 
 func newSubscription(id uint64, publisher string, pub *publication, sink Sink, takes [kinds]bool, gone func()) *subscription {
@@ -81,6 +85,18 @@ func (s *subscription) run(started func()) {
 			}
 		}
 	}
+}
+
+// follows reports whether the subscription can go on with another publication as it was negotiated, and would be
+// negotiated alike today.
+func (s *subscription) follows(next *publication) bool {
+	formats := s.pub.Load().formats
+	for k, f := range next.formats {
+		if s.outlets[k] != nil && (f == nil || !f.plays(formats[k])) || s.lacks[k] && f != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // end makes run return.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/fault"
@@ -63,6 +64,24 @@ func body(w http.ResponseWriter, r *http.Request, want string) (string, bool) {
 		return "", false
 	}
 	return string(b), true
+}
+
+// maxEdition is what a page can count to.
+const maxEdition = 1<<53 - 1
+
+var errEdition = errors.New(headerEdition + " must be like page.7")
+
+// parseEdition reads the header that numbers publications. "" is none.
+func parseEdition(text string) (Edition, error) {
+	if text == "" {
+		return Edition{}, nil
+	}
+	page, digits, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if !participantID(page) || err != nil || n == 0 || n > maxEdition {
+		return Edition{}, errEdition
+	}
+	return Edition{Page: page, Number: n}, nil
 }
 
 func notAllowed(w http.ResponseWriter, methods string) {

@@ -36,7 +36,19 @@ type Request struct {
 	Claims    token.Claims
 	Offer     string // SDP, not looked at yet
 	UserAgent string
+	Edition   Edition // of a publication
 	Gone      func() // to be called once when the session has ended by itself
+}
+
+// Edition tells which of the publications of one page is the newer; the zero value tells nothing.
+type Edition struct {
+	Page   string
+	Number uint64 // higher for a newer one
+}
+
+// Before reports whether e is older than other, of the same page.
+func (e Edition) Before(other Edition) bool {
+	return e.Page != "" && e.Page == other.Page && e.Number < other.Number
 }
 
 // Joiner makes sessions. An error that is a *Refusal is shown to the client as it is.
@@ -112,6 +124,9 @@ func New(o Options) *Handler {
 const (
 	typeSDP      = "application/sdp"
 	typeFragment = "application/trickle-ice-sdpfrag"
+
+	headerEdition = "Rivus-Publication" // docs/stage-protocol.md
+
 	maxBody      = 64 << 10
 	idLength     = 24
 )
@@ -166,7 +181,7 @@ func cors(w http.ResponseWriter) {
 // anybody's page can ask (RFC 9725, section 4.6).
 func (h *Handler) options(w http.ResponseWriter, r *http.Request, methods string) {
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+headerEdition)
 	w.Header().Set("Access-Control-Max-Age", "86400")
 	if r.Header.Get("Access-Control-Request-Method") == "" {
 		h.link(w)
@@ -204,9 +219,14 @@ func (h *Handler) endpoint(w http.ResponseWriter, r *http.Request, join func(con
 	if !ok {
 		return
 	}
+	edition, err := parseEdition(r.Header.Get(headerEdition))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	id := arn.Random(idLength)
 	session, err := join(r.Context(), Request{
-		Claims: claims, Offer: offer, UserAgent: r.UserAgent(), Gone: func() { h.forget(id) },
+		Claims: claims, Offer: offer, UserAgent: r.UserAgent(), Edition: edition, Gone: func() { h.forget(id) },
 	})
 	if err != nil {
 		h.refuse(w, r, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,50 @@ func TestExpiredTokenMayStillLeave(t *testing.T) {
 	if w := call(h, "DELETE", url, "alice", "", ""); w.Code != 200 {
 		t.Errorf("the token that made it: %d", w.Code)
 	}
+}
+
+func TestEdition(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Edition{
+		"": {}, "page.1": {"page", 1}, "A-b_9.9007199254740991": {"A-b_9", 1<<53 - 1}, strings.Repeat("a", 64) + ".2": {strings.Repeat("a", 64), 2},
+	} {
+		if got, err := parseEdition(text); err != nil || got != want {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	f := &fake{}
+	for _, text := range []string{"page", "page.", ".1", "page.0", "page.-1", "page.+1", "page.9007199254740992", "page.1.2", "pa ge.1", "page.1, x.2", strings.Repeat("a", 65) + ".1"} {
+		if w := call(serve(f), "POST", "/rt/whip", "alice", typeSDP, "offer", headerEdition, text); w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d", text, w.Code)
+		}
+	}
+	call(serve(f), "POST", "/rt/whip", "alice", typeSDP, "offer", headerEdition, "page.7")
+	if f.request.Edition != (Edition{"page", 7}) {
+		t.Errorf("%+v", f.request)
+	}
+	if w := call(serve(f), "OPTIONS", "/rt/whip", "", "", ""); !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), headerEdition) {
+		t.Error("pages may not send the header")
+	}
+}
+
+// FuzzEdition: what is taken names a page and a number that a page can count to, and says so again when it is written.
+func FuzzEdition(f *testing.F) {
+	for _, text := range []string{"", "page.1", "a-b_c.9007199254740991", "page.0", "page.01", "..", "page.18446744073709551616"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := parseEdition(text)
+		if err != nil || text == "" {
+			if e != (Edition{}) {
+				t.Fatalf("%q: %v with %v", text, e, err)
+			}
+			return
+		}
+		again, err := parseEdition(e.Page + "." + strconv.FormatUint(e.Number, 10))
+		if err != nil || again != e || !participantID(e.Page) || e.Number == 0 || e.Number > maxEdition || e.Before(e) {
+			t.Fatalf("%q: %v, then %v %v", text, e, again, err)
+		}
+	})
 }
 
 func TestGone(t *testing.T) {
