@@ -66,7 +66,7 @@ func receiving(o *Offer, audio, video *Codec) (sections [2]*accepted) {
 		sections[Audio] = &accepted{codec: audio, known: receiveExtensions[Audio]}
 	}
 	if video != nil && o.Video != nil {
-		sections[Video] = &accepted{codec: video, known: receiveExtensions[Video], rids: o.Video.RIDs}
+		sections[Video] = &accepted{codec: video, known: receiveExtensions[Video], rids: o.Video.layers()}
 	}
 	return sections
 }

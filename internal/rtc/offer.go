@@ -18,7 +18,8 @@ const (
 	maxSections   = 8
 	maxFormats    = 128
 	maxAttributes = 1024
-	maxRIDs       = 3
+	maxRIDs       = 4   // simulcast layers that we take
+	maxRID        = 32  // bytes of the name of one
 	maxPrints     = 4   // fingerprints that are compared
 	maxToken      = 256 // of a user fragment, a password, a MID
 )
@@ -54,7 +55,8 @@ type Section struct {
 	Sends      bool     // the peer wants to send
 	Receives   bool     // the peer wants to receive
 	Codecs     []Codec  // those we carry, in the peer's order
-	RIDs       []string // simulcast layers that the peer announces, in its order
+	RIDs       []string // simulcast layers of the peer that we take, at most four, in the order of its a=rid lines
+	Preference []string // the same, as its a=simulcast line has them, most preferred first (RFC 8853, section 5.1); nil: it has none
 	Extensions Extensions
 
 	index   int
@@ -212,6 +214,7 @@ func checkTransport(desc *sdp.SessionDescription, m *sdp.MediaDescription) error
 
 // readAttributes reads direction, simulcast layers and header extensions.
 func (s *Section) readAttributes(m *sdp.MediaDescription) error {
+	simulcast := ""
 	for _, a := range m.Attributes {
 		switch a.Key {
 		case "sendonly":
@@ -225,15 +228,48 @@ func (s *Section) readAttributes(m *sdp.MediaDescription) error {
 			if !strings.HasPrefix(rest, "send") {
 				continue
 			}
-			if id == "" || len(id) > 32 || len(s.RIDs) == maxRIDs || slices.Contains(s.RIDs, id) {
-				return refuse("it has more than %d simulcast layers, or a malformed one", maxRIDs)
+			if id == "" || len(id) > maxRID || slices.Contains(s.RIDs, id) {
+				return refuse("it has a malformed simulcast layer")
 			}
 			s.RIDs = append(s.RIDs, id)
+		case "simulcast":
+			simulcast = a.Value
 		case "extmap":
 			s.readExtension(a.Value)
 		}
 	}
+	s.chooseLayers(simulcast)
 	return nil
+}
+
+// chooseLayers settles which of the announced layers we take: those that the simulcast attribute sends (RFC 8853, section
+// 5.1), of alternatives the first, and of too many the most preferred. An answer may leave out the others (section 5.3.2).
+func (s *Section) chooseLayers(simulcast string) {
+	words := strings.Fields(simulcast)
+	for i := 0; i+1 < len(words); i += 2 {
+		if words[i] != "send" {
+			continue
+		}
+		for stream := range strings.SplitSeq(words[i+1], ";") {
+			id, _, _ := strings.Cut(stream, ",")
+			id = strings.TrimPrefix(id, "~") // paused at first
+			if slices.Contains(s.RIDs, id) && !slices.Contains(s.Preference, id) && len(s.Preference) < maxRIDs {
+				s.Preference = append(s.Preference, id)
+			}
+		}
+	}
+	if s.Preference != nil {
+		s.RIDs = slices.DeleteFunc(s.RIDs, func(id string) bool { return !slices.Contains(s.Preference, id) })
+	}
+	s.RIDs = s.RIDs[:min(len(s.RIDs), maxRIDs)]
+}
+
+// layers returns the simulcast layers that we take, in the order of an answer.
+func (s *Section) layers() []string {
+	if s.Preference != nil {
+		return s.Preference
+	}
+	return s.RIDs
 }
 
 // readExtension notes an extension that we negotiate (RFC 8285, section 5).

@@ -59,10 +59,46 @@ func TestParseOfferRefuses(t *testing.T) {
 		"short password": change("abcdefghijklmnopqrstuv", "abc"),
 		"no fingerprint": change("a=fingerprint:", "a=thumbprint:"),
 		"passive":        change("actpass", "passive"),
-		"four layers":    change("a=rid:hi send\r\n", "a=rid:hi send\r\na=rid:a send\r\na=rid:b send\r\n"),
+		"same layer":     change("a=rid:hi send", "a=rid:low send"),
+		"endless layer":  change("a=rid:hi send", "a=rid:"+strings.Repeat("x", maxRID+1)+" send"),
 	} {
 		if _, err := ParseOffer(text); !errors.Is(err, ErrOffer) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestSimulcastPreference: what an offer may say about its layers, and what we take of it.
+func TestSimulcastPreference(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ rids, simulcast, layers, preference string }{
+		"the order of preference":  {"low mid hi", "send hi;mid;low", "low mid hi", "hi mid low"},
+		"no order":                 {"low hi", "", "low hi", ""},
+		"four":                     {"a b c d", "send a;b;c;d", "a b c d", "a b c d"},
+		"five, least liked first":  {"a b c d e", "send e;d;c;b;a", "b c d e", "e d c b"},
+		"five without an order":    {"a b c d e", "", "a b c d", ""},
+		"alternatives":             {"a b c", "send a,b;c", "a c", "a c"},
+		"paused":                   {"a b", "send ~b;~a", "a b", "b a"},
+		"both directions":          {"a b", "recv x;y send b;a", "a b", "b a"},
+		"not in the list":          {"a b", "send b", "b", "b"},
+		"not announced, and twice": {"a b", "send a;z;a;b", "a b", "a b"},
+		"only receives":            {"a b", "recv a;b", "a b", ""},
+		"cut off":                  {"a b", "send", "a b", ""},
+	} {
+		lines := ""
+		for _, rid := range strings.Fields(c.rids) {
+			lines += "a=rid:" + rid + " send\r\n"
+		}
+		if c.simulcast != "" {
+			lines += "a=simulcast:" + c.simulcast + "\r\n"
+		}
+		o, err := ParseOffer(strings.Replace(minimal, "a=rid:low send\r\na=rid:hi send\r\na=simulcast:send low;hi\r\n", lines, 1))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if v := o.Video; strings.Join(v.RIDs, " ") != c.layers || strings.Join(v.Preference, " ") != c.preference {
+			t.Errorf("%s: layers %q in the order %q", name, v.RIDs, v.Preference)
 		}
 	}
 }
@@ -104,7 +140,7 @@ func FuzzOffer(f *testing.F) {
 			if s == nil {
 				continue
 			}
-			if s.MID == "" || len(s.RIDs) > maxRIDs || len(s.Codecs) > maxFormats || o.ufrag() == "" || len(o.password()) < 22 {
+			if s.MID == "" || len(s.RIDs) > maxRIDs || len(s.Preference) > len(s.RIDs) || len(s.Codecs) > maxFormats || o.ufrag() == "" || len(o.password()) < 22 {
 				t.Fatalf("%+v", s)
 			}
 			for _, c := range s.Codecs {

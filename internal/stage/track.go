@@ -24,7 +24,7 @@ const (
 	writersAProcessor = 2
 )
 
-// track is the audio or the video of a publication: up to three layers, and the writers that send their packets on.
+// track is the audio or the video of a publication: up to four layers, and the writers that send their packets on.
 type track struct {
 	kind   Kind
 	now    clock

@@ -30,7 +30,7 @@ package bwe
 import "time"
 
 // MaxLayers is the largest number of layers of a demand.
-const MaxLayers = 3
+const MaxLayers = 4
 
 // None is the layer of a video that is not sent.
 const None = -1

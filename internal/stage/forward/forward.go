@@ -30,7 +30,7 @@ package forward
 import "time"
 
 // MaxLayers is the largest number of simulcast layers of one publication, lowest first.
-const MaxLayers = 3
+const MaxLayers = 4
 
 // None is the layer of a subscription that forwards no video.
 const None = -1

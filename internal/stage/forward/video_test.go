@@ -8,7 +8,7 @@ import (
 
 const tick = 33 * time.Millisecond
 
-// run feeds three layers through one subscriber, a frame of each a tick.
+// run feeds four layers through one subscriber, a frame of each a tick.
 type run struct {
 	subscriber
 	layers [MaxLayers]*encoder
@@ -163,7 +163,7 @@ func TestPauseResumePin(t *testing.T) {
 		{"unpin", func() { r.video.Pin(None); r.video.Select(1) }, 1, nil, 1},
 		{"cut", func() { r.video.Cut() }, 1, nil, None},
 		{"after the cut", func() {}, 1, []int{1}, 1},
-		{"out of range", func() { r.video.Select(9) }, 2, nil, 1},
+		{"out of range", func() { r.video.Select(9) }, MaxLayers - 1, nil, 1},
 	}
 	for _, s := range steps {
 		s.do()

@@ -90,6 +90,7 @@ func encoders() [MaxLayers]*encoder {
 		{layer: 0, seq: 1<<16 + 65530, ts0: 0xffff0000, picture: 0x7ffe, tl0: 254},
 		{layer: 1, seq: 1<<16 + 32766, ts0: 0x7fff0000, picture: 100, tl0: 3},
 		{layer: 2, seq: 1<<16 + 12, ts0: 12345, picture: 0x3fff, tl0: 200},
+		{layer: 3, seq: 1<<16 + 65500, ts0: 0x7ffffff0, picture: 0x7000, tl0: 90},
 	}
 }
 
