@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/netip"
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/config"
+	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage"
 	"github.com/rivus-live/rivus/internal/whip"
@@ -59,7 +61,14 @@ func (s *server) openStages(ctx context.Context) error {
 		o.Limits = stage.ServiceLimits()
 	}
 	s.stages.manager = stage.NewManager(o)
-	s.stages.whip = whip.New(whip.Options{Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.realtime.tokens, Logger: s.log})
+	proxies, err := s.cfg.Proxies()
+	if err != nil {
+		return err
+	}
+	s.stages.whip = whip.New(whip.Options{
+		Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.realtime.tokens, Logger: s.log,
+		URLs: publicurl.Rule{Public: s.cfg.PublicURL, Proxies: proxies},
+	})
 	r.Media = &stage.Remote{Node: s.node, Sessions: r.Sessions, Participants: r.Participants}
 	return nil
 }
@@ -129,11 +138,16 @@ func (m *stages) handler(r *http.Request) http.Handler {
 	if path == whipPath || strings.HasPrefix(path, whipPath+"/") {
 		return m.whip
 	}
-	if path == "/" && r.Method == http.MethodPost && r.Header.Get("Content-Type") == "application/sdp" {
+	if path == "/" && r.Method == http.MethodPost && isSDP(r) {
 		return http.HandlerFunc(m.whip.Redirect) // clients that were given the bare origin
 	}
 	if id, ok := strings.CutPrefix(path, eventsPath); ok && id != "" && !strings.Contains(id, "/") {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.manager.ServeEvents(w, r, id) })
 	}
 	return nil
+}
+
+func isSDP(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/sdp"
 }

@@ -9,7 +9,7 @@
 //
 // An API is safe for concurrent use. It starts no goroutine.
 //
-// Imports: arn, awsapi/restjson, fault, quota, sigv4.
+// Imports: arn, awsapi/restjson, fault, publicurl, quota, sigv4.
 package awsapi
 
 //go:generate go run github.com/rivus-live/rivus/cmd/apigen
@@ -23,12 +23,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
+	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
@@ -123,6 +123,7 @@ type Options struct {
 // API answers the requests of the three services. It is an http.Handler.
 type API struct {
 	opts     Options
+	urls     publicurl.Rule
 	verifier *sigv4.Verifier
 	headers  []field
 	spaces   sync.Pool // of *space
@@ -144,9 +145,9 @@ func New(opts Options) (*API, error) {
 	if opts.Observe == nil {
 		opts.Observe = func(string, int, time.Duration) {}
 	}
-	opts.PublicURL = strings.TrimRight(opts.PublicURL, "/")
 	a := &API{
-		opts: opts, headers: commonHeaders(), router: newRouter(),
+		opts: opts, urls: publicurl.Rule{Public: opts.PublicURL, Proxies: opts.TrustedProxies},
+		headers: commonHeaders(), router: newRouter(),
 		spaces: sync.Pool{New: func() any { return new(space) }},
 		zippers: sync.Pool{New: func() any {
 			z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for an unknown level only

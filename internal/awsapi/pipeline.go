@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"time"
@@ -112,7 +111,7 @@ func (x *exchange) verify() error {
 		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
 	}
 	x.caller.Region, x.caller.Account, x.caller.AccessKeyID = id.Region, account, id.AccessKeyID
-	x.caller.BaseURL = x.baseURL(id.SignedHost)
+	x.caller.BaseURL = x.urls.At(x.request, id.SignedHost)
 	if x.endpoint != nil {
 		x.caller.Action = x.endpoint.action
 	}
@@ -126,7 +125,7 @@ func (x *exchange) acceptable(p *sigv4.Pending) error {
 	switch {
 	case p.SessionToken() != "":
 		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
-	case p.Unsigned() && !x.encrypted():
+	case p.Unsigned() && !x.urls.Encrypted(x.request):
 		return &sigv4.Error{Reason: sigv4.Invalid, Message: "The payload has to be signed on a connection without TLS."}
 	}
 	return nil
@@ -147,36 +146,6 @@ func (x *exchange) read() ([]byte, error) {
 		}
 	}
 	return nil, &frontError{tooLarge, fmt.Sprintf("The body may have up to %d bytes", maxBody)}
-}
-
-// baseURL returns the base of URLs in the answer.
-func (x *exchange) baseURL(host string) string {
-	if x.opts.PublicURL != "" {
-		return x.opts.PublicURL
-	}
-	if x.encrypted() {
-		return "https://" + host
-	}
-	return "http://" + host
-}
-
-// encrypted reports whether the caller's connection has TLS, here or at a trusted proxy.
-func (x *exchange) encrypted() bool {
-	return x.request.TLS != nil || x.request.Header.Get("X-Forwarded-Proto") == "https" && x.fromProxy()
-}
-
-// fromProxy reports whether the request came through a trusted proxy.
-func (x *exchange) fromProxy() bool {
-	remote, err := netip.ParseAddrPort(x.request.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range x.opts.TrustedProxies {
-		if p.Contains(remote.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
 }
 
 // built refuses an operation that has no row.

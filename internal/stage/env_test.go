@@ -208,7 +208,7 @@ func (e *env) join(tb testing.TB, path, tok string, c offerer) joined {
 		tb.Fatalf("%s: %d %s", path, resp.StatusCode, body)
 	}
 	c.Answer(tb, body)
-	return joined{url: e.url + resp.Header.Get("Location"), tok: tok}
+	return joined{url: resp.Header.Get("Location"), tok: tok}
 }
 
 // publish makes alice publish.

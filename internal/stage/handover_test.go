@@ -17,7 +17,7 @@ func (e *env) offer(tb testing.TB, path, tok, sdp string, header map[string]stri
 	if resp.StatusCode != http.StatusCreated {
 		tb.Fatalf("%s: %d %s", path, resp.StatusCode, body)
 	}
-	return joined{url: e.url + resp.Header.Get("Location"), tok: tok}
+	return joined{url: resp.Header.Get("Location"), tok: tok}
 }
 
 // heard returns the types of the messages up to the answer to a PING, but for the state.

@@ -1,8 +1,10 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,11 +76,7 @@ func (s *socket) over() bool {
 func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID string) {
 	m.sockets.Add(1)
 	defer m.sockets.Done()
-	text := offered(r)
-	if text == "" {
-		http.Error(w, "offer the participant token as WebSocket subprotocol", http.StatusUnauthorized)
-		return
-	}
+	text := offered(r) // "" is malformed as well
 	claims, err := m.opt.Verifier.Verify(r.Context(), text)
 	refusal, isRefusal := errors.AsType[*token.Refusal](err)
 	if err != nil && !isRefusal {
@@ -90,12 +88,16 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 		refusal = &token.Refusal{Status: http.StatusUnauthorized, Reason: token.WrongTopic}
 	}
 	// Any origin may connect: what lets in is the token, not a cookie.
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{text}, InsecureSkipVerify: true})
+	options := &websocket.AcceptOptions{InsecureSkipVerify: true}
+	if text != "" {
+		options.Subprotocols = []string{text}
+	}
+	c, err := websocket.Accept(w, r, options)
 	if err != nil {
 		return // Accept has answered
 	}
 	defer func() { _ = c.CloseNow() }()
-	c.SetReadLimit(socketMessage)
+	c.SetReadLimit(-1) // message has the limit, and tells of it
 	if refusal != nil {
 		farewell(r.Context(), c, refused(refusal.Status, string(refusal.Reason)))
 		return
@@ -103,16 +105,18 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	m.listen(r.Context(), c, claims, client{userAgent: r.UserAgent()})
 }
 
-// offered returns the token among the offered subprotocols.
-func offered(r *http.Request) string {
+// offered returns the token among the offered subprotocols, or the first of them when none looks like a token: the client is
+// told what is wrong with it only on a socket that has selected something. "" when nothing is offered.
+func offered(r *http.Request) (first string) {
 	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for part := range strings.SplitSeq(h, ",") {
 			if part = strings.TrimSpace(part); strings.Count(part, ".") == 2 {
 				return part
 			}
+			first = cmp.Or(first, part)
 		}
 	}
-	return ""
+	return first
 }
 
 // farewell tells the client why and closes. It does not wait long for one that does not answer.
@@ -206,7 +210,11 @@ func ping(ctx context.Context, c *websocket.Conn, s *socket) {
 func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *room, p *participant) {
 	window, count := time.Now(), 0
 	for {
-		kind, b, err := c.Read(ctx)
+		kind, reader, err := c.Reader(ctx)
+		if err != nil {
+			return
+		}
+		b, err := io.ReadAll(io.LimitReader(reader, socketMessage+1))
 		if err != nil {
 			return
 		}
@@ -214,12 +222,14 @@ func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *roo
 			window, count = now, 0
 		}
 		count++
-		if s.over() {
-			continue // what comes now comes too late
+		if s.over() { // what comes now comes too late
+			_, _ = io.Copy(io.Discard, reader)
+			continue
 		}
 		cmd, ok := parseCommand(b)
-		if !ok || kind != websocket.MessageText || count > commandsASec {
+		if !ok || len(b) > socketMessage || kind != websocket.MessageText || count > commandsASec {
 			s.close(because(badFrame, ""))
+			_, _ = io.Copy(io.Discard, reader) // until the goodbye is over
 			continue
 		}
 		m.command(ctx, cmd, s, r, p)

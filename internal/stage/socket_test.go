@@ -2,6 +2,7 @@ package stage
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/rivus-live/rivus/internal/token"
 )
@@ -161,5 +164,51 @@ func TestFlood(t *testing.T) {
 	}
 	if code, _ := other.closed(); code != 4006 {
 		t.Errorf("%d", code)
+	}
+}
+
+// TestLongFrame: a frame over the limit is told of like any other that is no message.
+func TestLongFrame(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	for name, n := range map[string]int{"by one": socketMessage + 1, "by far": 4 << 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			socket := e.connect(t, e.token("alice"+strings.ReplaceAll(name, " ", "-"), nil))
+			long := append([]byte(`{"type":"PING"}`), bytes.Repeat([]byte{' '}, n)...)[:n]
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_ = socket.Write(ctx, websocket.MessageText, long) // the server may hang up before all of it is out
+			if code, why := socket.closed(); code != 4006 || why != "PROTOCOL_ERROR" {
+				t.Errorf("%d %s", code, why)
+			}
+		})
+	}
+	socket := e.connect(t, e.token("bob", nil))
+	fits := append([]byte(`{"type":"PING"}`), bytes.Repeat([]byte{' '}, socketMessage)...)[:socketMessage]
+	if err := socket.Write(t.Context(), websocket.MessageText, fits); err != nil {
+		t.Fatal(err)
+	}
+	socket.wait(typePong, nil)
+}
+
+// TestMalformedToken: what is offered instead of a token is told of by the close code, which pages can see.
+func TestMalformedToken(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	for name, offer := range map[string][]string{"no token": {"chat"}, "half a token": {"a.b"}, "a stranger's": {"chat", "x.y.z"}, "nothing": nil} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(e.url, "http")+"/rt/events/"+e.stage.ID, &websocket.DialOptions{Subprotocols: offer}) //nolint:bodyclose // Dial has taken it over
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(offer) > 0 && c.Subprotocol() != offer[len(offer)-1] {
+			t.Errorf("%s: the server selected %q", name, c.Subprotocol())
+		}
+		if code, why := (&events{Conn: c, tb: t}).closed(); code != 4401 || why != "TOKEN_REFUSED" {
+			t.Errorf("%s: %d %s", name, code, why)
+		}
 	}
 }

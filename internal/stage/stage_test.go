@@ -271,7 +271,7 @@ func TestTrickleAndRestart(t *testing.T) {
 	tok := e.token("alice", nil)
 	resp, sdp := e.request(t, http.MethodPost, e.url+"/rt/whip", tok, sdpType, pub.Offer(t), nil)
 	pub.Answer(t, sdp)
-	url, etag := e.url+resp.Header.Get("Location"), resp.Header.Get("ETag")
+	url, etag := resp.Header.Get("Location"), resp.Header.Get("ETag")
 	rtctest.WaitClosed(t, "connected", pub.Connected())
 	pub.Run(30, 2)
 	patch := func(body string, header map[string]string) (answer, string) {

@@ -10,7 +10,7 @@
 // A Handler authenticates, checks the form of requests and keeps the sessions; what a session is, the Joiner knows. A
 // session's URL is not a secret: requests to it need the token that made it, or another good one of the participant.
 //
-// Imports: arn, fault, token.
+// Imports: arn, fault, publicurl, token.
 package whip
 
 import (
@@ -28,6 +28,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -37,7 +38,7 @@ type Request struct {
 	Offer     string // SDP, not looked at yet
 	UserAgent string
 	Edition   Edition // of a publication
-	Gone      func() // to be called once when the session has ended by itself
+	Gone      func()  // to be called once when the session has ended by itself
 }
 
 // Edition tells which of the publications of one page is the newer; the zero value tells nothing.
@@ -90,8 +91,9 @@ type Options struct {
 	Prefix     string // path of the WHIP endpoint, as "/rt/whip"
 	Joiner     Joiner
 	Verifier   Verifier
-	ICEServers []string     // values of Link headers, as `<stun:stun.example.net>; rel="ice-server"`
-	Logger     *slog.Logger // nil discards
+	URLs       publicurl.Rule // of the origin of absolute URLs
+	ICEServers []string       // values of Link headers, as `<stun:stun.example.net>; rel="ice-server"`
+	Logger     *slog.Logger   // nil discards
 }
 
 // Handler serves everything below Options.Prefix.
@@ -127,15 +129,16 @@ const (
 
 	headerEdition = "Rivus-Publication" // docs/stage-protocol.md
 
-	maxBody      = 64 << 10
-	idLength     = 24
+	maxBody  = 64 << 10
+	idLength = 24
 )
 
 // Redirect sends an offer that was posted to the root of the origin to the endpoint, as the service's global endpoint
-// does (spec ivs-realtime.md 7.1).
+// does (spec ivs-realtime.md 7.1). Locations are absolute, here and of sessions: there are clients that take them as they
+// are.
 func (h *Handler) Redirect(w http.ResponseWriter, r *http.Request) {
 	cors(w)
-	http.Redirect(w, r, h.opt.Prefix, http.StatusTemporaryRedirect)
+	http.Redirect(w, r, h.opt.URLs.Of(r)+h.opt.Prefix, http.StatusTemporaryRedirect)
 }
 
 // ServeHTTP routes.
@@ -237,7 +240,7 @@ func (h *Handler) endpoint(w http.ResponseWriter, r *http.Request, join func(con
 		token: sha256.Sum256([]byte(text)), etag: newETag(),
 	}
 	h.keep(id, e)
-	w.Header().Set("Location", h.opt.Prefix+"/session/"+id)
+	w.Header().Set("Location", h.opt.URLs.Of(r)+h.opt.Prefix+"/session/"+id)
 	w.Header().Set("ETag", e.etag)
 	w.Header().Set("Accept-Patch", typeFragment)
 	w.Header().Set("Content-Type", typeSDP)

@@ -78,7 +78,7 @@ func TestSessionLife(t *testing.T) {
 	w := call(h, "POST", "/rt/whip/subscribe/bob", "alice", "application/sdp; charset=utf-8", "offer", "User-Agent", "me")
 	url, etag := w.Header().Get("Location"), w.Header().Get("ETag")
 	if w.Code != 201 || w.Body.String() != "v=0 answer" || w.Header().Get("Content-Type") != typeSDP || etag == "" ||
-		!strings.HasPrefix(url, "/rt/whip/session/") || w.Header().Get("Link") == "" {
+		!strings.HasPrefix(url, "http://example.com/rt/whip/session/") || w.Header().Get("Link") == "" {
 		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 	if f.publisher != "bob" || f.request.Offer != "offer" || f.request.UserAgent != "me" || f.request.Claims.ParticipantID != "alice" {
@@ -228,8 +228,13 @@ func TestErrors(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	h.Redirect(w, httptest.NewRequest("POST", "/", nil))
-	if w.Code != 307 || w.Header().Get("Location") != "/rt/whip" {
+	if w.Code != 307 || w.Header().Get("Location") != "http://example.com/rt/whip" {
 		t.Errorf("redirect: %d %v", w.Code, w.Header())
+	}
+	h.opt.URLs.Public = "https://live.example/"
+	w = httptest.NewRecorder()
+	if h.Redirect(w, httptest.NewRequest("POST", "/", nil)); w.Header().Get("Location") != "https://live.example/rt/whip" {
+		t.Errorf("redirect with a public URL: %v", w.Header())
 	}
 }
 
