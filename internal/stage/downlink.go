@@ -176,7 +176,7 @@ func (d *downlink) apply(choices []bwe.Choice, rate int64) {
 		if layer == forward.None && s.rates == [forward.MaxLayers]int{} && !o.paused.Load() {
 			continue // nothing is known of the layers yet: whichever comes is welcome
 		}
-		if o.aim(layer) {
+		if o.aim(layer, s.pub.Load().order()) {
 			d.counters.changes.Add(1)
 		}
 	}
@@ -185,29 +185,32 @@ func (d *downlink) apply(choices []bwe.Choice, rate int64) {
 // aimHigh chooses the highest layer there is, within a room for all of a participant if that is limited, and returns
 // what it takes: nothing will ever tell what the link of this subscriber carries.
 func (s *subscription) aimHigh(room int, limited bool) int {
-	o, rates := s.outlets[Video], s.pub.Load().layers()
+	pub, o := s.pub.Load(), s.outlets[Video]
 	if o == nil || o.paused.Load() {
 		return 0
 	}
-	best := 0
-	for i, rate := range rates {
-		if rate > 0 && (!limited || rate <= room) && (o.pin.Load() == forward.None || i <= int(o.pin.Load())) {
-			best = i
+	order := pub.order()
+	best, rates, pin := 0, order.byRank(pub.layers()), order.rank(int(o.pin.Load()))
+	for rank, rate := range rates {
+		if rate > 0 && (!limited || rate <= room) && (pin == forward.None || rank <= pin) {
+			best = rank
 		}
 	}
-	o.aim(best)
+	o.aim(best, order)
 	return rates[best]
 }
 
 // videoDemand is what a subscription wants of its publisher's video. Until the first packets of a new publication come,
 // the rates of the one that it replaced count, so that the layer stays.
 func videoDemand(s *subscription, o *outlet) bwe.Demand {
-	if rates := s.pub.Load().layers(); rates != [forward.MaxLayers]int{} {
-		s.rates = rates
+	pub := s.pub.Load()
+	order := pub.order()
+	if rates := pub.layers(); rates != [forward.MaxLayers]int{} {
+		s.rates = order.byRank(rates)
 	}
 	v := bwe.Demand{ID: s.id*uint64(kinds) + uint64(Video), Rates: s.rates, Limit: bwe.MaxLayers - 1}
-	if pin := o.pin.Load(); pin != forward.None {
-		v.Limit, v.Pinned = int(pin), true
+	if pin := order.rank(int(o.pin.Load())); pin != forward.None {
+		v.Limit, v.Pinned = pin, true
 	}
 	if o.paused.Load() {
 		v.Limit = bwe.None

@@ -103,7 +103,7 @@ func (m *Manager) publish(ctx context.Context, q whip.Request) (whip.Session, er
 	}
 	var labels []string
 	if offer.Video != nil && video != nil {
-		labels = order(offer.Video.RIDs)
+		labels = order(offer.Video)
 	}
 	pub := newPublication(
 		m.env, &peerSource{Inbound: in, offer: offer, rids: labels},

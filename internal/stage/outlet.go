@@ -21,13 +21,15 @@ type outlet struct {
 	reportDue time.Duration
 
 	writer  atomic.Pointer[writer] // nil while nothing feeds it
-	target  atomic.Int32           // layer that the allocator wants
+	rank    atomic.Int32           // of the layer that the allocator wants, forward.None: none
+	target  atomic.Int32           // that layer
 	pin     atomic.Int32           // layer that the subscriber wants, forward.None: any
 	paused  atomic.Bool
 	current atomic.Int32 // layer being sent
 	rate    atomic.Int64 // bytes a second at which it may be sent, 0: not known
 
 	applied struct { // what the forwarder was told
+		order       uint32
 		target, pin int32
 		paused      bool
 	}
@@ -48,17 +50,19 @@ func (o *outlet) nudge() {
 	}
 }
 
-// aim is called by the allocator with the layer that bandwidth allows, and tells whether that is new.
-func (o *outlet) aim(layer int) (changed bool) {
-	if o.target.Swap(int32(layer)) == int32(layer) {
+// aim is called by the allocator with the rank that bandwidth allows, and tells whether that is another layer.
+func (o *outlet) aim(rank int, order ladder) (changed bool) {
+	o.rank.Store(int32(rank))
+	layer := int32(order.index(rank))
+	if o.target.Swap(layer) == layer {
 		return false
 	}
 	o.nudge()
 	return true
 }
 
-// apply tells the forwarder what is wanted of it. The writer calls it.
-func (o *outlet) apply() {
+// apply tells the forwarder what is wanted of it, of layers in a packed order. The writer calls it.
+func (o *outlet) apply(order uint32) {
 	p := o.paused.Load()
 	changed := p != o.applied.paused
 	o.applied.paused = p
@@ -71,9 +75,13 @@ func (o *outlet) apply() {
 	if changed {
 		o.video.Pause(p)
 	}
+	if order != o.applied.order {
+		o.applied.order = order
+		o.video.Rank(unpack(order).ranks())
+	}
 	if t := o.target.Load(); t != o.applied.target {
 		o.applied.target = t
-		if o.pace.count > 0 && int(t) < o.video.Current() { // what waits is of a layer that the link does not carry
+		if o.pace.count > 0 && o.video.Lower(int(t), o.video.Current()) { // what waits is of a layer that the link does not carry
 			o.cut()
 		}
 		o.video.Select(int(t))
@@ -114,7 +122,7 @@ func (o *outlet) wants() (bits uint32) {
 // awaits reports whether packets of a layer of the video may be sent, and so have their place in the order.
 func (o *outlet) awaits(layer int) bool {
 	current, target := o.video.Current(), o.video.Target()
-	return layer == current || target != forward.None && (layer == target || current == forward.None && layer < target)
+	return layer == current || target != forward.None && (layer == target || current == forward.None && o.video.Lower(layer, target))
 }
 
 // forward asks the forwarding state about a packet.

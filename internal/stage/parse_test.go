@@ -1,24 +1,10 @@
 package stage
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/resource"
 )
-
-func TestOrderOfLayers(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"hi mid low": "low mid hi", "f h q": "q h f", "q h f": "q h f", "l m h": "l m h", "h m l": "l m h", "2 1 0": "0 1 2",
-		"r0 r1 r2": "r0 r1 r2", "high low": "low high", "a b c": "a b c", "low x hi": "low x hi", "": "",
-	} {
-		if got := order(strings.Fields(in)); !slices.Equal(got, strings.Fields(want)) {
-			t.Errorf("%s: %v", in, got)
-		}
-	}
-}
 
 func TestClientDetails(t *testing.T) {
 	t.Parallel()

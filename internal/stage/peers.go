@@ -36,7 +36,7 @@ func (f *Format) plays(other *Format) bool { return *f == *other }
 type peerSource struct {
 	*rtc.Inbound
 	offer *rtc.Offer
-	rids  []string // lowest first
+	rids  []string // by index
 }
 
 var _ Source = (*peerSource)(nil)

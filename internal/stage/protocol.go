@@ -148,13 +148,15 @@ func (r *room) view(p *participant) participantView {
 
 // layers returns the simulcast layers of a publication, lowest first; nil without simulcast.
 func (r *room) layers(pub *publication) []layerView {
-	if len(pub.labels) < 2 {
+	if !pub.simulcast() {
 		return nil
 	}
 	rates := pub.layers()
 	out := make([]layerView, 0, len(pub.labels))
-	for i, label := range pub.labels[:min(len(pub.labels), forward.MaxLayers)] {
-		out = append(out, layerView{Label: label, Bitrate: rates[i]})
+	for _, index := range pub.order() {
+		if int(index) < len(pub.labels) {
+			out = append(out, layerView{Label: pub.labels[index], Bitrate: rates[index]})
+		}
 	}
 	return out
 }
@@ -224,7 +226,7 @@ func (r *room) broadcast(except *participant, b []byte) {
 func (r *room) tellLayers() {
 	for id, publisher := range r.participants {
 		pub := publisher.publication
-		if pub == nil || len(pub.labels) < 2 {
+		if pub == nil || !pub.simulcast() {
 			continue
 		}
 		var b []byte

@@ -25,11 +25,13 @@ type publication struct {
 	source  Source
 	formats [kinds]*Format // nil: not published
 	tracks  [kinds]*track
-	labels  []string    // of the simulcast layers, lowest first; empty without simulcast
+	labels  []string    // of the simulcast layers by index; empty without simulcast
 	gone    func()      // called when it is over; may be nil
 	exceeds func(error) // told of a limit that is exceeded; may be nil
 	clocks  sharedClock
-	bytes   atomic.Int64 // received
+	bytes   atomic.Int64  // received
+	ranked  atomic.Uint32 // the order of the video's layers, a packed ladder
+	sorting sync.Mutex
 	group   sync.WaitGroup
 	over    chan struct{} // closed when run has returned
 
@@ -37,6 +39,7 @@ type publication struct {
 	edition whip.Edition
 	started time.Time // when it was shown to the others
 	rate    rateWatch
+	shown   uint32 // of ranked, what the others were told
 }
 
 // Format is what a track of a publication holds, as subscribers have to match it.
@@ -50,6 +53,8 @@ func newPublication(env environment, src Source, formats [kinds]*Format, labels 
 	p := &publication{
 		environment: env, source: src, formats: formats, labels: labels, gone: gone, over: make(chan struct{}),
 	}
+	p.ranked.Store(straight().pack())
+	p.shown = p.ranked.Load()
 	for k, f := range formats {
 		if f != nil {
 			p.tracks[k] = newTrack(Kind(k), p)
@@ -91,7 +96,7 @@ func (p *publication) begin(source Layer) Feed {
 	return l
 }
 
-// layers returns which layers of the video have packets, lowest first, with their rates, 0 for one that is off. A layer
+// layers returns which layers of the video have packets, by index, with their rates, 0 for one that is off. A layer
 // is off when others go on without it: a still picture may leave long pauses between its frames.
 func (p *publication) layers() (rates [forward.MaxLayers]int) {
 	t := p.tracks[Video]
@@ -122,17 +127,24 @@ func (p *publication) audioRate() int {
 	return 0
 }
 
-// tooLarge looks at the first packet of a keyframe, and tells the room when the picture has more pixels than it may.
-func (p *publication) tooLarge(c forward.Codec, payload []byte) bool {
-	if p.pixels == 0 {
-		return false
+// fits looks at the first packet of a keyframe of a layer, where its size matters; false, and the room is told, when the
+// picture has more pixels than it may.
+func (p *publication) fits(l *layer, payload []byte) bool {
+	if p.pixels == 0 && !p.simulcast() {
+		return true
 	}
-	width, height, ok := pictureSize(c, payload)
-	if !ok || width*height <= p.pixels {
-		return false
+	width, height, ok := pictureSize(l.Codec, payload)
+	if !ok {
+		return true
+	}
+	if n := int64(width) * int64(height); l.pixels.Swap(n) != n {
+		p.sort()
+	}
+	if p.pixels == 0 || width*height <= p.pixels {
+		return true
 	}
 	p.exceed(failTooLarge(width, height))
-	return true
+	return false
 }
 
 // exceed tells of a limit that is exceeded, without making the feed wait.

@@ -163,6 +163,11 @@ func (r *room) tick() {
 	for _, p := range r.participants {
 		p.down.tick()
 		r.tellSelected(p)
+		if pub := p.publication; pub != nil && pub.simulcast() {
+			pub.sort()
+			r.changed = r.changed || pub.ranked.Load() != pub.shown
+			pub.shown = pub.ranked.Load()
+		}
 	}
 	if r.ticks%ticksASecond == 0 {
 		r.tellLayers()

@@ -56,7 +56,7 @@ type Layer interface {
 // LayerInfo describes a layer.
 type LayerInfo struct {
 	Kind       Kind
-	Index      int    // of video, 0 is the lowest
+	Index      int    // of video, 0 to forward.MaxLayers-1; the lowest first, for all that is known before packets come
 	Label      string // what the publisher calls it, "" when there is only one
 	Codec      forward.Codec
 	ClockRate  uint32

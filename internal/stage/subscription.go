@@ -19,7 +19,7 @@ type subscription struct {
 	sink      Sink
 	down      *downlink
 	path      *bwe.Path              // guarded by down; nil when the subscriber sends no transport-wide feedback
-	rates     [forward.MaxLayers]int // of the video's layers when last known; guarded by down
+	rates     [forward.MaxLayers]int // of the video's layers by rank, when last known; guarded by down
 	outlets   [kinds]*outlet         // one for each kind that the sink takes
 	lacks     [kinds]bool            // kinds that the subscriber asked for in vain: its publisher had none
 	gone      func()                 // called when it is over; may be nil
@@ -142,6 +142,9 @@ func (s *subscription) open() {
 
 // attach lets a publication feed the outlets. One that is over feeds nothing.
 func (s *subscription) attach(p *publication) {
+	if o := s.outlets[Video]; o != nil {
+		o.target.Store(int32(p.order().index(int(o.rank.Load()))))
+	}
 	for k, o := range s.outlets {
 		if o != nil && p.tracks[k] != nil && (o.audio != nil || o.video != nil) {
 			p.tracks[k].attach(o)

@@ -59,6 +59,7 @@ type layer struct {
 	ring      *packetring.Ring
 	keyframes keyframes
 	meter     meter
+	pixels    atomic.Int64 // of the newest keyframe, 0: not known
 
 	// ---- the feed's
 	next    item
@@ -113,7 +114,7 @@ func (l *layer) Packet(b []byte) {
 	if l.refused || !forward.Parse(b, l.Codec, &l.Extensions, p) {
 		return
 	}
-	if p.Keyframe() && t.pub.tooLarge(l.Codec, b[p.Start:p.End]) {
+	if p.Keyframe() && !t.pub.fits(l, b[p.Start:p.End]) {
 		l.refused = true
 		return
 	}

@@ -114,7 +114,7 @@ func (w *writer) nudge() {
 
 func (w *writer) admit(o *outlet) {
 	w.outlets = append(w.outlets, o)
-	o.apply()
+	o.apply(w.track.pub.ranked.Load())
 	if o.video != nil {
 		w.replay(o)
 	} else {
@@ -391,9 +391,9 @@ func (w *writer) report(o *outlet, now time.Duration) {
 // settle tells the forwarders what changed of the wishes, asks for the keyframes that they wait for, notes which layers
 // are needed at all, and sets the clock when something is held back.
 func (w *writer) settle() {
-	wants, holding := uint32(0), false
+	wants, holding, order := uint32(0), false, w.track.pub.ranked.Load()
 	for _, o := range w.outlets {
-		o.apply()
+		o.apply(order)
 		wants |= o.wants()
 		if o.video == nil {
 			continue

@@ -22,9 +22,9 @@ type Publisher struct {
 	mime   string
 	rids   []string
 	sender *webrtc.RTPSender // of the video
-	asked  [3]atomic.Int64   // keyframes asked for, by layer
-	made   [3]atomic.Int64   // keyframes made, by layer
-	wanted [3]atomic.Bool
+	asked  [4]atomic.Int64   // keyframes asked for, by layer
+	made   [4]atomic.Int64   // keyframes made, by layer
+	wanted [4]atomic.Bool
 	voice  atomic.Uint32
 }
 
@@ -158,7 +158,7 @@ func (p *Publisher) play(m Media) {
 	audio, video := time.NewTicker(m.Every), time.NewTicker(time.Second/time.Duration(m.FPS))
 	defer audio.Stop()
 	defer video.Stop()
-	var seqs [3]uint16
+	var seqs [4]uint16
 	for i := range p.Videos {
 		p.wanted[i].Store(true)
 		seqs[i] = uint16(rand.Uint32()) // a test

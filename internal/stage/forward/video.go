@@ -10,11 +10,28 @@ type Video struct {
 	selected int
 	pinned   int
 	paused   bool
+	ranks    [MaxLayers]int8
 }
 
 // NewVideo returns a forwarder that wants the lowest layer and waits for its keyframe.
 func NewVideo(s Stream) *Video {
-	return &Video{line: newLine(s), current: None, pinned: None}
+	v := &Video{line: newLine(s), current: None, pinned: None}
+	for i := range v.ranks {
+		v.ranks[i] = int8(i)
+	}
+	return v
+}
+
+// Rank says which layers are better pictures than others: those of a higher rank. Without it, layers are in the order of
+// their numbers.
+func (v *Video) Rank(ranks [MaxLayers]int8) { v.ranks = ranks }
+
+// Lower reports whether a layer has a lower rank than another. None is lower than any.
+func (v *Video) Lower(layer, than int) bool {
+	if layer == None || than == None {
+		return layer == None && than != None
+	}
+	return v.ranks[layer] < v.ranks[than]
 }
 
 // Forward decides about a packet of a layer. Only with Send is out filled.
@@ -45,7 +62,7 @@ func (v *Video) Forward(layer int, p *Packet, out *Out) Verdict {
 
 // admits reports whether a keyframe of the layer may be switched to. A lower one than wanted is better than none.
 func (v *Video) admits(layer, target int) bool {
-	return layer == target || v.current == None && layer < target
+	return layer == target || v.current == None && v.Lower(layer, target)
 }
 
 // Select sets the layer that the allocator wants; None pauses. The change happens at the layer's next keyframe.
@@ -95,7 +112,10 @@ func (v *Video) Target() int {
 	case v.paused || v.selected == None:
 		return None
 	case v.pinned != None:
-		return min(v.pinned, v.selected)
+		if v.Lower(v.pinned, v.selected) {
+			return v.pinned
+		}
+		return v.selected
 	}
 	return v.selected
 }
