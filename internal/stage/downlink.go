@@ -39,7 +39,7 @@ type downlink struct {
 func newDownlink(env environment, group *sync.WaitGroup) *downlink {
 	d := &downlink{
 		environment: env, group: group, stopProbe: make(chan struct{}),
-		estimator: bwe.NewEstimator(bwe.Options{}), allocator: bwe.NewAllocator(),
+		estimator: bwe.NewEstimator(bwe.Options{Host: env.host}), allocator: bwe.NewAllocator(),
 	}
 	d.allocator.Cap = env.download
 	return d
@@ -80,12 +80,13 @@ func (d *downlink) remove(s *subscription) {
 	d.subs = slices.DeleteFunc(d.subs, func(other *subscription) bool { return other == s })
 }
 
-// close ends a probe that runs.
+// close ends a probe that runs, and takes the downlink out of the host.
 func (d *downlink) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.closed {
 		d.closed = true
+		d.estimator.Close()
 		close(d.stopProbe)
 	}
 }

@@ -139,6 +139,18 @@ func (l ladder) sorted(of [forward.MaxLayers]measure) ladder {
 	return l
 }
 
+// sizes leaves out the rates.
+func sizes(of [forward.MaxLayers]measure) [forward.MaxLayers]measure {
+	for i := range of {
+		of[i].rate = 0
+	}
+	return of
+}
+
+// steady is for how long layers must have rates in another order than before, for it to be theirs: of a layer that was sent
+// in a burst as much comes at once as of a higher one.
+const steady = 3 * meterWindow
+
 // order returns the present order of the video's layers.
 func (p *publication) order() ladder { return unpack(p.ranked.Load()) }
 
@@ -159,5 +171,13 @@ func (p *publication) sort() {
 			of[i].pixels = int(l.pixels.Load())
 		}
 	}
-	p.ranked.Store(p.order().sorted(of).pack())
+	order := p.order().sorted(of)
+	if p.rising != order {
+		p.rising, p.risen = order, p.now()
+	}
+	if bySize := p.order().sorted(sizes(of)); order == bySize || p.now()-p.risen >= steady {
+		p.ranked.Store(order.pack())
+	} else {
+		p.ranked.Store(bySize.pack())
+	}
 }

@@ -114,10 +114,13 @@ func TestLayersFromTheLargest(t *testing.T) {
 	})
 	sub := rtctest.NewSubscriber(t, rtctest.Options{})
 	e.join(t, "/rt/whip/subscribe/alice", tok, sub)
-	sub.Wait(t, "the best picture", func(g rtctest.Got) bool { return isFrame(g) && g.Layer == 3 })
 	for socket.selected != "0" {
 		socket.wait(typeSelected, nil)
 	}
+	for range len(sub.Packets()) {
+		<-sub.Packets()
+	}
+	sub.Wait(t, "the best picture", func(g rtctest.Got) bool { return isFrame(g) && g.Layer == 3 })
 	socket.say(typeSelect, map[string]string{"id": "alice", "layer": "2"})
 	sub.Wait(t, "the layer asked for", func(g rtctest.Got) bool { return isFrame(g) && g.Layer == 1 })
 	for socket.selected != "2" {

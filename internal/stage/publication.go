@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/whip"
 )
@@ -15,8 +16,9 @@ type environment struct {
 	now      clock
 	batch    func() Departure // for packets of any sinks; nil where sinks need none
 	counters *counters
-	pixels   int // of a picture, at most; 0: any
-	download int // bits a second to one participant, at most; 0: what the link carries
+	host     *bwe.Host // what all downlinks share; nil for none
+	pixels   int       // of a picture, at most; 0: any
+	download int       // bits a second to one participant, at most; 0: what the link carries
 }
 
 // publication is what one participant sends: a source, its tracks, and the subscriptions fed from them.
@@ -31,7 +33,9 @@ type publication struct {
 	clocks  sharedClock
 	bytes   atomic.Int64  // received
 	ranked  atomic.Uint32 // the order of the video's layers, a packed ladder
-	sorting sync.Mutex
+	sorting sync.Mutex    // guards the next two, and the replacement of ranked
+	rising  ladder        // the order that was measured last
+	risen   time.Duration // since when it is that
 	group   sync.WaitGroup
 	over    chan struct{} // closed when run has returned
 

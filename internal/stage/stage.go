@@ -32,6 +32,7 @@ import (
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc"
+	"github.com/rivus-live/rivus/internal/stage/bwe"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/whip"
 )
@@ -74,6 +75,7 @@ type Manager struct {
 	closed   chan struct{} // Run has returned or is about to
 	sockets  sync.WaitGroup
 	counters counters
+	host     bwe.Host
 	census   census
 
 	mu        sync.Mutex
@@ -102,7 +104,8 @@ func NewManager(o Options) *Manager {
 		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
 	}
 	m.env = environment{
-		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
+		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, host: &m.host,
+		pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
 	}
 	if o.Engine != nil {
 		m.env.batch = func() Departure { return o.Engine.Batch() }

@@ -196,6 +196,9 @@ func (w *writer) turn() {
 // burst sends the items that were collected to everybody.
 func (w *writer) burst() {
 	now := w.track.now()
+	if first := &w.items[0]; first.what == packetCame {
+		w.track.pub.host.Departed(now, now-first.packet.Arrived)
+	}
 	for _, o := range w.outlets {
 		if o.video != nil {
 			o.pace.fill(now, o.rate.Load())

@@ -7,12 +7,14 @@ import (
 
 // How the allocator moves. Downwards at once, upwards one proven step after the other, each failure doubling the wait.
 const (
-	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
-	lenient     = 1.25 // before a video goes off altogether: a decrease takes more than the link has lost
-	headroom    = 1.15 // what must have been proved, over what is to be sent
-	probeMargin = 1.20 // what a probe asks for, over what is to be sent
-	probeStep   = 1.5  // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
-	careful     = 1.2  // the same after a failure
+	tolerance   = 1.15                    // layers may exceed an estimate that no congestion has tested
+	delivered   = 0.75                    // of a picture that arrives: rates of layers are those of half a second
+	begins      = 1500 * time.Millisecond // a picture begins with a keyframe, which is several times as large
+	lenient     = 1.25                    // before a video goes off altogether: a decrease takes more than the link has lost
+	headroom    = 1.15                    // what must have been proved, over what is to be sent
+	probeMargin = 1.20                    // what a probe asks for, over what is to be sent
+	probeStep   = 1.5                     // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
+	careful     = 1.2                     // the same after a failure
 	probeLength = 300 * time.Millisecond
 	proofLife   = 2 * time.Second // a passed probe proves nothing after that
 	settle      = time.Second     // after an upgrade, for its layer to arrive
@@ -47,6 +49,7 @@ type Allocator struct {
 	failed   bool          // the last attempt was one
 	next     time.Duration // earliest time of the next upgrade or probe
 	upgraded time.Duration
+	admitted time.Duration // the newest first layer of a video
 	trouble  time.Duration // the last failed probe or downgrade
 	drain    time.Duration // since when nothing but audio is sent; 0: it is not so
 	drains   time.Duration // the end of the last drain
@@ -74,7 +77,7 @@ func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan 
 	audio := a.gather(demands)
 	a.listen(now, s)
 	budget := a.capped(s.Estimate) - audio
-	a.admit(budget)
+	a.admit(now, s, budget)
 	audioOnly := a.drainsQueue(now, s)
 	a.reduce(now, s, budget, audio)
 	a.restore(now, s, budget)
@@ -223,6 +226,9 @@ func (a *Allocator) listen(now time.Duration, s State) {
 	case !a.asked:
 	case s.Probe.ID == a.probes:
 		a.asked = false
+		if s.Probe.Void {
+			return
+		}
 		if !s.Probe.Passed {
 			a.fail(now, probeWait)
 			return
@@ -242,8 +248,8 @@ func (a *Allocator) fail(now, limit time.Duration) {
 }
 
 // admit gives videos seen for the first time their lowest layer, as far as the estimate goes: pictures at once, probes
-// for more.
-func (a *Allocator) admit(budget int) {
+// for more. The first one comes in any case while the estimate is a guess: to try it costs less than to probe for it.
+func (a *Allocator) admit(now time.Duration, s State, budget int) {
 	used := a.used()
 	for _, v := range a.order {
 		if v.layer != fresh {
@@ -254,9 +260,11 @@ func (a *Allocator) admit(budget int) {
 			continue // nothing wanted, or nothing arrives yet: decide when it does
 		}
 		v.layer = None
-		if cost := v.cost(lowest); used+cost <= budget {
+		cost := v.cost(lowest)
+		if tries := s.Guess && !s.Congested && used == 0 && a.capped(cost) == cost; used+cost <= budget || tries {
 			v.layer = lowest
 			used += cost
+			a.admitted = now
 		}
 	}
 }
@@ -271,13 +279,13 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 		limit = a.capped(int(float64(budget)*tolerance)+audio) - audio
 	}
 	used := a.used()
-	if used <= limit {
+	if used <= limit || s.Hold && used <= a.capped(used) {
 		return
 	}
 	reduced := false
 	for used > limit {
 		v := a.richest()
-		if v == nil || v.down(v.layer) == None && float64(used) <= float64(limit)*leave {
+		if v == nil || v.down(v.layer) == None && (float64(used) <= float64(limit)*leave || a.carries(now, s, audio, v)) {
 			break
 		}
 		used -= v.rate()
@@ -296,6 +304,16 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	a.next = max(a.next, now+firstWait)
 }
 
+// carries reports whether the last layer of the last picture arrives, or has just begun to: whatever an estimate says, the
+// link carries what it delivers without loss.
+func (a *Allocator) carries(now time.Duration, s State, audio int, v *video) bool {
+	if v.rate() != a.used() || a.capped(audio+v.rate()) != audio+v.rate() || a.drain > 0 || s.Loss > lowLoss {
+		return false
+	}
+	begins := now-a.admitted < begins && s.Queue.Seconds() < longQueue
+	return !s.Congested || begins || float64(s.Throughput) >= delivered*float64(v.rate())
+}
+
 // waits reports whether the next attempt is still to come. While a picture is off altogether it comes sooner.
 func (a *Allocator) waits(now time.Duration) bool {
 	if now >= a.next {
@@ -308,7 +326,7 @@ func (a *Allocator) waits(now time.Duration) bool {
 // restore gives videos that are off their lowest layer back when the estimate has room: what was asked for may be less
 // than it was, and an estimate that congestion has lowered is itself a proof.
 func (a *Allocator) restore(now time.Duration, s State, budget int) {
-	if s.Congested || s.Probing || a.waits(now) {
+	if s.Congested || s.Hold || s.Probing || a.waits(now) {
 		return
 	}
 	used, some := a.used(), false
@@ -364,7 +382,7 @@ func (a *Allocator) raise(now time.Duration, s State, audio int) Probe {
 	if now-a.trouble > trust {
 		a.wait, a.trouble = firstWait, now
 	}
-	if s.Congested || s.Probing || a.asked || a.waits(now) || s.Throughput == 0 && !s.Blind {
+	if s.Congested || s.Hold || s.Late || s.Probing || a.asked || a.waits(now) || s.Throughput == 0 && !s.Blind {
 		return Probe{}
 	}
 	proved := a.proved

@@ -16,6 +16,8 @@
 // Audio never waits. The Flight is open for as much as the link carries until it is answered, so that a link which
 // becomes narrow has video wait with the sender before the estimate has learned of it.
 //
+// The estimators of one server share a Host, which tells the server's own delay from that of links.
+//
 // Nothing here starts a goroutine, has a lock or a clock; times are durations since an instant of the caller's choosing.
 // An Estimator, its Allocator and its Paths belong under one lock of the caller's; the Flight may be asked without it.
 // Number, Match and Feedback allocate nothing once a path is known.
@@ -46,6 +48,7 @@ type Probe struct {
 type ProbeResult struct {
 	ID     uint64 // 0: none has ended yet
 	Passed bool   // what was sent arrived as fast as it was sent
+	Void   bool   // it was called off, and tells nothing
 	Rate   int    // bits a second that arrived
 }
 
@@ -57,6 +60,9 @@ type State struct {
 	Loss       float64       // 0 to 1, of the last half second
 	Queue      time.Duration // delay above the usual
 	Congested  bool          // delay is building up or loss is high, or it was so just now: no upgrades
+	Hold       bool          // the delay is the server's own: nothing is taken away for it, and no upgrades
+	Late       bool          // the server sends late: no probes
+	Guess      bool          // nothing has tested the estimate yet
 	Blind      bool          // no feedback ever comes: the receiver does not know how
 	Probing    bool          // padding is wanted now
 	Probe      ProbeResult   // the last one that ended

@@ -36,6 +36,7 @@ type Options struct {
 	Start int // 3,000,000: audio and lowest layers of a full stage
 	Min   int // 30,000
 	Max   int // 50,000,000
+	Host  *Host
 }
 
 // Estimator estimates the capacity of one participant's link, downstream.
@@ -69,6 +70,12 @@ type Estimator struct {
 	span      time.Duration // from sending to feedback of the oldest packet of a message, without the queue
 	interval  time.Duration // between the oldest and the newest packet of a message
 	suspect   suspicion
+	vote      vote
+	heldUntil time.Duration // the delay is the server's own
+	surged    time.Duration // since when the delay surges; 0: it does not
+	seen      time.Duration // when there last was a queue
+	before    float64       // the estimate before the decreases of late
+	tested    bool          // the estimate was decreased, or a probe has passed: it is no guess any more
 }
 
 // NewEstimator returns an estimator that begins with Options.Start.
@@ -182,13 +189,16 @@ func (e *Estimator) loss() float64 { return e.fates.loss(e.newest-reordering, ra
 // react moves the estimate after new feedback.
 func (e *Estimator) react(now time.Duration) {
 	loss := e.loss()
+	e.consult(now)
 	e.doubt(now, loss)
 	stands := now-e.suspect.since > stands && !e.idles(now)
 	switch {
+	case e.held(now):
+		e.increased = now
 	case e.probe.sending(now) && e.delay.high() && e.delay.slope(now) > minSlope:
 		e.probe.fail()
 		e.graceEnds = now + grace
-	case e.delay.surges(now) && !e.idles(now):
+	case e.surges(now) && !e.idles(now):
 		e.decrease(now, backoff*float64(e.arriving(now)))
 	case e.delay.overuse(now) && now < e.graceEnds && e.delay.excess() < longQueue:
 	case e.delay.overuse(now) && e.idles(now) && e.delay.excess() < worse*e.blamed: // the same queue, or none of ours
@@ -206,6 +216,42 @@ func (e *Estimator) react(now time.Duration) {
 	}
 	e.acquit(now)
 }
+
+// consult tells the host of the present delay, and holds the estimate when most others have one as well.
+func (e *Estimator) consult(now time.Duration) {
+	if e.opts.Host == nil {
+		return
+	}
+	if e.delay.high() || e.overdue(now, silence/2) {
+		e.seen = max(1, now)
+	}
+	e.opts.Host.tell(&e.vote, vote{member: !e.blind, delayed: !e.blind && e.seen > 0 && now-e.seen < lingers})
+	if !e.vote.delayed || !e.opts.Host.delays() {
+		return
+	}
+	if e.heldUntil < now && e.loss() <= lowLoss && now-e.decreased < spent {
+		e.raise(e.before)
+	}
+	e.heldUntil = now + holds
+}
+
+// held reports whether delay says nothing of the link now. Loss does, whoever is late.
+func (e *Estimator) held(now time.Duration) bool { return now < e.heldUntil && e.loss() <= lowLoss }
+
+// surges is delay.surges, which waits for the others to tell whether they have the same delay.
+func (e *Estimator) surges(now time.Duration) bool {
+	if !e.delay.surges(now) {
+		e.surged = 0
+		return false
+	}
+	if e.surged == 0 {
+		e.surged = now
+	}
+	return !e.opts.Host.many() || now-e.surged >= verdict
+}
+
+// Close takes the estimator's downlink out of its host.
+func (e *Estimator) Close() { e.opts.Host.tell(&e.vote, vote{}) }
 
 // queue is the delay above the usual.
 func (e *Estimator) queue() time.Duration {
@@ -277,7 +323,10 @@ func (e *Estimator) lower(now time.Duration, to float64) {
 	if now-e.decreased < pause {
 		return
 	}
-	e.decreased, e.busy = now, busy{}
+	if now-e.decreased >= spent || e.before < e.estimate {
+		e.before = e.estimate
+	}
+	e.decreased, e.busy, e.tested = now, busy{}, true
 	e.estimate = max(min(e.estimate, to), float64(e.opts.Min))
 	if float64(e.window.rate(now, rateSpan)) >= idle*e.estimate {
 		e.guilty, e.blamed = e.estimate, e.delay.excess()
@@ -314,9 +363,15 @@ func (e *Estimator) State(now time.Duration) State {
 	if !e.begun {
 		e.begun, e.begin = true, now
 	}
+	e.consult(now)
+	held, late := e.held(now), e.opts.Host.busy(now)
+	if held || late {
+		e.probe.cancel()
+	}
 	e.unheard(now)
 	e.limit(now)
 	if e.probe.end(now, e.lag) && e.probe.last.Passed && !e.congested(now) {
+		e.tested = true
 		e.raise(float64(e.probe.last.Rate))
 	}
 	return State{
@@ -326,6 +381,9 @@ func (e *Estimator) State(now time.Duration) State {
 		Loss:       e.loss(),
 		Queue:      e.queue(),
 		Congested:  e.congested(now),
+		Hold:       held,
+		Late:       late,
+		Guess:      !e.tested,
 		Blind:      e.blind && now-e.begin >= deaf,
 		Probing:    e.probe.sending(now),
 		Probe:      e.probe.last,
@@ -334,16 +392,24 @@ func (e *Estimator) State(now time.Duration) State {
 
 // unheard halves the estimate when packets go out and no path answers.
 func (e *Estimator) unheard(now time.Duration) {
-	if e.blind || now-e.heard < silence || now-e.decreased < silence {
+	if e.blind || now-e.decreased < silence || e.held(now) || !e.overdue(now, silence) {
 		return
 	}
+	e.probe.fail()
+	e.lower(now, e.estimate/2)
+}
+
+// overdue reports whether packets went out and no path has answered for a time.
+func (e *Estimator) overdue(now, length time.Duration) bool {
+	if now-e.heard < length {
+		return false
+	}
 	for p := range e.paths {
-		if since := p.waiting.Load(); since > 0 && now-time.Duration(since) >= silence {
-			e.probe.fail()
-			e.lower(now, e.estimate/2)
-			return
+		if since := p.waiting.Load(); since > 0 && now-time.Duration(since) >= length {
+			return true
 		}
 	}
+	return false
 }
 
 // limit sets how much may be in flight: what the link carries until it is answered, and a little of queue.
@@ -352,6 +418,10 @@ func (e *Estimator) limit(now time.Duration) {
 		p.expire(now - silence)
 	}
 	if e.blind {
+		return
+	}
+	if e.held(now) { // what is late is still on its way
+		e.flight.most.Store(0)
 		return
 	}
 	rate := e.estimate
@@ -373,5 +443,7 @@ func (e *Estimator) Probe(now time.Duration, p Probe) { e.probe.start(now, p) }
 func (e *Estimator) Remove(p *Path) {
 	p.land(p.next)
 	p.flight = &Flight{}
-	delete(e.paths, p)
+	if delete(e.paths, p); len(e.paths) == 0 {
+		e.Close() // until the next path's feedback
+	}
 }

@@ -19,6 +19,7 @@ type probe struct {
 	arrived     int
 	fit         line
 	failed      bool
+	void        bool
 	last        ProbeResult
 }
 
@@ -32,6 +33,13 @@ func (b *probe) start(now time.Duration, p Probe) {
 
 // fail ends a probe that meets congestion, so that its padding stops.
 func (b *probe) fail() { b.failed = true }
+
+// cancel calls a probe off: the server has no time for it.
+func (b *probe) cancel() {
+	if b.running() {
+		b.failed, b.void = true, true
+	}
+}
 
 // result counts a packet that was sent during the probe; base is its path's least delay.
 func (b *probe) result(r *Result, base time.Duration) {
@@ -56,6 +64,7 @@ func (b *probe) end(now, lag time.Duration) bool {
 	rate := func(bytes int) float64 { return float64(bytes*8) / b.now.Length.Seconds() }
 	arrived := rate(b.arrived) / max(1, b.fit.slope()-2*b.fit.doubt())
 	b.last = ProbeResult{ID: b.now.ID, Rate: int(arrived)}
+	b.last.Void = b.void
 	b.last.Passed = !b.failed && b.sent > 0 && arrived >= passing*rate(b.sent)
 	b.now = Probe{}
 	return true

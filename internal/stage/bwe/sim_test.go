@@ -12,9 +12,10 @@ type link struct {
 	capacity func(now time.Duration) int // bits a second
 	limit    int                         // bytes of queue
 	jitter   time.Duration
-	ordered  bool          // jitter keeps the order
-	detour   time.Duration // more delay, of all packets
-	last     time.Duration // newest arrival
+	ordered  bool                                  // jitter keeps the order
+	detour   time.Duration                         // more delay, of all packets
+	resumes  func(now time.Duration) time.Duration // when a server that stands still goes on; nil: it never does
+	last     time.Duration                         // newest arrival
 	loss     float64
 	busy     time.Duration // when the queue is empty again
 	rate     float64       // with which busy was computed
@@ -28,6 +29,9 @@ func (l *link) send(now time.Duration, size int) (time.Duration, bool) {
 	rate := float64(l.capacity(now))
 	if l.rnd.Float64() < l.loss {
 		return 0, false
+	}
+	if l.resumes != nil {
+		now = max(now, l.resumes(now))
 	}
 	l.busy = max(l.busy, now)
 	if l.rate > 0 && rate != l.rate { // the queue holds bytes, not time
@@ -129,9 +133,15 @@ func (e *events) Pop() any {
 
 func newWorld(t *testing.T, seed uint64, publishers int, rates [MaxLayers]int, capacity func(time.Duration) int) *world {
 	t.Helper()
+	return newWorldOn(t, nil, seed, publishers, rates, capacity)
+}
+
+// newWorldOn is newWorld with a server that serves others, too.
+func newWorldOn(t *testing.T, host *Host, seed uint64, publishers int, rates [MaxLayers]int, capacity func(time.Duration) int) *world {
+	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 99))
 	w := &world{
-		t: t, rnd: rnd, estimator: NewEstimator(Options{}), allocator: NewAllocator(),
+		t: t, rnd: rnd, estimator: NewEstimator(Options{Host: host}), allocator: NewAllocator(),
 		fps: 30, interval: 100 * time.Millisecond,
 	}
 	w.link = link{capacity: capacity, limit: 60_000, rnd: rnd}
