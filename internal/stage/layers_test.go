@@ -17,14 +17,19 @@ func TestOrderOfLayers(t *testing.T) {
 	for _, c := range []struct{ rids, preference, want string }{
 		{"hi mid low", "low mid hi", "low mid hi"},
 		{"low mid hi", "hi mid low", "low mid hi"},
-		{"f h q", "", "q h f"}, {"q h f", "", "q h f"},
-		{"l m h", "", "l m h"}, {"h m l", "", "l m h"}, {"high low", "", "low high"},
+		{"f h q", "", "q h f"},
+		{"q h f", "", "q h f"},
+		{"l m h", "", "l m h"},
+		{"h m l", "", "l m h"},
+		{"high low", "", "low high"},
 		{"0 1 2 3", "0 1 2 3", "3 2 1 0"}, // as OBS has them
 		{"0 1 2 3", "3 2 1 0", "0 1 2 3"},
 		{"0 1 2", "", "0 1 2"},
 		{"r0 r1 r2", "r2 r1 r0", "r0 r1 r2"},
-		{"a b c", "", "a b c"}, {"a b c", "b a c", "c a b"},
-		{"low x hi", "hi x low", "low x hi"}, {"low x hi", "", "low x hi"},
+		{"a b c", "", "a b c"},
+		{"a b c", "b a c", "c a b"},
+		{"low x hi", "hi x low", "low x hi"},
+		{"low x hi", "", "low x hi"},
 		{"l low", "l low", "low l"}, // two of a meaning have none
 		{"", "", ""},
 	} {
