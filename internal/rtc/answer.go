@@ -103,7 +103,11 @@ func (a *answer) text(c ice.Credentials) string {
 	for i := range a.sections {
 		s := &a.sections[i]
 		if s.accepted == nil {
-			line("m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive", s.media, s.protocol, s.format, s.mid)
+			line("m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0", s.media, s.protocol, s.format)
+			if s.mid != "" {
+				line("a=mid:%s", s.mid)
+			}
+			line("a=inactive")
 			for _, m := range s.maps { // some stacks look up the codecs of rejected sections too
 				line("a=rtpmap:%s", m)
 			}
@@ -175,7 +179,7 @@ func (t *accepted) sources(line func(string, ...any), media string) {
 	}
 }
 
-// kindOf reads the kind of a media section; parseSection has refused others.
+// kindOf reads the kind of a section that is carried.
 func kindOf(media string) Kind {
 	if media == Audio.String() {
 		return Audio

@@ -2,6 +2,9 @@ package rtc
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -120,6 +123,110 @@ func TestAnswerToAPublisher(t *testing.T) {
 	}
 }
 
+// TestAnswerRefusesSectionsNotOffers: offers with more than we carry, or with sections that say less than others, are
+// answered section by section, in their order; what is refused has the port 0 and is not in the bundle.
+func TestAnswerRefusesSectionsNotOffers(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	for name, c := range map[string]struct{ sections, group string }{
+		"bundle-only-bare":      {"audio 9 0, video 9 1", "0 1"},
+		"data-channel-beside":   {"audio 9 0, video 9 1, application 0 2", "0 1"},
+		"four-rids":             {"audio 9 0, video 9 1", "0 1"},
+		"rejected-application":  {"audio 9 0, application 0 2", "0"},
+		"rejected-video-no-mid": {"audio 9 0, video 0 ", "0"},
+		"spare-sections":        {"audio 9 0, video 0 1, video 9 2, audio 0 3, video 0 4", "0 2"},
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", "offers", name+".sdp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := ParseOffer(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		in, err := e.Receive(o, first(o.Audio), first(o.Video))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		t.Cleanup(in.Close)
+		checkAnswer(t, o, in.Answer())
+		sections, group := outline(t, in.Answer())
+		if sections != c.sections || group != c.group {
+			t.Errorf("%s: sections %q in the bundle %q, want %q in %q\n%s", name, sections, group, c.sections, c.group, in.Answer())
+		}
+	}
+}
+
+// outline returns an answer's sections, as "media port mid" in their order, and its bundle. Every accepted section has
+// what ICE and DTLS need, and no other has.
+func outline(t *testing.T, answer string) (sections, group string) {
+	t.Helper()
+	d := &sdp.SessionDescription{}
+	if err := d.UnmarshalString(answer); err != nil {
+		t.Fatalf("%v\n%s", err, answer)
+	}
+	var list []string
+	for _, m := range d.MediaDescriptions {
+		mid, _ := m.Attribute("mid")
+		list = append(list, fmt.Sprintf("%s %d %s", m.MediaName.Media, m.MediaName.Port.Value, mid))
+		for _, key := range []string{"ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux", "candidate"} {
+			if _, has := m.Attribute(key); has != (m.MediaName.Port.Value != 0) {
+				t.Errorf("section %q: it has a=%s: %v", mid, key, has)
+			}
+		}
+	}
+	for _, a := range d.Attributes {
+		if mids, ok := strings.CutPrefix(a.Value, "BUNDLE "); ok && a.Key == "group" {
+			group = mids
+		}
+	}
+	return strings.Join(list, ", "), group
+}
+
+// TestClientsWithMoreThanWeCarry: a data channel beside a publisher's media, and a subscriber's spare sections, keep
+// nobody from the media.
+func TestClientsWithMoreThanWeCarry(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	pub := rtctest.NewPublisher(t, rtctest.Options{RIDs: []string{"a", "b", "c", "d"}})
+	if _, err := pub.PC.CreateDataChannel("chat", nil); err != nil {
+		t.Fatal(err)
+	}
+	in := receive(t, e, pub)
+	if sections, group := outline(t, in.Answer()); sections != "audio 9 0, video 9 1, application 0 2" || group != "0 1" {
+		t.Errorf("sections %q in the bundle %q", sections, group)
+	}
+	sub := rtctest.NewSubscriber(t, rtctest.Options{})
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+		if _, err := sub.PC.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _ := answerTo(t, e, sub.Offer(t), true, true)
+	sub.Answer(t, out.Answer())
+	rtctest.WaitClosed(t, "subscriber connects", out.Connected())
+	layers := make(chan string, 8)
+	run(t, in, func(l *Layer) Feed {
+		layers <- nameOf(l)
+		if l.Kind == Audio {
+			return &passOn{engine: e, to: out.Audio()}
+		}
+		return nil
+	})
+	pub.Run(30, 1)
+	var seen []string
+	for range 5 {
+		seen = append(seen, rtctest.Receive(t, "a layer", layers))
+	}
+	slices.Sort(seen)
+	if want := []string{"audio ", "video a", "video b", "video c", "video d"}; !slices.Equal(seen, want) {
+		t.Errorf("layers %q", seen)
+	}
+	sub.Wait(t, "audio", rtctest.IsAudio)
+}
+
 func TestReceiveNeedsDistinctPayloadTypes(t *testing.T) {
 	t.Parallel()
 	o, err := ParseOffer(strings.ReplaceAll(minimal, "111", "97"))
@@ -151,6 +258,13 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(subscriberOffer)
 	f.Add(strings.ReplaceAll(subscriberOffer, "a=group:BUNDLE 0 1\r\nm=audio", "m=audio"))
 	f.Add(minimal)
+	for _, name := range []string{"bundle-only-bare", "data-channel-beside", "four-rids", "rejected-application", "rejected-video-no-mid", "spare-sections"} {
+		text, err := os.ReadFile(filepath.Join("testdata", "offers", name+".sdp"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
 	f.Add(rtctest.NewSubscriber(f, rtctest.Options{Video: webrtc.MimeTypeAV1}).Offer(f))
 	f.Fuzz(func(t *testing.T, text string) {
 		o, err := ParseOffer(text)

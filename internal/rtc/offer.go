@@ -15,7 +15,7 @@ import (
 // Bounds of an offer. Browsers offer about 8 kB with 60 payload types and three simulcast layers.
 const (
 	maxOffer      = 64 << 10
-	maxSections   = 8
+	maxSections   = 32
 	maxFormats    = 128
 	maxAttributes = 1024
 	maxRIDs       = 4   // simulcast layers that we take
@@ -64,12 +64,14 @@ type Section struct {
 	ids     map[string]uint8 // extensions we negotiate: URI -> id
 }
 
-// Offer is a checked SDP offer: bundled, multiplexed, with at most one section of each kind.
+// Offer is a checked SDP offer: bundled and multiplexed. Of each kind it has one section, the first that could be used;
+// others are refused in the answer, as are those that carry neither audio nor video.
 type Offer struct {
 	Audio, Video *Section // nil when absent or rejected by the peer
 	Software     string   // the session name or tool, for logs
 
-	desc *sdp.SessionDescription
+	desc  *sdp.SessionDescription
+	group []string // MIDs of the sections that share one transport
 }
 
 // ParseOffer reads an SDP offer (RFC 8829, RFC 9725 section 4.2) and refuses what is malformed, unbounded or beyond a
@@ -85,10 +87,12 @@ func ParseOffer(text string) (*Offer, error) {
 	if n := len(desc.MediaDescriptions); n == 0 || n > maxSections {
 		return nil, refuse("it has %d media sections", n)
 	}
-	o := &Offer{desc: desc, Software: string(desc.SessionName)}
-	var mids []string
+	o := &Offer{desc: desc, Software: string(desc.SessionName), group: bundle(desc)}
+	if err := o.checkNames(); err != nil {
+		return nil, err
+	}
 	for i, m := range desc.MediaDescriptions {
-		s, err := parseSection(desc, m)
+		s, err := o.parseSection(m)
 		if err != nil {
 			return nil, err
 		}
@@ -96,23 +100,44 @@ func ParseOffer(text string) (*Offer, error) {
 			continue
 		}
 		s.index = i
-		if slices.Contains(mids, s.MID) {
-			return nil, refuse("two sections have the MID %q", s.MID)
+		if slot := o.slot(s.Kind); s.better(*slot) {
+			*slot = s
 		}
-		mids = append(mids, s.MID)
-		slot := &o.Audio
-		if s.Kind == Video {
-			slot = &o.Video
-		}
-		if *slot != nil {
-			return nil, refuse("it has two %s sections", s.Kind)
-		}
-		*slot = s
 	}
-	if len(mids) == 0 {
-		return nil, refuse("it has neither audio nor video")
+	return o, o.bundled()
+}
+
+// checkNames checks the MIDs, which the answer repeats; a section that the peer rejects needs none.
+func (o *Offer) checkNames() error {
+	var seen []string
+	for _, m := range o.desc.MediaDescriptions {
+		mid, ok := m.Attribute("mid")
+		switch {
+		case !ok && !carried(m):
+			continue
+		case mid == "" || len(mid) > maxToken || strings.ContainsAny(mid, " \t"):
+			return refuse("its %s section has no MID", printable(m.MediaName.Media))
+		case slices.Contains(seen, mid):
+			return refuse("two sections have the MID %q", mid)
+		}
+		seen = append(seen, mid)
 	}
-	return o, o.bundled(mids)
+	return nil
+}
+
+// slot returns the place of the section of a kind.
+func (o *Offer) slot(k Kind) **Section {
+	if k == Video {
+		return &o.Video
+	}
+	return &o.Audio
+}
+
+// better tells whether s is to be used rather than an earlier section of its kind: only when the peer will neither send
+// nor receive there, or has no codec for us. What a browser page has to spare comes after what it uses.
+func (s *Section) better(earlier *Section) bool {
+	usable := func(s *Section) bool { return (s.Sends || s.Receives) && len(s.Codecs) > 0 }
+	return earlier == nil || !usable(earlier) && usable(s)
 }
 
 // plain tells whether a text has no control characters but the ends of its lines, so that nothing we repeat of it makes
@@ -129,55 +154,55 @@ func plain(text string) bool {
 	return true
 }
 
-// bundled checks that all sections share one transport (RFC 9725, section 4.4).
-func (o *Offer) bundled(mids []string) error {
-	if len(mids) == 1 {
+// bundle returns the MIDs of the first BUNDLE group.
+func bundle(desc *sdp.SessionDescription) []string {
+	for _, a := range desc.Attributes {
+		if isBundle(a) {
+			return strings.Fields(a.Value)[1:]
+		}
+	}
+	return nil
+}
+
+// bundled checks that there is something to carry, on one transport (RFC 9725, section 4.4).
+func (o *Offer) bundled() error {
+	switch {
+	case o.Audio == nil && o.Video == nil:
+		return refuse("it has neither audio nor video")
+	case o.Audio == nil || o.Video == nil:
 		return nil
+	case !slices.Contains(o.group, o.Audio.MID) || !slices.Contains(o.group, o.Video.MID):
+		return refuse("its sections are not bundled")
 	}
-	for _, a := range o.desc.Attributes {
-		if !isBundle(a) {
-			continue
-		}
-		group := strings.Fields(a.Value)[1:]
-		if !slices.ContainsFunc(mids, func(mid string) bool { return !slices.Contains(group, mid) }) {
-			return nil
-		}
-	}
-	return refuse("its sections are not bundled")
+	return nil
 }
 
 // isBundle tells the attribute that lists bundled sections (RFC 9143, section 7.1).
 func isBundle(a sdp.Attribute) bool { return a.Key == "group" && strings.HasPrefix(a.Value, "BUNDLE ") }
 
-// parseSection reads one section; nil for one that the peer itself rejects.
-func parseSection(desc *sdp.SessionDescription, m *sdp.MediaDescription) (*Section, error) {
-	s := &Section{Sends: true, Receives: true, ids: map[string]uint8{}}
-	switch m.MediaName.Media {
-	case "audio":
-		s.Kind = Audio
-	case "video":
-		s.Kind = Video
-	default:
-		return nil, refuse("it has a section for %q; only audio and video are carried", printable(m.MediaName.Media))
+// carried tells whether a section is for us: audio or video that the peer does not itself reject. A port of 0 rejects it,
+// unless it only waits for the bundle (RFC 9143, section 6).
+func carried(m *sdp.MediaDescription) bool {
+	_, only := m.Attribute("bundle-only")
+	media := m.MediaName.Media
+	return (media == "audio" || media == "video") && (m.MediaName.Port.Value != 0 || only)
+}
+
+// parseSection reads one section; nil for one that is to be rejected.
+func (o *Offer) parseSection(m *sdp.MediaDescription) (*Section, error) {
+	if !carried(m) {
+		return nil, nil //nolint:nilnil // documented
 	}
+	s := &Section{Kind: kindOf(m.MediaName.Media), Sends: true, Receives: true, ids: map[string]uint8{}}
 	if len(m.MediaName.Formats) > maxFormats || len(m.Attributes) > maxAttributes {
 		return nil, refuse("its %s section is too long", s.Kind)
 	}
-	mid, ok := m.Attribute("mid")
-	if !ok || mid == "" || len(mid) > maxToken || strings.ContainsAny(mid, " \t") {
-		return nil, refuse("its %s section has no MID", s.Kind)
-	}
-	s.MID = mid
-	if m.MediaName.Port.Value == 0 {
-		if _, only := m.Attribute("bundle-only"); !only {
-			return nil, nil //nolint:nilnil // documented
-		}
-	}
-	if _, mux := m.Attribute("rtcp-mux"); !mux {
+	s.MID, _ = m.Attribute("mid")
+	if _, mux := o.lookup(m, "rtcp-mux"); !mux {
 		return nil, refuse("its %s section does not multiplex RTCP", s.Kind)
 	}
-	_, s.reduced = m.Attribute("rtcp-rsize")
-	if err := checkTransport(desc, m); err != nil {
+	_, s.reduced = o.lookup(m, "rtcp-rsize")
+	if err := o.checkTransport(m); err != nil {
 		return nil, err
 	}
 	if err := s.readAttributes(m); err != nil {
@@ -187,15 +212,30 @@ func parseSection(desc *sdp.SessionDescription, m *sdp.MediaDescription) (*Secti
 	return s, nil
 }
 
-// checkTransport checks what ICE and DTLS need, in the section or above it.
-func checkTransport(desc *sdp.SessionDescription, m *sdp.MediaDescription) error {
-	get := func(key string) string {
-		if v, ok := m.Attribute(key); ok {
-			return v
-		}
-		v, _ := desc.Attribute(key)
-		return v
+// lookup returns an attribute of a section's transport: its own, or that above it, or, as a bundled section may leave out
+// what all of the bundle share, that of the first section of the bundle that has it (RFC 9143, section 7.1.3).
+func (o *Offer) lookup(m *sdp.MediaDescription, key string) (string, bool) {
+	if v, ok := m.Attribute(key); ok {
+		return v, true
 	}
+	if v, ok := o.desc.Attribute(key); ok {
+		return v, true
+	}
+	if mid, _ := m.Attribute("mid"); !slices.Contains(o.group, mid) {
+		return "", false
+	}
+	for _, other := range o.desc.MediaDescriptions {
+		mid, _ := other.Attribute("mid")
+		if v, ok := other.Attribute(key); ok && slices.Contains(o.group, mid) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// checkTransport checks what ICE and DTLS need.
+func (o *Offer) checkTransport(m *sdp.MediaDescription) error {
+	get := func(key string) string { v, _ := o.lookup(m, key); return v }
 	if n := len(get("ice-ufrag")); n < 4 || n > maxToken {
 		return refuse("it has no usable ice-ufrag")
 	}
@@ -380,13 +420,15 @@ func (o *Offer) password() string { return o.transport("ice-pwd") }
 
 // transport returns an attribute of the one transport that all sections share.
 func (o *Offer) transport(key string) string {
-	for _, m := range o.desc.MediaDescriptions {
-		if v, ok := m.Attribute(key); ok {
+	for _, s := range []*Section{o.Audio, o.Video} {
+		if s == nil {
+			continue
+		}
+		if v, ok := o.lookup(o.desc.MediaDescriptions[s.index], key); ok {
 			return v
 		}
 	}
-	v, _ := o.desc.Attribute(key)
-	return v
+	return ""
 }
 
 // fingerprints returns those of the peer's certificate that can be checked.

@@ -14,6 +14,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// maxLayers is how many simulcast layers a publisher may have.
+const maxLayers = 4
+
 // Publisher sends made-up media.
 type Publisher struct {
 	client
@@ -21,10 +24,10 @@ type Publisher struct {
 	Videos []*webrtc.TrackLocalStaticRTP // one a layer
 	mime   string
 	rids   []string
-	sender *webrtc.RTPSender // of the video
-	asked  [4]atomic.Int64   // keyframes asked for, by layer
-	made   [4]atomic.Int64   // keyframes made, by layer
-	wanted [4]atomic.Bool
+	sender *webrtc.RTPSender       // of the video
+	asked  [maxLayers]atomic.Int64 // keyframes asked for, by layer
+	made   [maxLayers]atomic.Int64 // keyframes made, by layer
+	wanted [maxLayers]atomic.Bool
 	voice  atomic.Uint32
 }
 
@@ -158,7 +161,7 @@ func (p *Publisher) play(m Media) {
 	audio, video := time.NewTicker(m.Every), time.NewTicker(time.Second/time.Duration(m.FPS))
 	defer audio.Stop()
 	defer video.Stop()
-	var seqs [4]uint16
+	var seqs [maxLayers]uint16
 	for i := range p.Videos {
 		p.wanted[i].Store(true)
 		seqs[i] = uint16(rand.Uint32()) // a test
