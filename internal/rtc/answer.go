@@ -15,7 +15,8 @@ const msid = "rivus"
 type answer struct {
 	session     uint64
 	version     int
-	grouped     bool // the offer has a BUNDLE group
+	grouped     bool   // the offer has a BUNDLE group
+	setup       string // our DTLS role: passive, as the server chooses the cipher, if the peer leaves it to us
 	sections    []answerSection
 	fingerprint string
 	candidates  []string
@@ -51,7 +52,10 @@ func (e *Engine) newAnswer(o *Offer, sections [2]*accepted) (*answer, error) {
 }
 
 func layOut(o *Offer, sections [2]*accepted) *answer {
-	a := &answer{grouped: slices.ContainsFunc(o.desc.Attributes, isBundle)}
+	a := &answer{grouped: slices.ContainsFunc(o.desc.Attributes, isBundle), setup: "passive"}
+	if o.insists() {
+		a.setup = "active"
+	}
 	for i, m := range o.desc.MediaDescriptions {
 		s := answerSection{media: m.MediaName.Media, protocol: strings.Join(m.MediaName.Protos, "/"), format: "0"}
 		if len(m.MediaName.Formats) > 0 {
@@ -114,7 +118,7 @@ func (a *answer) text(c ice.Credentials) string {
 			continue
 		}
 		s.text(line)
-		line("a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:%s\r\na=setup:passive", c.Ufrag, c.Password, a.fingerprint)
+		line("a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:%s\r\na=setup:%s", c.Ufrag, c.Password, a.fingerprint, a.setup)
 		for _, candidate := range a.candidates {
 			line("a=candidate:%s", candidate)
 		}

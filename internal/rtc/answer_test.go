@@ -131,6 +131,7 @@ func TestAnswerRefusesSectionsNotOffers(t *testing.T) {
 	for name, c := range map[string]struct{ sections, group string }{
 		"bundle-only-bare":      {"audio 9 0, video 9 1", "0 1"},
 		"data-channel-beside":   {"audio 9 0, video 9 1, application 0 2", "0 1"},
+		"dtls-passive":          {"audio 9 0, video 9 1", "0 1"},
 		"four-rids":             {"audio 9 0, video 9 1", "0 1"},
 		"rejected-application":  {"audio 9 0, application 0 2", "0"},
 		"rejected-video-no-mid": {"audio 9 0, video 0 ", "0"},
@@ -225,6 +226,18 @@ func TestClientsWithMoreThanWeCarry(t *testing.T) {
 		t.Errorf("layers %q", seen)
 	}
 	sub.Wait(t, "audio", rtctest.IsAudio)
+}
+
+// TestAnswerGivesTheRole: we are the DTLS server unless the peer insists on being it.
+func TestAnswerGivesTheRole(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t)
+	for offered, want := range map[string]string{"actpass": "passive", "active": "passive", "passive": "active"} {
+		out, _ := answerTo(t, e, strings.ReplaceAll(subscriberOffer, "actpass", offered), true, true)
+		if n := strings.Count(out.Answer(), "a=setup:"+want+"\r\n"); n != 2 {
+			t.Errorf("an offer that is %s:\n%s", offered, out.Answer())
+		}
+	}
 }
 
 func TestReceiveNeedsDistinctPayloadTypes(t *testing.T) {

@@ -246,10 +246,10 @@ func (o *Offer) checkTransport(m *sdp.MediaDescription) error {
 		return refuse("it has no DTLS fingerprint")
 	}
 	switch get("setup") {
-	case "actpass", "active":
+	case "actpass", "active", "passive":
 		return nil
 	}
-	return refuse("its DTLS role must be actpass or active")
+	return refuse("its DTLS role must be actpass, active or passive")
 }
 
 // readAttributes reads direction, simulcast layers and header extensions.
@@ -417,6 +417,9 @@ func (o *Offer) section(i int) *Section {
 // ufrag returns the peer's ICE user fragment, password what belongs to it.
 func (o *Offer) ufrag() string    { return o.transport("ice-ufrag") }
 func (o *Offer) password() string { return o.transport("ice-pwd") }
+
+// insists tells whether the peer is the DTLS server and nothing else, as FFmpeg's WHIP muxer is unless told otherwise.
+func (o *Offer) insists() bool { return o.transport("setup") == "passive" }
 
 // transport returns an attribute of the one transport that all sections share.
 func (o *Offer) transport(key string) string {

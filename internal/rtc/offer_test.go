@@ -58,7 +58,7 @@ func TestParseOfferRefuses(t *testing.T) {
 		"no ufrag":       change("a=ice-ufrag:abcd\r\n", ""),
 		"short password": change("abcdefghijklmnopqrstuv", "abc"),
 		"no fingerprint": change("a=fingerprint:", "a=thumbprint:"),
-		"passive":        change("actpass", "passive"),
+		"no role":        change("actpass", "holdconn"),
 		"same layer":     change("a=rid:hi send", "a=rid:low send"),
 		"endless layer":  change("a=rid:hi send", "a=rid:"+strings.Repeat("x", maxRID+1)+" send"),
 	} {

@@ -29,7 +29,7 @@ func (e *Engine) newPeer(o *Offer, sections [2]*accepted, config transport.Confi
 		return nil, err
 	}
 	config.Remote = ice.Credentials{Ufrag: o.ufrag(), Password: o.password()}
-	config.Certificate, config.Loggers = e.keyPair, loggers{e.opt.Logger}
+	config.Certificate, config.Loggers, config.Active = e.keyPair, loggers{e.opt.Logger}, o.insists()
 	conn := e.opt.Port.peers.NewPeer(config)
 	return &Peer{conn: conn, answer: a, text: a.text(conn.Local()), ufrag: o.ufrag()}, nil
 }

@@ -214,6 +214,45 @@ func TestSimulcastLayersArrive(t *testing.T) {
 	})
 }
 
+// TestPassivePeers: a publisher and a subscriber that insist on being the DTLS server get media through, over UDP and TCP,
+// and the goodbye of either side is heard.
+func TestPassivePeers(t *testing.T) {
+	t.Parallel()
+	for _, tcp := range []bool{false, true} {
+		t.Run(map[bool]string{false: "UDP", true: "TCP"}[tcp], func(t *testing.T) {
+			t.Parallel()
+			e := newTestEngine(t)
+			pub := rtctest.NewPublisher(t, rtctest.Options{TCP: tcp})
+			o, err := ParseOffer(strings.ReplaceAll(pub.Offer(t), "a=setup:actpass", "a=setup:passive"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := e.Receive(o, first(o.Audio), first(o.Video))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(in.Close)
+			pub.Answer(t, in.Answer())
+			sub := rtctest.NewSubscriber(t, rtctest.Options{TCP: tcp})
+			out, _ := answerTo(t, e, strings.ReplaceAll(sub.Offer(t), "a=setup:actpass", "a=setup:passive"), true, true)
+			sub.Answer(t, out.Answer())
+			rtctest.WaitClosed(t, "subscriber connects", out.Connected())
+			run(t, in, func(l *Layer) Feed {
+				if l.Kind == Video {
+					return nil
+				}
+				return &passOn{engine: e, to: out.Audio()}
+			})
+			pub.Run(30, 1)
+			sub.Wait(t, "audio", rtctest.IsAudio)
+			pub.Close()
+			rtctest.WaitClosed(t, "the publisher's end", in.Ended())
+			out.Close()
+			rtctest.WaitClosed(t, "our end", sub.Ended())
+		})
+	}
+}
+
 // TestLossOnTheWayIn: what is lost between a publisher and us is asked for and comes once more, as what it was.
 func TestLossOnTheWayIn(t *testing.T) {
 	t.Parallel()

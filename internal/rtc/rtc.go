@@ -1,8 +1,8 @@
 // Package rtc makes WebRTC connections: ports, SDP, codecs and header extensions.
 //
 // An Engine makes peers on one Port, which is one UDP and one TCP port for everybody. Receive answers a publisher's
-// offer, Send a subscriber's. The transport is ours (package transport) on both sides, and always the DTLS server, so
-// that we pick AES-128-GCM. An answer takes exactly one codec of each kind from the offer, so that a publication's codecs
+// offer, Send a subscriber's. The transport is ours (package transport) on both sides, and the DTLS server, so that we
+// pick AES-128-GCM, unless the peer insists on being that. An answer takes exactly one codec of each kind from the offer, so that a publication's codecs
 // are known before its first packet. An Inbound hands on RTP packets, sorted by layers, as they come; an Outbound takes
 // finished RTP packets and hands back RTCP. What peers send is bounded before it is looked at: the size and the sections
 // of an offer, candidates, streams of a connection, what waits for a slow TCP peer.

@@ -17,9 +17,9 @@ import (
 
 // Times of a connection.
 const (
-	// Lifetime is how long a connection lives without an answer to a check of ours, and how long a peer may take to show
-	// up. That it goes on sending is no sign of life: what is sent to it has to arrive (RFC 7675, section 5.1). The
-	// service shows a lost participant for up to ten seconds.
+	// Lifetime is how long a connection lives without a sign of life, which is anything authentic: a check, an answer to
+	// one of ours, or media; and how long a peer may take to show up. The service shows a lost participant for up to ten
+	// seconds.
 	Lifetime = 9 * time.Second
 	// keepalive is when the path in use is checked again, insist how soon while nothing is answered.
 	keepalive = 2500 * time.Millisecond
@@ -29,7 +29,8 @@ const (
 	// quiet is how long it may be silent before the peer may nominate one with a lower priority.
 	quiet = time.Second
 	// consent is how long a path may be used after the last answer to a check of ours; another one that has worked is
-	// tried then.
+	// tried then. A peer that does not answer while it sends loses our packets, not its right to send (RFC 7675, section
+	// 5.1).
 	consent = 5 * time.Second
 )
 
@@ -92,12 +93,12 @@ type Agent struct {
 	controlling bool
 	paths       []*path
 	selected    *path
-	answered    time.Duration // the last answer to a check of ours on any path
+	heard       time.Duration // the last sign of life on any path
 }
 
 // NewAgent returns an agent for a peer that was told local and that has told us remote.
 func NewAgent(now time.Duration, local, remote Credentials, random Random) *Agent {
-	a := &Agent{random: random, now: generation{local, remote}, answered: now}
+	a := &Agent{random: random, now: generation{local, remote}, heard: now}
 	var b [8]byte
 	random(b[:])
 	for _, v := range b {
@@ -135,12 +136,12 @@ func (a *Agent) Restart(local, remote Credentials) {
 }
 
 // Alive tells whether the connection is still there.
-func (a *Agent) Alive(now time.Duration) bool { return now-a.answered < Lifetime }
+func (a *Agent) Alive(now time.Duration) bool { return now-a.heard < Lifetime }
 
 // Heard notes that something authentic other than a check has come: the peer uses the path.
 func (a *Agent) Heard(now time.Duration, from Path) {
 	if p := a.find(from); p != nil {
-		p.heard = now
+		p.heard, a.heard = now, now
 	}
 }
 
@@ -193,6 +194,7 @@ func (a *Agent) request(now time.Duration, from Path, m *Message, out *Output) b
 	if string(m.username[len(g.local.Ufrag)+1:]) != g.remote.Ufrag || !m.authentic(g.local.Password) {
 		return false
 	}
+	a.heard = now
 	if !a.agree(m) {
 		out.send(from, refusal(m.transaction, g.local.Password))
 		return true
@@ -246,7 +248,7 @@ func (a *Agent) response(now time.Duration, from Path, m *Message, out *Output) 
 		return false
 	}
 	p.forget(m.transaction)
-	a.answered, p.heard, p.answered = now, now, now
+	a.heard, p.heard, p.answered = now, now, now
 	if m.class == failure {
 		if m.code == roleConflict {
 			a.controlling = !a.controlling
@@ -289,8 +291,13 @@ func (a *Agent) Tick(now time.Duration, out *Output) {
 		}
 		after := keepalive
 		switch {
-		case p != a.selected && (p.proven || p.unproven >= maxUnproven):
+		case p != a.selected && p.proven:
 			continue
+		case p != a.selected && p.unproven >= maxUnproven:
+			if p.answered == 0 || now-p.heard > abandoned {
+				continue
+			}
+			// It has worked, and is in use by the peer: perhaps it answers again.
 		case !p.proven || now-p.answered > keepalive+insist:
 			after = insist
 		}

@@ -159,7 +159,7 @@ func TestStrangersGetNothing(t *testing.T) {
 	} {
 		s := newScene(t)
 		s.now = time.Second
-		if s.check(first, change) || len(s.out) != 0 || len(s.agent.Paths()) != 0 || s.agent.answered != 0 {
+		if s.check(first, change) || len(s.out) != 0 || len(s.agent.Paths()) != 0 || s.agent.heard != 0 {
 			t.Errorf("%s: sent %x, paths %v", name, s.classes(), s.agent.Paths())
 		}
 	}
@@ -302,36 +302,52 @@ func TestSilence(t *testing.T) {
 	if s.agent.Alive(gone+10*time.Second) || !s.agent.Alive(gone+6*time.Second) {
 		t.Error("a dead peer is gone too late or too early")
 	}
-	s.agent.Heard(s.now, first)
 	s.agent.Heard(s.now, second)
 	if s.agent.Alive(s.now) {
-		t.Error("what is heard shows that something arrives")
+		t.Error("alive by what came from somewhere else")
+	}
+	s.agent.Heard(s.now, first)
+	if !s.agent.Alive(s.now) {
+		t.Error("dead while it sends")
 	}
 }
 
-// TestConsent: whoever does not answer our checks gets nothing more, even if it goes on with its own.
+// TestConsent: whoever does not answer our checks gets nothing more, but is there as long as it sends checks or media, and
+// is asked again all the time.
 func TestConsent(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	s.connect(first)
-	for range 6 {
-		s.pass(time.Second, false)
-		s.check(first, nil)
-	}
-	s.selected(Path{})
-	if !s.agent.Alive(s.now) {
-		t.Error("gone too early")
-	}
-	s.now += time.Second
-	s.connect(first)
-	s.selected(first)
-	for range 10 {
-		s.pass(time.Second, false)
-		s.check(first, nil)
-		s.agent.Heard(s.now, first)
-	}
-	if s.agent.Alive(s.now) {
-		t.Error("a peer that nothing arrives at is alive")
+	for name, sign := range map[string]func(*scene){
+		"checks": func(s *scene) { s.check(first, nil) },
+		"media":  func(s *scene) { s.agent.Heard(s.now, first) },
+	} {
+		s := newScene(t)
+		s.now = time.Second
+		s.connect(first)
+		asked := 0
+		for range 60 {
+			s.pass(time.Second, false)
+			sign(s)
+			if !s.agent.Alive(s.now) {
+				t.Fatalf("%s: gone", name)
+			}
+		}
+		s.selected(Path{})
+		for range 5 {
+			asked += s.pass(time.Second, false)
+			sign(s)
+		}
+		if name == "media" && (asked < 2 || asked > 4) { // a check of the peer's is answered by one of ours
+			t.Errorf("%s: %d checks in five seconds", name, asked)
+		}
+		s.now += time.Second
+		s.connect(first)
+		s.selected(first)
+		for range 10 {
+			s.pass(time.Second, false)
+		}
+		if s.agent.Alive(s.now) {
+			t.Errorf("%s: a silent peer is alive", name)
+		}
 	}
 }
 
@@ -433,14 +449,14 @@ func FuzzAgent(f *testing.F) {
 		if !Parse(b, &m) {
 			return
 		}
-		was, answered := *s.agent.paths[0], s.agent.answered
+		was, answered := *s.agent.paths[0], s.agent.heard
 		for _, from := range []Path{first, second, tcp} {
 			var out Output
 			if s.agent.Message(s.now, from, &m, &out) || len(out.Packets) != 0 || out.Moved {
 				t.Fatalf("taken, and answered with %d packets", len(out.Packets))
 			}
 		}
-		if len(s.agent.paths) != 1 || *s.agent.paths[0] != was || s.agent.answered != answered {
+		if len(s.agent.paths) != 1 || *s.agent.paths[0] != was || s.agent.heard != answered {
 			t.Fatal("something has changed")
 		}
 	})

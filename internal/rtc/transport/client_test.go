@@ -125,6 +125,11 @@ func newCertificate(tb testing.TB) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// printOf returns the fingerprint of a certificate.
+func printOf(der []byte) Fingerprint {
+	return Fingerprint{"sha-256", strings.ReplaceAll(fmt.Sprintf("% x", sha256.Sum256(der)), " ", ":")}
+}
+
 // quiet is a logger for Pion.
 func quiet() logging.LoggerFactory {
 	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
@@ -169,7 +174,7 @@ func newClient(s *server, o options) *client {
 		rtcp: make(chan []byte, 100), rtp: make(chan []byte, 100), answers: make(chan *stun.Message, 100), media: make(chan []byte, 10_000), records: newPipe(),
 	}
 	if o.prints == nil {
-		o.prints = []Fingerprint{{"sha-256", strings.ReplaceAll(fmt.Sprintf("% x", sha256.Sum256(c.cert.Certificate[0])), " ", ":")}}
+		o.prints = []Fingerprint{printOf(c.cert.Certificate[0])}
 	}
 	c.peer = s.NewPeer(Config{
 		Remote: c.local, Fingerprints: o.prints, Certificate: s.cert, Loggers: quiet(),

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
@@ -32,8 +33,22 @@ const (
 	hearing = time.Second
 )
 
-// maxRecords is how many datagrams may wait for the handshake.
-const maxRecords = 16
+// Bounds of what a peer may send for its handshake: datagrams that wait, the length of one message, and bytes in all,
+// repetitions included. The library would keep what it is given, and work on keys of any size. A flight with the largest
+// key that is in use has about 5 kB.
+const (
+	maxRecords   = 16
+	maxMessage   = 8 << 10
+	maxHandshake = 128 << 10
+)
+
+// schemes are the signatures that a peer may prove its certificate's key with. Ed25519 is not among them: the library, as
+// of v3.1.8, does not compare scheme and key, and a signature of an empty hash, which that scheme stands for, can be made
+// for a key of another kind without knowing it.
+var schemes = []tls.SignatureScheme{ //nolint:gochecknoglobals // a constant table
+	tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512,
+	tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512,
+}
 
 // Fingerprint is the hash of a certificate, as SDP gives it (RFC 8122, section 5).
 type Fingerprint struct {
@@ -41,7 +56,10 @@ type Fingerprint struct {
 	Value     string // hexadecimal, with colons
 }
 
-var errFingerprint = errors.New("the certificate is not the one of the offer")
+var (
+	errFingerprint = errors.New("the certificate is not the one of the offer")
+	errHandshake   = errors.New("DTLS: the handshake is too long")
+)
 
 // sum hashes a certificate with the fingerprint's algorithm; nil for one that is too weak or not known.
 func (f Fingerprint) sum(der []byte) []byte {
@@ -71,13 +89,15 @@ func (f Fingerprint) matches(der []byte) bool {
 	return err == nil && len(want) > 0 && subtle.ConstantTimeCompare(f.sum(der), want) == 1
 }
 
-// association is the DTLS server of one peer. After the handshake it has a purpose only at the end, when one side says
+// association is our end of the DTLS connection to one peer: the server, unless the peer insists on being that. After the handshake it has a purpose only at the end, when one side says
 // so; until then it is put away: of ours the last record is kept, ready to be sent, and to read the peer's the state
 // is taken up again.
 type association struct {
-	peer *Peer
+	peer     *Peer
+	patience time.Duration
 
 	mu       sync.Mutex // guards what follows
+	taken    int        // bytes of the handshake
 	records  *records   // of the connection that runs; nil: it is put away
 	state    *dtls.State
 	last     []byte // our closing alert
@@ -87,7 +107,7 @@ type association struct {
 }
 
 func newAssociation(p *Peer) *association {
-	a := &association{peer: p, proved: make(chan struct{})}
+	a := &association{peer: p, patience: patience, proved: make(chan struct{})}
 	a.records = newRecords(p)
 	return a
 }
@@ -101,6 +121,10 @@ func (a *association) record(b []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.records != nil {
+		if a.taken += len(b); a.taken > maxHandshake {
+			a.peer.over(errHandshake)
+			return
+		}
 		a.records.push(b)
 		return
 	}
@@ -113,10 +137,10 @@ func (a *association) record(b []byte) {
 	a.peer.spawn(func() { a.resume(r) })
 }
 
-// sift looks at the records of a datagram (RFC 6347, section 4.1). It is not ok to have a malformed one, or an alert that
-// is not encrypted: anybody could have sent that. It tells whether all are alerts.
+// sift looks at the records of a datagram (RFC 6347, section 4.1). It is not ok to have a malformed one, an alert that
+// is not encrypted, which anybody could have sent, or a message that is too long. It tells whether all are alerts.
 func sift(b []byte) (alerts, ok bool) {
-	const header, typeAlert = 13, 21
+	const header, typeAlert, typeHandshake = 13, 21, 22
 	alerts = true
 	for len(b) > 0 {
 		if len(b) < header {
@@ -127,23 +151,61 @@ func sift(b []byte) (alerts, ok bool) {
 		if size > len(b) || alert && plain {
 			return false, false
 		}
+		if b[0] == typeHandshake && plain && !shortMessages(b[header:size]) {
+			return false, false
+		}
 		alerts, b = alerts && alert, b[size:]
 	}
 	return alerts, true
 }
 
+// shortMessages tells whether a record holds nothing but messages, or fragments of messages, of a sensible length (RFC
+// 6347, section 4.2.2).
+func shortMessages(b []byte) bool {
+	const header = 12
+	for len(b) > 0 {
+		if len(b) < header || uint24(b[1:]) > maxMessage || header+uint24(b[9:]) > len(b) {
+			return false
+		}
+		b = b[header+uint24(b[9:]):]
+	}
+	return true
+}
+
+func uint24(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
+
 // proven tells that the peer has finished the handshake: it has used a key.
 func (a *association) proven() { a.prove.Do(func() { close(a.proved) }) }
 
-// options are those of every connection.
-func (a *association) options() []dtls.ServerOption {
+// open makes the connection, in the role that the answer to the offer gives us.
+func (a *association) open() (*dtls.Conn, error) {
+	r := a.records
+	if a.peer.config.Active {
+		var options []dtls.ClientOption
+		for _, o := range a.options() {
+			options = append(options, o)
+		}
+		return dtls.ClientWithOptions(r, r.RemoteAddr(), options...) //nolint:wrapcheck // the caller does
+	}
+	options := []dtls.ServerOption{
+		dtls.WithClientAuth(dtls.RequireAnyClientCert),
+		dtls.WithInsecureSkipVerifyHello(true), // ICE has proved the address already
+	}
+	for _, o := range a.options() {
+		options = append(options, o)
+	}
+	return dtls.ServerWithOptions(r, r.RemoteAddr(), options...) //nolint:wrapcheck // the caller does
+}
+
+// options are those of both roles.
+func (a *association) options() []dtls.Option {
 	c := &a.peer.config
-	return []dtls.ServerOption{
+	return []dtls.Option{
 		dtls.WithCertificates(c.Certificate),
 		dtls.WithLoggerFactory(c.Loggers),
 		dtls.WithFlightInterval(repeat),
 		dtls.WithSRTPProtectionProfiles(profiles...),
-		dtls.WithClientAuth(dtls.RequireAnyClientCert),
+		dtls.WithSignatureSchemes(schemes...),
 		dtls.WithInsecureSkipVerify(true), // the fingerprint says whom to trust
 		dtls.WithVerifyPeerCertificate(func(certificates [][]byte, _ [][]*x509.Certificate) error {
 			for _, f := range c.Fingerprints {
@@ -153,13 +215,12 @@ func (a *association) options() []dtls.ServerOption {
 			}
 			return errFingerprint
 		}),
-		dtls.WithInsecureSkipVerifyHello(true), // ICE has proved the address already
 	}
 }
 
 // run does the handshake and puts the association away.
 func (a *association) run() {
-	conn, err := dtls.ServerWithOptions(a.records, a.records.RemoteAddr(), a.options()...)
+	conn, err := a.open()
 	if err != nil {
 		a.peer.over(fmt.Errorf("DTLS: %w", err))
 		return
@@ -187,7 +248,7 @@ func (a *association) run() {
 
 // handshake makes the keys.
 func (a *association) handshake(conn *dtls.Conn) error {
-	ctx, cancel := context.WithTimeout(a.peer.ctx, patience)
+	ctx, cancel := context.WithTimeout(a.peer.ctx, a.patience)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err //nolint:wrapcheck // the caller does
@@ -197,7 +258,7 @@ func (a *association) handshake(conn *dtls.Conn) error {
 	if !ok || !agreed {
 		return errors.New("no SRTP profile was agreed on")
 	}
-	k, err := newKeys(profile, &state)
+	k, err := newKeys(profile, &state, a.peer.config.Active)
 	if err != nil {
 		return err
 	}
@@ -208,6 +269,12 @@ func (a *association) handshake(conn *dtls.Conn) error {
 // putAway ends the connection without the peer's noticing.
 func (a *association) putAway(conn *dtls.Conn) {
 	r := a.records
+	select {
+	case <-r.closed: // by the peer, while something else was waited for
+		a.peer.over(ErrLost)
+		return
+	default:
+	}
 	r.keep()
 	_ = conn.Close()
 	state, ok := conn.ConnectionState()

@@ -11,7 +11,7 @@ import (
 	"github.com/pion/srtp/v3"
 )
 
-// profiles are what is offered, the cheapest first: AES-CM with HMAC-SHA1 costs five times as much as GCM.
+// profiles are what we offer, or choose from, the cheapest first: AES-CM with HMAC-SHA1 costs five times as much as GCM.
 var profiles = []dtls.SRTPProtectionProfile{ //nolint:gochecknoglobals // a constant table
 	dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80,
 }
@@ -33,10 +33,10 @@ type keys struct {
 	iv, aad   [12]byte
 }
 
-// newKeys takes the keys from a handshake.
-func newKeys(profile dtls.SRTPProtectionProfile, state *dtls.State) (*keys, error) {
+// newKeys takes the keys from a handshake, in which we were the client or the server.
+func newKeys(profile dtls.SRTPProtectionProfile, state *dtls.State, client bool) (*keys, error) {
 	c := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
-	if err := c.ExtractSessionKeysFromDTLS(state, false); err != nil {
+	if err := c.ExtractSessionKeysFromDTLS(state, client); err != nil {
 		return nil, fmt.Errorf("export keys: %w", err)
 	}
 	k := &keys{}

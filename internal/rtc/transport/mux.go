@@ -1,7 +1,7 @@
 // Package transport carries the packets of peers: ICE, DTLS and SRTP on shared sockets.
 //
 // A Mux takes from the sockets what is addressed to its peers. A Peer answers the checks of its client (package ice), is
-// the DTLS server of one handshake, and then hands on the RTP and RTCP that comes, decrypted where it lies; a Stream
+// the DTLS server of one handshake, or its client where the other end insists on being the server, and then hands on the RTP and RTCP that comes, decrypted where it lies; a Stream
 // encrypts RTP packets straight into the batches of the UDP socket (package burst) or into the buffer of a TCP connection.
 // A connected peer that is reached over UDP has no goroutine: the reader of the socket serves all of them, and one timer
 // their keepalives. What a stranger can cause is bounded: nothing is answered or remembered that is not signed with a

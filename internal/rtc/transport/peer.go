@@ -29,6 +29,7 @@ type Config struct {
 	Remote       ice.Credentials
 	Fingerprints []Fingerprint   // the certificate that the peer will show has one of them
 	Certificate  tls.Certificate // ours
+	Active       bool            // we are the DTLS client, for a peer that insists on being the server
 	// What the peer sends, decrypted: RTP packets and compound RTCP packets. They may be called from several goroutines at
 	// once, which serve others too: they must not block, and keep nothing. nil: it is of no use.
 	Media, Control func(b []byte)

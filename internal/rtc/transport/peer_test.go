@@ -153,17 +153,25 @@ func TestSilence(t *testing.T) {
 	s := newServer(t)
 	never := newClient(s, options{})
 	c := connect(s, options{})
-	silent := connect(s, options{})
-	silent.mu.Lock()
-	silent.mute = true
-	silent.mu.Unlock()
+	silent, checking, sending := connect(s, options{}), connect(s, options{}), connect(s, options{})
+	for _, p := range []*client{silent, checking, sending} {
+		p.mu.Lock()
+		p.mute = true
+		p.mu.Unlock()
+	}
 	s.later.Add(int64(ice.Lifetime - time.Second))
-	until(t, "a sign of life", func() bool {
-		c.peer.mu.Lock()
-		defer c.peer.mu.Unlock()
-		return c.peer.agent.Alive(s.now() + ice.Lifetime - 500*time.Millisecond)
-	})
-	silent.check() // what it sends shows nothing
+	alive := func(c *client) func() bool {
+		return func() bool {
+			c.peer.mu.Lock()
+			defer c.peer.mu.Unlock()
+			return c.peer.agent.Alive(s.now() + ice.Lifetime - 500*time.Millisecond)
+		}
+	}
+	until(t, "a sign of life", alive(c))
+	checking.check()
+	until(t, "the sign of a check", alive(checking))
+	sending.report(1)
+	until(t, "the sign of a report", alive(sending))
 	s.later.Add(int64(2 * time.Second))
 	for name, p := range map[string]*client{"silent": silent, "never there": never} {
 		receive(t, name, p.peer.Ended())
@@ -171,10 +179,12 @@ func TestSilence(t *testing.T) {
 			t.Errorf("%s: %v", name, p.peer.Reason())
 		}
 	}
-	select {
-	case <-c.peer.Ended():
-		t.Error("a peer that answers is gone")
-	default:
+	for name, p := range map[string]*client{"answers": c, "checks": checking, "sends": sending} {
+		select {
+		case <-p.peer.Ended():
+			t.Errorf("a peer that %s is gone", name)
+		default:
+		}
 	}
 }
 
@@ -441,7 +451,9 @@ func TestSharedAddress(t *testing.T) {
 		t.Errorf("%d peers are left", len(there))
 	}
 	for range 2 * maxAtAddress {
-		s.bind(&Peer{}, nil, []ice.Path{{Addr: addr}})
+		p := s.NewPeer(Config{Certificate: s.cert, Loggers: quiet()})
+		defer p.Close()
+		s.bind(p, nil, []ice.Path{{Addr: addr}})
 	}
 	if n := len(s.at(addr)); n != maxAtAddress {
 		t.Errorf("%d peers at one address", n)
