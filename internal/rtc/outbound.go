@@ -50,7 +50,7 @@ func (e *Engine) Send(o *Offer, audio, video *Codec, feedback func(rtcp []byte))
 	}
 	for _, s := range []*Sender{out.audio, out.video} {
 		if s != nil {
-			s.stream = out.conn.NewStream(s.ssrc, s.rtx)
+			s.stream = out.conn.NewStream(s.ssrc, s.rtx, s.Repeats())
 		}
 	}
 	return out, nil
@@ -118,8 +118,14 @@ func (t *Sender) Stream() (ssrc uint32, payloadType uint8, rtx uint32, rtxPayloa
 	return t.ssrc, t.Codec.PayloadType, t.rtx, t.Codec.RTXPayloadType
 }
 
+// Repeats tells whether lost packets are to be sent again in the stream itself: the subscriber asks for them, and has not
+// negotiated a stream for retransmissions.
+func (t *Sender) Repeats() bool {
+	return t.rtx == 0 && slices.Contains(t.Codec.Feedback, "nack") && slices.Contains(feedbacks[t.Kind], "nack")
+}
+
 // Write encrypts a finished RTP packet of the stream, or of its retransmission, and hands it to the port, where it
-// leaves with a batch. It keeps no reference to b and allocates nothing. One goroutine at a time.
+// leaves with a batch. Where the sender repeats, a packet with a number that was used is sent if it is the same packet. It keeps no reference to b and allocates nothing. One goroutine at a time.
 func (t *Sender) Write(out *Batch, b []byte) error {
 	return t.stream.Write(out, b) //nolint:wrapcheck // hot, and the caller only counts
 }

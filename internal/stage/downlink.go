@@ -98,6 +98,9 @@ func (d *downlink) sent(s *subscription, now time.Duration, list []parcel) {
 	bytes := 0
 	for i := range list {
 		out := &list[i].out
+		if out.Repeats() { // it has the number that it left with, and no feedback of its own
+			continue
+		}
 		bytes += out.Size
 		out.TransportSeq = s.path.Number(now, out.Size)
 	}

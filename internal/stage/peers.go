@@ -115,7 +115,7 @@ func (s *peerSink) Stream(k Kind) (forward.Stream, bool) {
 	return forward.Stream{
 		Codec: codecs[t.Codec.Name], ClockRate: t.Codec.ClockRate,
 		SSRC: ssrc, PayloadType: payload, RTXSSRC: rtx, RTXPayloadType: rtxPayload,
-		Extensions: forward.Extensions(t.Extensions),
+		Repeats: t.Repeats(), Extensions: forward.Extensions(t.Extensions),
 	}, true
 }
 

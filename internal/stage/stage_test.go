@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -391,14 +392,38 @@ func TestSocketProtocol(t *testing.T) {
 	}
 }
 
-// TestLostPacketsAreSentAgain loses one packet in twenty, and now and then four in a row, on the way to a subscriber.
+// TestLostPacketsAreSentAgain loses one packet in twenty, and now and then four in a row, on the way to a subscriber, with
+// a stream for retransmissions and without.
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	t.Parallel()
+	for name, rtx := range map[string]bool{"RTX": true, "NACK alone": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sentAgain(t, rtx)
+		})
+	}
+}
+
+// plain is a subscriber whose offer has no retransmission streams.
+type plain struct{ *rtctest.Subscriber }
+
+func (p plain) Offer(tb testing.TB) string {
+	tb.Helper()
+	return regexp.MustCompile(`a=rtpmap:\d+ rtx/90000\r\n`).ReplaceAllString(p.Subscriber.Offer(tb), "")
+}
+
+func sentAgain(t *testing.T, rtx bool) {
+	t.Helper()
 	e := newEnv(t, nil)
 	pub, _ := e.publish(t, rtctest.Options{})
 	pub.Run(30, 5)
 	lossy := &rtctest.Lossy{Every: 20, Burst: 4, BurstEvery: 10}
-	sub, _ := e.subscribe(t, "bob", rtctest.Options{Settings: lossy.Apply(t)})
+	sub := rtctest.NewSubscriber(t, rtctest.Options{Settings: lossy.Apply(t)})
+	var client offerer = sub
+	if !rtx {
+		client = plain{sub}
+	}
+	e.join(t, "/rt/whip/subscribe/alice", e.token("bob", nil), client)
 	first := sub.Wait(t, "video", isFrame).Frame
 	const frames, whole = 90, 1<<5 - 1
 	seen, newest := map[uint32]int{}, first

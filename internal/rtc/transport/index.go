@@ -52,6 +52,15 @@ func (s *indexes) take(index uint64) {
 	s.used[index%window/64] |= 1 << (index % 64)
 }
 
+// again extends the number of a packet that was let through, and tells whether it was.
+func (s *indexes) again(seq uint16) (uint64, bool) {
+	i := int64(s.highest) + int64(int16(seq-uint16(s.highest)))
+	if !s.begun || i < 0 || i > int64(s.highest) || i <= int64(s.highest)-window {
+		return 0, false
+	}
+	return uint64(i), !s.fresh(uint64(i))
+}
+
 // next places a number and lets it through.
 func (s *indexes) next(seq uint16) (uint64, bool) {
 	index, ok := s.place(seq)

@@ -41,7 +41,7 @@ func TestMedia(t *testing.T) {
 
 func media(t *testing.T, s *server, c *client) {
 	t.Helper()
-	stream := c.peer.NewStream(1000, 2000)
+	stream := c.peer.NewStream(1000, 2000, false)
 	seqs := []uint16{65530, 65531, 65533, 65532, 65535, 0, 1, 65534, 2} // late ones belong to the round before
 	for i, seq := range seqs {
 		p := packetOf(t, 1000, seq, 100+i)
@@ -93,7 +93,7 @@ func TestNothingBeforeTheHandshake(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := newClient(s, options{})
-	stream := c.peer.NewStream(1, 0)
+	stream := c.peer.NewStream(1, 0, false)
 	c.records.send([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // DTLS from nobody
 	until(t, "it is nobody's", func() bool { return s.others.Load() == 1 })
 	c.check()
@@ -111,7 +111,7 @@ func TestAddressChange(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := connect(s, options{})
-	stream, before := c.peer.NewStream(1, 0), c.peer.way.Load()
+	stream, before := c.peer.NewStream(1, 0, false), c.peer.way.Load()
 	c.report(1)
 	receive(t, "RTCP", c.rtcp)
 	c.bind()
@@ -192,7 +192,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := connect(s, options{})
-	stream, before := c.peer.NewStream(1, 0), c.peer.way.Load()
+	stream, before := c.peer.NewStream(1, 0, false), c.peer.way.Load()
 	for i := range 5 {
 		fresh := ice.Credentials{Ufrag: fmt.Sprint("them", i), Password: fmt.Sprint("another secret password ", i)}
 		local := c.peer.Restart(fresh)
@@ -269,7 +269,7 @@ func TestEnd(t *testing.T) {
 			if _, err := c.conn.Read(make([]byte, 100)); err == nil {
 				t.Error("the client reads something")
 			}
-			if err := c.peer.NewStream(1, 0).Write(s.out.Batch(), packetOf(t, 1, 1, 10)); err != nil && !errors.Is(err, ErrNotReady) {
+			if err := c.peer.NewStream(1, 0, false).Write(s.out.Batch(), packetOf(t, 1, 1, 10)); err != nil && !errors.Is(err, ErrNotReady) {
 				t.Error(err)
 			}
 			c = begin()
@@ -377,7 +377,7 @@ func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := connect(s, options{tcp: true})
-	stream := c.peer.NewStream(1, 0)
+	stream := c.peer.NewStream(1, 0, false)
 	p := packetOf(t, 1, 0, 1200)
 	for n := range 20_000 {
 		binary.BigEndian.PutUint16(p[2:], uint16(n))
@@ -477,7 +477,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 	s := newServer(t)
 	for _, tcp := range []bool{false, true} {
 		c := connect(s, options{tcp: tcp})
-		stream := c.peer.NewStream(1, 0)
+		stream := c.peer.NewStream(1, 0, false)
 		p := packetOf(t, 1, 0, 1100)
 		n := uint16(0)
 		allocs := testing.AllocsPerRun(500, func() {

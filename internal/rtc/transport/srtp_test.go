@@ -1,8 +1,13 @@
 package transport
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/pion/dtls/v3"
 )
 
 // TestIndexIsGivenOnce compares the indexes of a shuffled stream, with duplicates, gaps and numbers from long ago, with
@@ -52,7 +57,7 @@ func TestNothingIsEncryptedTwice(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	c := connect(s, options{})
-	stream := c.peer.NewStream(1, 0)
+	stream := c.peer.NewStream(1, 0, false)
 	p := packetOf(t, 1, 7, 100)
 	if err := stream.Write(s.batch, p); err != nil {
 		t.Fatal(err)
@@ -66,6 +71,68 @@ func TestNothingIsEncryptedTwice(t *testing.T) {
 	}
 	if err := stream.Write(s.batch, packetOf(t, 1, 7, 100)); err == nil {
 		t.Error("a number that nobody remembers")
+	}
+}
+
+// TestRepeats: where lost packets are sent again in their own stream, that is the packet that was sent, to the last bit, with
+// every profile, and never another one with its number.
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	for _, profile := range profiles {
+		for _, tcp := range []bool{false, true} {
+			t.Run(fmt.Sprint(profile, tcp), func(t *testing.T) {
+				t.Parallel()
+				s := newServer(t)
+				c := connect(s, options{tcp: tcp, profiles: []dtls.SRTPProtectionProfile{profile}})
+				repeats(t, s, c)
+			})
+		}
+	}
+}
+
+func repeats(t *testing.T, s *server, c *client) {
+	t.Helper()
+	stream := c.peer.NewStream(1, 0, true)
+	seqs := []uint16{65534, 65535, 0, 2, 3} // 1 is not there yet
+	sent := map[uint16][]byte{}
+	write := func(b []byte) {
+		t.Helper()
+		if err := stream.Write(s.batch, b); err != nil {
+			t.Fatal(err)
+		}
+		s.flush()
+	}
+	for _, seq := range seqs {
+		write(packetOf(t, 1, seq, 100))
+		sent[seq] = receive(t, "a packet", c.media)
+		if plain, err := c.in.DecryptRTP(nil, sent[seq], nil); err != nil || !bytes.Equal(plain, packetOf(t, 1, seq, 100)) {
+			t.Fatalf("%d: %v", seq, err)
+		}
+	}
+	for _, seq := range []uint16{3, 65534, 0, 65535, 0} {
+		write(packetOf(t, 1, seq, 100))
+		if again := receive(t, "the packet again", c.media); !bytes.Equal(again, sent[seq]) {
+			t.Errorf("%d was repeated with other bytes", seq)
+		}
+	}
+	changed := packetOf(t, 1, 2, 100)
+	for name, at := range map[string]int{"marker": 1, "timestamp": 4, "extension": 17, "payload": len(changed) - 1} {
+		b := bytes.Clone(changed)
+		if b[at] ^= 0x80; !errors.Is(stream.Write(s.batch, b), errChanged) {
+			t.Errorf("another %s under the same number", name)
+		}
+	}
+	if err := stream.Write(s.batch, changed[:len(changed)-1]); !errors.Is(err, errChanged) {
+		t.Errorf("a shorter packet under the same number: %v", err)
+	}
+	write(packetOf(t, 1, 1, 100)) // late, but new; and nothing of the changed ones was sent before it
+	if got := c.packet(); !bytes.Equal(got, packetOf(t, 1, 1, 100)) {
+		t.Errorf("% x", got[:12])
+	}
+	write(packetOf(t, 1, 3+window, 100))
+	receive(t, "a packet", c.media)
+	if err := stream.Write(s.batch, packetOf(t, 1, 3, 100)); !errors.Is(err, errPacket) {
+		t.Errorf("a number that nobody remembers: %v", err)
 	}
 }
 

@@ -9,14 +9,13 @@
 // What a subscriber receives is one RTP stream that looks as if one encoder had made it:
 //
 //   - Sequence numbers: what the network lost before us stays a hole, so that a late packet still has its place; what we
-//     leave out on purpose leaves none. No number is ever sent twice: with AES-GCM the number is the nonce.
+//     leave out on purpose leaves none. No number ever stands for two packets: with AES-GCM the number is the nonce.
 //   - Layers change on the first packet of a keyframe of the wanted layer only; until it comes, the old layer goes on.
 //   - Timestamps of all layers are put on one line with the publisher's sender reports, else with arrival times.
 //   - VP8 picture ids and TL0PICIDX continue across layers (RFC 7741), in place and with the widths the encoder uses.
 //   - Payloads are otherwise untouched, H.264 SEI included.
-//   - A NACK is translated back to the layer and number it came from and is answered on the RTX stream (RFC 4588) only,
-//     with the same rewriting, but not as often as a receiver likes. A subscriber without RTX gets no retransmission,
-//     because of the nonce.
+//   - A NACK is translated back to the layer and number it came from and is answered on the RTX stream (RFC 4588), with
+//     the same rewriting, but not as often as a receiver likes. A subscriber without RTX gets the packet itself once more.
 //
 // Header extensions are not copied, they are written anew with the ids the subscriber negotiated: transport-wide
 // sequence number, audio level, video orientation, absolute capture time. RID and repaired RID mean nothing to a
@@ -102,6 +101,7 @@ type Stream struct {
 	PayloadType    uint8
 	RTXSSRC        uint32 // 0: no retransmission
 	RTXPayloadType uint8
+	Repeats        bool // without RTX, packets are sent again as they were
 	Extensions     Extensions
 	MID            string // written into every packet when Extensions.MID is set; at most 16 bytes
 }

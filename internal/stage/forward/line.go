@@ -18,11 +18,19 @@ type line struct {
 	rtxSeq          uint16
 	answers         answers
 	recent          uint64
+	departed        *[window]uint16 // transport-wide numbers that packets left with; nil when they are not sent again themselves
 }
 
 func newLine(s Stream) line {
-	return line{stream: s, seq: sequence{out: 1 << 16}, clocks: clocks{rate: s.ClockRate, anchor: None}}
+	l := line{stream: s, seq: sequence{out: 1 << 16}, clocks: clocks{rate: s.ClockRate, anchor: None}}
+	if s.RTXSSRC == 0 && s.Repeats {
+		l.departed = new([window]uint16)
+	}
+	return l
 }
+
+// resends reports whether packets can be sent again.
+func (l *line) resends() bool { return l.stream.RTXSSRC != 0 || l.departed != nil }
 
 // see follows the numbers of a layer and reports whether they began anew: the ring then skips more than an epoch.
 func (l *line) see(layer int, p *Packet) (restarted bool) {
@@ -72,6 +80,9 @@ func (l *line) deliver(layer int, p *Packet, out *Out) Verdict {
 		return Repeated
 	}
 	*out = Out{stream: &l.stream, packet: *p, Seq: uint16(number)}
+	if l.departed != nil {
+		out.departed = &l.departed[number%window]
+	}
 	l.rewrite(s, out)
 	out.finish()
 	l.count(p, out)
@@ -123,24 +134,37 @@ func (l *line) translate(seq uint16) (Ref, bool) {
 func (l *line) answer(seq uint16, now time.Duration) (Ref, bool) {
 	ref, ok := l.translate(seq)
 	number, _ := l.seq.extend(seq)
-	if !ok || l.stream.RTXSSRC == 0 || !l.answers.allows(number, now) {
+	if !ok || !l.resends() || !l.answers.allows(number, now) {
 		return Ref{}, false
 	}
 	return ref, true
 }
 
-// resend makes the RTX packet for an outgoing number.
+// resend makes the RTX packet for an outgoing number, or the packet itself once more.
+//
+// The latter has the SSRC and index, and so the nonce, of what was sent before (RFC 7714, section 8.1), which is safe only
+// when it is that packet to the last bit. It is: the payload comes from the ring, which keeps the first packet of a number
+// and no other; the offsets are those of its span, which do not change once it has one; the header extensions are functions
+// of both, but for the transport-wide number. That one is what it left with, not a new one: for the receiver's feedback it
+// is the first packet, late. Whoever encrypts checks all of this once more (transport.Stream).
 func (l *line) resend(seq uint16, p *Packet, out *Out) bool {
 	number, ok := l.seq.extend(seq)
-	if !ok || l.stream.RTXSSRC == 0 {
+	if !ok || !l.resends() {
 		return false
 	}
 	s := l.seq.source(number)
 	if s == nil || uint16(s.src+number-s.out) != uint16(p.Seq) {
 		return false
 	}
-	*out = Out{stream: &l.stream, packet: *p, Seq: l.rtxSeq, rtx: true, osn: seq}
-	l.rtxSeq++
+	if l.departed != nil {
+		if !l.seq.was(number) {
+			return false
+		}
+		*out = Out{stream: &l.stream, packet: *p, Seq: seq, repeat: true, TransportSeq: l.departed[number%window]}
+	} else {
+		*out = Out{stream: &l.stream, packet: *p, Seq: l.rtxSeq, rtx: true, osn: seq}
+		l.rtxSeq++
+	}
 	l.rewrite(s, out)
 	out.finish()
 	return true
@@ -149,12 +173,15 @@ func (l *line) resend(seq uint16, p *Packet, out *Out) bool {
 // probes is how far back packets are taken from to be sent again as padding.
 const probes = 32
 
-// again returns a packet sent lately, another one each time.
+// again returns a packet sent lately, another one each time; none without an RTX stream, whose numbers are new.
 func (l *line) again() (uint16, Ref, bool) {
+	if l.stream.RTXSSRC == 0 {
+		return 0, Ref{}, false
+	}
 	for range probes {
 		l.recent++
 		number := l.seq.out - l.recent%probes
-		if l.seq.sent[number%window/64]&(1<<(number%64)) == 0 {
+		if !l.seq.was(number) {
 			continue
 		}
 		if ref, ok := l.translate(uint16(number)); ok {

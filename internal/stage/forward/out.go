@@ -11,7 +11,7 @@ const maxMID = 16
 // Out is the header of one outgoing packet. It is made by Forward, Resend and Padding and good until the next call.
 type Out struct {
 	Seq          uint16
-	TransportSeq uint16 // set by the caller before Place, when the stream has negotiated it
+	TransportSeq uint16 // set by the caller before Place, when the stream has negotiated it, unless Repeats
 	Timestamp    uint32
 	Size         int // bytes of the whole packet
 
@@ -20,13 +20,19 @@ type Out struct {
 	head    uint8 // bytes of header
 	padding uint8
 	rtx     bool
+	repeat  bool
 	osn     uint16 // original sequence number of a retransmission
 	picture uint16
 	tl0     uint8
+
+	departed *uint16 // where the transport-wide number is remembered; nil: nowhere
 }
 
 // Retransmission reports whether the packet goes out on the RTX stream.
 func (o *Out) Retransmission() bool { return o.rtx }
+
+// Repeats reports whether the packet is one that was sent before, with the same number and transport-wide number.
+func (o *Out) Repeats() bool { return o.repeat }
 
 // finish computes sizes, once all else is known.
 func (o *Out) finish() {
@@ -82,6 +88,9 @@ func (o *Out) Place(buf []byte, at int) []byte {
 			begin -= 2
 			binary.BigEndian.PutUint16(buf[begin:], o.osn)
 		}
+	}
+	if o.departed != nil {
+		*o.departed = o.TransportSeq
 	}
 	begin -= int(o.head)
 	o.header(buf[begin : begin+int(o.head)])

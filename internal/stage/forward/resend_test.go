@@ -3,6 +3,7 @@ package forward
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
 )
 
@@ -62,6 +63,74 @@ func TestResendReplaysTheRewriting(t *testing.T) {
 	}
 }
 
+// TestRepeatIsTheSamePacket: without RTX, what is sent again is what was sent, to the last bit, its transport-wide number
+// included, whatever has happened to layers and clocks in between.
+func TestRepeatIsTheSamePacket(t *testing.T) {
+	t.Parallel()
+	stream := testStream(VP8)
+	stream.RTXSSRC, stream.Repeats = 0, true
+	r := newRun(t)
+	r.video = NewVideo(stream)
+	type packet struct {
+		unit unit
+		seq  uint16
+		wire []byte
+	}
+	var sent []packet
+	number := uint16(65500)
+	feed := func(keys ...int) {
+		r.now += tick
+		for i, e := range r.layers {
+			for _, u := range e.frame(t, r.now, 2, slices.Contains(keys, i)) {
+				var out Out
+				if r.video.Forward(u.layer, &u.packet, &out) == Send {
+					if out.Repeats() {
+						t.Fatal("a first packet is no repetition")
+					}
+					number++
+					sent = append(sent, packet{u, out.Seq, r.wire(u, &out, number)})
+				}
+			}
+		}
+	}
+	feed(0)
+	for _, to := range []int{2, 1, 3, 0} {
+		r.reports()
+		r.video.Select(to)
+		feed(to)
+		feed()
+		r.video.Pause(true)
+		feed()
+		r.video.Pause(false)
+		feed(to)
+		r.video.Padding(20, &Out{})
+	}
+	for _, want := range sent {
+		ref, ok := r.video.Answer(want.seq, r.now)
+		if !ok || ref != (Ref{want.unit.layer, want.unit.packet.Seq}) {
+			t.Fatalf("packet %d: %+v, %v", want.seq, ref, ok)
+		}
+		p := want.unit.packet
+		var out Out
+		if !r.video.Resend(want.seq, &p, &out) || !out.Repeats() || out.Retransmission() {
+			t.Fatalf("packet %d: no repetition", want.seq)
+		}
+		if got := r.wire(want.unit, &out, out.TransportSeq); !bytes.Equal(got, want.wire) {
+			t.Fatalf("packet %d: sent % x, again % x", want.seq, want.wire, got)
+		}
+	}
+	if _, _, ok := r.video.Recent(); ok {
+		t.Error("a repetition as padding would tell nothing about the link")
+	}
+}
+
+// wire returns the bytes of a packet.
+func (s *subscriber) wire(u unit, out *Out, transportSeq uint16) []byte {
+	copy(s.buf[Headroom:], u.bytes)
+	out.TransportSeq = transportSeq
+	return bytes.Clone(out.Place(s.buf[:], Headroom))
+}
+
 func TestTranslateKnowsItsBounds(t *testing.T) {
 	t.Parallel()
 	e := encoders()[0]
@@ -87,7 +156,7 @@ func TestTranslateKnowsItsBounds(t *testing.T) {
 	units := e.frame(t, 0, 1, true)
 	s.feed(t, units...)
 	if s.video.Resend(s.got[0].header.SequenceNumber, &units[0].packet, &out) {
-		t.Error("resends without an RTX stream: the nonce would be used twice")
+		t.Error("resends, and nothing of the kind is negotiated")
 	}
 }
 

@@ -132,6 +132,9 @@ func (q *sequence) mark(out uint64) bool {
 	return true
 }
 
+// was reports whether a number of the window was sent.
+func (q *sequence) was(out uint64) bool { return q.sent[out%window/64]&(1<<(out%64)) != 0 }
+
 // restart forgets where packets came from. Outgoing numbers go on.
 func (q *sequence) restart() {
 	q.count, q.high = 0, 0

@@ -135,7 +135,7 @@ func (v *Video) Report(now time.Duration, clock *SourceClock) (Report, bool) {
 }
 
 // Answer finds the source packet of an outgoing sequence number that a NACK names, for Resend. It is false where Translate
-// is, without a negotiated RTX stream, for a packet that was sent again a moment ago or four times, and while
+// is, when neither RTX nor repeats are negotiated, for a packet that was sent again a moment ago or four times, and while
 // retransmissions have taken more than half of what was sent: then they only make a bad link worse.
 func (v *Video) Answer(seq uint16, now time.Duration) (Ref, bool) {
 	if v.Target() == None {
@@ -147,8 +147,8 @@ func (v *Video) Answer(seq uint16, now time.Duration) (Ref, bool) {
 // Translate finds the source packet of an outgoing sequence number. It knows the last 1,024.
 func (v *Video) Translate(seq uint16) (Ref, bool) { return v.line.translate(seq) }
 
-// Resend makes the RTX packet (RFC 4588) for a sequence number that Translate knows; p is the source packet, parsed
-// anew. It fails without a negotiated RTX stream.
+// Resend makes the RTX packet (RFC 4588) for a sequence number that Translate knows, or without RTX that packet once more;
+// p is the source packet, parsed anew. It fails when neither is negotiated.
 func (v *Video) Resend(seq uint16, p *Packet, out *Out) bool { return v.line.resend(seq, p, out) }
 
 // Recent returns the outgoing number and source of a packet sent not long ago, another one each time: sent again with
