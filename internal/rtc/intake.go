@@ -13,8 +13,10 @@ import (
 const (
 	// maxStreams bounds the streams of a connection that are told apart.
 	maxStreams = 32
-	// abandoned is how long a layer is silent before another stream may take its place: some encoders begin anew with
-	// another SSRC.
+	// Some encoders begin anew with another SSRC. It takes the place of the one before with its first packet when that has
+	// been silent for a pause, else with the second in sequence (RFC 3550, A.1). So that two streams that want one place do
+	// not change it with every frame, the one before comes back only when the other is abandoned.
+	pause     = 100 * time.Millisecond
 	abandoned = time.Second
 )
 
@@ -63,6 +65,15 @@ type received struct {
 	feed   Feed          // nil: nobody wants it
 	state  *reception.Stream
 	last   time.Duration // when a packet came
+	former uint32        // SSRC of the stream before; 0: there was none
+	rival  rival
+}
+
+// rival is the first packet of a stream that may take the place of a layer's.
+type rival struct {
+	ssrc   uint32 // 0: there is none
+	next   uint16 // number that proves it
+	packet []byte
 }
 
 func newIntake(o *Offer, sections [2]*accepted, send func([]byte)) *intake {
@@ -107,23 +118,30 @@ func (in *intake) media(b []byte, now time.Duration) {
 		in.source = h.ssrc
 		in.arrivals.Packet(h.sequence, now)
 	}
-	l := in.layer(&h, kind, repairs, now)
+	l := in.layer(&h, kind, repairs, now, b)
 	if l == nil {
 		return
 	}
-	if repairs {
-		if b = h.restore(b, l); b == nil {
-			return
-		}
-		l.state.Repaired(binary.BigEndian.Uint16(b[2:]))
-	} else {
-		l.last = now
-		l.state.Packet(h.seq, binary.BigEndian.Uint32(b[4:]), now)
+	if !repairs {
+		l.deliver(b, now)
+	} else if b = h.restore(b, l); b != nil {
+		l.state.Repaired(binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint32(b[4:]))
+		l.hand(b)
 	}
+	in.tell(now, l.state)
+}
+
+// deliver takes a packet of the layer's own stream.
+func (l *Layer) deliver(b []byte, now time.Duration) {
+	l.last = now
+	l.state.Packet(binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint32(b[4:]), now)
+	l.hand(b)
+}
+
+func (l *Layer) hand(b []byte) {
 	if l.feed != nil {
 		l.feed.Packet(b)
 	}
-	in.tell(now, l.state)
 }
 
 // payload returns what a payload type was negotiated for.
@@ -137,7 +155,7 @@ func (in *intake) payload(pt uint8) (k Kind, repairs, ok bool) {
 }
 
 // layer finds the layer of a packet, by its SSRC or, of a stream that is new, by what the packet says of itself.
-func (in *intake) layer(h *header, k Kind, repairs bool, now time.Duration) *Layer {
+func (in *intake) layer(h *header, k Kind, repairs bool, now time.Duration, b []byte) *Layer {
 	for i := range in.streams {
 		if s := &in.streams[i]; s.ssrc == h.ssrc {
 			if s.layer.Kind != k || s.repairs != repairs {
@@ -163,10 +181,31 @@ func (in *intake) layer(h *header, k Kind, repairs bool, now time.Duration) *Lay
 		return in.layers[i]
 	case i < 0:
 		return in.add(h.ssrc, k, rid)
-	case now-in.layers[i].last < abandoned:
+	}
+	return in.challenge(i, h, now, b)
+}
+
+// challenge lets another stream take a layer's place, with what was held back of it, or holds back its packet.
+func (in *intake) challenge(i int, h *header, now time.Duration, b []byte) *Layer {
+	l := in.layers[i]
+	r, silent := &l.rival, now-l.last
+	switch {
+	case h.start >= h.end, h.ssrc == l.former && silent < abandoned: // padding proves nothing
+		return nil
+	case r.ssrc == h.ssrc && r.next == h.seq:
+	case silent >= pause:
+		r.packet = r.packet[:0]
+	default:
+		r.ssrc, r.next = h.ssrc, h.seq+1
+		r.packet = append(r.packet[:0], b...)
 		return nil
 	}
-	return in.replace(i, h.ssrc)
+	in.replace(i, h.ssrc)
+	if len(r.packet) > 0 {
+		l.deliver(r.packet, now)
+	}
+	r.ssrc = 0
+	return l
 }
 
 // add makes a new layer.
@@ -183,12 +222,12 @@ func (in *intake) add(ssrc uint32, k Kind, rid string) *Layer {
 }
 
 // replace gives a layer another stream. Its retransmission will be recognized anew.
-func (in *intake) replace(i int, ssrc uint32) *Layer {
+func (in *intake) replace(i int, ssrc uint32) {
 	l := in.layers[i]
+	l.former = l.ssrc.Load()
 	in.streams = slices.DeleteFunc(in.streams, func(s stream) bool { return s.layer == l })
 	in.streams = append(in.streams, stream{ssrc: ssrc, layer: l})
 	l.ssrc.Store(ssrc)
 	l.state = reception.NewStream(ssrc, l.Codec.ClockRate, in.sections[l.Kind].answersGenericNack)
 	in.states[i] = l.state
-	return l
 }

@@ -119,7 +119,7 @@ func TestLayersOfStreams(t *testing.T) {
 	}
 	p.now += 2 * abandoned
 	p.packet(6, 96, 2, with(idRID, 'l', 'o', 'w'))
-	if list := got(t, p.feeds[2]); len(list) != 1 || len(p.feeds) != 3 || p.feeds[2].layer.ssrc.Load() != 6 {
+	if list := got(t, p.feeds[2]); len(list) != 2 || len(p.feeds) != 3 || p.feeds[2].layer.ssrc.Load() != 6 {
 		t.Errorf("a stream that takes another's place: %v", list)
 	}
 	p.packet(5, 96, 3) // is back, and late
@@ -133,6 +133,45 @@ func TestLayersOfStreams(t *testing.T) {
 	}
 	if n := len(p.streams); n > maxStreams || len(p.layers) != 3 {
 		t.Errorf("%d streams", n)
+	}
+}
+
+// TestAnotherStream: an encoder that begins anew with another SSRC keeps its layer, with its first packet when the one before
+// is silent, else with the second in sequence; nothing of it is lost, and two that want one place do not share it.
+func TestAnotherStream(t *testing.T) {
+	t.Parallel()
+	const step = 5 * time.Millisecond
+	type sent struct {
+		ssrc uint32
+		seq  uint16
+	}
+	for name, c := range map[string]struct {
+		pause      time.Duration // before the new stream
+		then, want []sent
+	}{
+		"at once":           {0, []sent{{2, 1}, {2, 2}, {2, 3}}, []sent{{2, 1}, {2, 2}, {2, 3}}},
+		"after a pause":     {pause, []sent{{2, 1}}, []sent{{2, 1}}},
+		"one stray":         {0, []sent{{2, 1}, {1, 12}, {1, 13}}, []sent{{1, 12}, {1, 13}}},
+		"not in sequence":   {0, []sent{{2, 1}, {2, 9}, {1, 12}, {2, 10}}, []sent{{1, 12}, {2, 9}, {2, 10}}},
+		"the old one late":  {0, []sent{{2, 1}, {2, 2}, {1, 12}, {1, 13}, {1, 14}, {2, 3}}, []sent{{2, 1}, {2, 2}, {2, 3}}},
+		"two at once":       {0, []sent{{2, 1}, {1, 12}, {2, 2}, {1, 13}, {2, 3}, {1, 14}}, []sent{{1, 12}, {2, 1}, {2, 2}, {2, 3}}},
+		"three, one by one": {0, []sent{{2, 1}, {2, 2}, {3, 7}, {3, 8}, {2, 3}}, []sent{{2, 1}, {2, 2}, {3, 7}, {3, 8}}},
+	} {
+		p := newPublisher(t)
+		p.packet(1, 96, 11)
+		got(t, p.feeds[0])
+		p.now += c.pause
+		for _, s := range c.then {
+			p.now += step
+			p.packet(s.ssrc, 96, s.seq)
+		}
+		var came []sent
+		for _, pkt := range got(t, p.feeds[0]) {
+			came = append(came, sent{pkt.SSRC, pkt.SequenceNumber})
+		}
+		if !slices.Equal(came, c.want) {
+			t.Errorf("%s: %v, want %v", name, came, c.want)
+		}
 	}
 }
 

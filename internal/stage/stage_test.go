@@ -392,6 +392,28 @@ func TestSocketProtocol(t *testing.T) {
 	}
 }
 
+// TestNumbersBeginAnew: an encoder that begins its numbers anew a little behind costs some frames, not seconds.
+func TestNumbersBeginAnew(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	pub, _ := e.publish(t, rtctest.Options{})
+	pub.Run(30, 20)
+	sub, _ := e.subscribe(t, "bob", rtctest.Options{})
+	begin := sub.Wait(t, "video", isFrame).Frame
+	last := sub.Wait(t, "a second of video", func(g rtctest.Got) bool { return isFrame(g) && g.Frame > begin+30 }).Frame
+	keyframes := pub.Keyframes(0)
+	pub.Rewind(400)
+	again := sub.Wait(t, "video after the restart", func(g rtctest.Got) bool {
+		if isFrame(g) && pub.Keyframes(0) == keyframes {
+			last = max(last, g.Frame)
+		}
+		return isFrame(g) && g.Key && g.Frame > last
+	})
+	if missing := again.Frame - last; missing > 15 {
+		t.Errorf("%d frames were not shown", missing)
+	}
+}
+
 // TestLostPacketsAreSentAgain loses one packet in twenty, and now and then four in a row, on the way to a subscriber, with
 // a stream for retransmissions and without.
 func TestLostPacketsAreSentAgain(t *testing.T) {

@@ -31,8 +31,8 @@ func (s *steady) packets(n int) {
 			continue
 		case 60:
 			s.packet(s.seq - 10)
-			s.stream.Repaired(s.seq - 49)
-			s.stream.Repaired(s.seq - 50)
+			s.stream.Repaired(s.seq-49, 0)
+			s.stream.Repaired(s.seq-50, 0)
 		case 70:
 			s.packet(s.seq + 1)
 			s.packet(s.seq)

@@ -224,7 +224,7 @@ func (m *requests) packet(s *Stream, seq uint16, now time.Duration) {
 }
 
 func (m *requests) repaired(s *Stream, seq uint16) {
-	s.Repaired(seq)
+	s.Repaired(seq, 0)
 	ext := s.numbers.high - uint64(uint16(s.numbers.high)-seq)
 	if _, there := m.have[ext]; !there && m.have != nil && s.numbers.high-ext < window {
 		m.have[ext] = false

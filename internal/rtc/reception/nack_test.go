@@ -103,7 +103,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 			s.Packet(seq, 0, 0)
 		}
 		for _, seq := range test.repaired {
-			s.Repaired(seq)
+			s.Repaired(seq, 0)
 		}
 		var got []uint16
 		for range 5 {
@@ -195,7 +195,7 @@ func TestLossIsRepaired(t *testing.T) {
 			}
 		}
 		for _, seq := range repairs[now] {
-			s.Repaired(seq)
+			s.Repaired(seq, 0)
 			delete(missing, seq)
 		}
 		for _, seq := range asked(t, s, now) {

@@ -5,7 +5,7 @@
 // section 6.4.2). A Feedback follows all packets of one connection and writes transport-wide feedback
 // (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1). Both only keep books: they do no I/O, start no
 // goroutine and read no clock; their times are those of one monotonic clock of the caller. They are not safe for
-// concurrent use. Whatever the sender does, a Stream takes at most 12 kB and a Feedback 64 kB, and neither allocates once
+// concurrent use. Whatever the sender does, a Stream takes at most 16 kB and a Feedback 64 kB, and neither allocates once
 // it has seen its stream's rate.
 //
 // Imports: standard library only.

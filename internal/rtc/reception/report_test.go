@@ -42,7 +42,7 @@ func TestReportsOfUnusualStreams(t *testing.T) {
 		s := NewStream(7, 90000, true)
 		s.Packet(1, 0, 0)
 		s.Packet(3, 0, 0)
-		s.Repaired(2)
+		s.Repaired(2, 0)
 		if r := reports(t, 0, s)[0]; r.TotalLost != 1 || r.FractionLost != 256/3 {
 			t.Fatalf("%+v", r)
 		}
@@ -67,6 +67,25 @@ func TestReportsOfUnusualStreams(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	})
+	t.Run("restarted a little behind", func(t *testing.T) {
+		t.Parallel()
+		s := NewStream(7, 90000, true)
+		for seq := range uint16(1000) {
+			s.Packet(seq, uint32(seq), 0)
+		}
+		for _, seq := range []uint16{600, 601, 601, 602} {
+			s.Packet(seq, uint32(seq), 0) // repetitions
+		}
+		if r := reports(t, 0, s)[0]; r.LastSequenceNumber != 999 || r.TotalLost != 0 {
+			t.Fatalf("repetitions are %+v", r)
+		}
+		for seq := range uint16(10) {
+			s.Packet(600+seq, 2000, 0)
+		}
+		if r := reports(t, 0, s)[0]; r.LastSequenceNumber != 609 || r.TotalLost != 0 {
+			t.Fatalf("%+v", r)
+		}
+	})
 	t.Run("restarted after much", func(t *testing.T) {
 		t.Parallel()
 		s := NewStream(7, 90000, true)
@@ -86,7 +105,7 @@ func TestReportsOfUnusualStreams(t *testing.T) {
 		for _, seq := range []uint16{5000, 5001, 5003, 5004} {
 			s.Packet(seq, 0, 0)
 		}
-		s.Repaired(5002 - window)
+		s.Repaired(5002-window, 0)
 		s.Packet(5002, 0, 0)
 		if r := reports(t, 0, s)[0]; r.TotalLost != 0 {
 			t.Fatalf("%+v", r)

@@ -15,6 +15,7 @@ type Stream struct {
 
 	numbers numbering
 	have    [window / 64]uint64 // a bit for each number, by its remainder
+	stamps  [window]uint32      // timestamps of those that have one
 	holes   holes               // the numbers to be asked for
 	counts  counts
 	jitter  jitter
@@ -32,10 +33,14 @@ func NewStream(ssrc, clockRate uint32, retransmits bool) *Stream {
 }
 
 // Packet notes a packet that arrived in the stream itself. A packet out of all proportion (RFC 3550, A.1) is ignored;
-// with two in a row, the stream begins anew. A duplicate changes nothing.
+// with two in a row, the stream begins anew; so it does when two numbers in a row were used before, for another time. A
+// duplicate changes nothing.
 func (s *Stream) Packet(seq uint16, timestamp uint32, now time.Duration) {
 	before := s.numbers.high
 	ext, place := s.numbers.take(seq, maxDropout, window)
+	if place == late && s.has(ext) && s.stamps[ext%window] != timestamp {
+		ext, place = s.numbers.doubt(seq)
+	}
 	switch place {
 	case strange:
 		return
@@ -53,7 +58,7 @@ func (s *Stream) Packet(seq uint16, timestamp uint32, now time.Duration) {
 		s.holes.fill(ext)
 		s.counts.base = min(s.counts.base, ext)
 	}
-	s.mark(ext)
+	s.mark(ext, timestamp)
 	s.counts.received++
 	if place != late { // it may have been sent again
 		s.jitter.packet(timestamp, now)
@@ -62,13 +67,16 @@ func (s *Stream) Packet(seq uint16, timestamp uint32, now time.Duration) {
 
 // Repaired notes a packet that arrived as a retransmission in a stream of its own (RFC 4588): it is no longer missing.
 // Reports count it as lost all the same, for so the sender learns what its path is like.
-func (s *Stream) Repaired(seq uint16) {
+func (s *Stream) Repaired(seq uint16, timestamp uint32) {
 	diff := int64(int16(seq - uint16(s.numbers.high)))
 	if !s.numbers.started || diff > 0 || diff <= -window {
 		return
 	}
 	ext := s.numbers.high - uint64(-diff)
-	s.mark(ext)
+	if s.has(ext) {
+		return
+	}
+	s.mark(ext, timestamp)
 	s.holes.fill(ext)
 }
 
@@ -90,4 +98,7 @@ func (s *Stream) overtake(before, ext uint64, now time.Duration) {
 
 func (s *Stream) has(ext uint64) bool { return s.have[ext%window/64]>>(ext%64)&1 != 0 }
 
-func (s *Stream) mark(ext uint64) { s.have[ext%window/64] |= 1 << (ext % 64) }
+func (s *Stream) mark(ext uint64, timestamp uint32) {
+	s.have[ext%window/64] |= 1 << (ext % 64)
+	s.stamps[ext%window] = timestamp
+}

@@ -29,7 +29,11 @@ type Publisher struct {
 	made   [maxLayers]atomic.Int64 // keyframes made, by layer
 	wanted [maxLayers]atomic.Bool
 	voice  atomic.Uint32
+	rewind atomic.Uint32
 }
+
+// Rewind makes the numbers of the videos begin anew so many packets behind, as a restarted encoder's may.
+func (p *Publisher) Rewind(packets uint16) { p.rewind.Store(uint32(packets)) }
 
 // NewPublisher makes a publisher that sends nothing yet.
 func NewPublisher(tb testing.TB, o Options) *Publisher {
@@ -174,7 +178,9 @@ func (p *Publisher) play(m Media) {
 			n++
 			p.speak(n, uint32(m.Every/time.Millisecond)*48*n, voice)
 		case <-video.C:
+			back := uint16(p.rewind.Swap(0))
 			for i := range p.Videos {
+				seqs[i] -= back
 				seqs[i] = p.show(&m, i, frame, seqs[i])
 			}
 			frame++

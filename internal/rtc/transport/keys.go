@@ -45,7 +45,7 @@ func newKeys(profile dtls.SRTPProtectionProfile, state *dtls.State, client bool)
 		return nil, fmt.Errorf("keys to send with: %w", err)
 	}
 	k.in, err = srtp.CreateContext(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, c.Profile,
-		srtp.SRTPReplayProtection(window), srtp.SRTCPReplayProtection(window))
+		srtp.SRTPNoReplayProtection(), srtp.SRTCPReplayProtection(window)) // RTP that comes has its indexes here
 	if err != nil {
 		return nil, fmt.Errorf("keys to receive with: %w", err)
 	}

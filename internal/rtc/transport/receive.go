@@ -20,7 +20,58 @@ var (
 type incoming struct {
 	ssrc    uint32
 	media   indexes
+	marks   *marks  // of the packets of media
 	control indexes // RTCP carries them whole
+}
+
+// marks are the ends of the packets that the indexes of the window were used for. A sender whose numbers begin anew a
+// little behind, with the same SSRC and key, uses indexes again. It must not, but what is authentic and is not the packet
+// of before is no replay, and to refuse it would freeze the picture until the numbers are past. Each index is let through
+// twice, so that the packets of both times are known.
+type marks struct {
+	ends  [window][2]uint32
+	twice [window / 64]uint64 // which have both
+}
+
+func markOf(b []byte) uint32 { return binary.BigEndian.Uint32(b[len(b)-4:]) }
+
+// set notes the first packet of an index.
+func (m *marks) set(index uint64, mark uint32) {
+	m.ends[index%window][0] = mark
+	m.twice[index%window/64] &^= 1 << (index % 64)
+}
+
+// other tells whether a packet may be let through under a used index.
+func (m *marks) other(index uint64, mark uint32) bool {
+	return m.twice[index%window/64]&(1<<(index%64)) == 0 && m.ends[index%window][0] != mark
+}
+
+// add notes the second packet of an index.
+func (m *marks) add(index uint64, mark uint32) {
+	m.ends[index%window][1] = mark
+	m.twice[index%window/64] |= 1 << (index % 64)
+}
+
+// find places a packet, and tells whether it may be let through: under a fresh index, or once more under a used one.
+func (s *incoming) find(seq uint16, mark uint32) (index uint64, fresh, ok bool) {
+	if index, fresh = s.media.place(seq); fresh {
+		return index, true, true
+	}
+	index, ok = s.media.again(seq)
+	return index, false, ok && s.marks != nil && s.marks.other(index, mark)
+}
+
+// take lets a packet through that was found.
+func (s *incoming) take(index uint64, fresh bool, mark uint32) {
+	if s.marks == nil {
+		s.marks = new(marks)
+	}
+	if !fresh {
+		s.marks.add(index, mark)
+		return
+	}
+	s.media.take(index)
+	s.marks.set(index, mark)
 }
 
 // source finds what is known about an SSRC; what is new is only remembered by adopt, for it may be forged.
@@ -93,31 +144,35 @@ func (k *keys) openRTP(b []byte) ([]byte, error) {
 	k.receiving.Lock()
 	defer k.receiving.Unlock()
 	s, known := k.source(binary.BigEndian.Uint32(b[8:]))
+	mark := markOf(b)
+	index, fresh, ok := s.find(binary.BigEndian.Uint16(b[2:]), mark)
+	if !ok {
+		return nil, errReplay
+	}
 	var plain []byte
 	var err error
 	if k.rtpIn == nil {
 		plain, err = k.in.DecryptRTP(b, b, nil)
 	} else {
-		plain, err = k.openGCM(s, b, header)
+		plain, err = k.openGCM(s, b, header, index)
 	}
-	if err == nil && !known {
+	if err != nil {
+		return nil, err //nolint:wrapcheck // nobody looks at it
+	}
+	s.take(index, fresh, mark) // it was authentic
+	if !known {
 		err = k.adopt(s)
 	}
 	return plain, err
 }
 
-// openGCM decrypts a packet of a source (RFC 7714, section 8.2). The index counts as seen when it was authentic.
-func (k *keys) openGCM(s *incoming, b []byte, header int) ([]byte, error) {
-	index, ok := s.media.place(binary.BigEndian.Uint16(b[2:]))
-	if !ok {
-		return nil, errReplay
-	}
+// openGCM decrypts a packet of a source (RFC 7714, section 8.2).
+func (k *keys) openGCM(s *incoming, b []byte, header int, index uint64) ([]byte, error) {
 	k.rtpIn.nonce(&k.iv, s.ssrc, index)
 	payload, err := k.rtpIn.Open(b[header:header], k.iv[:], b[header:], b[:header])
 	if err != nil {
 		return nil, err //nolint:wrapcheck // nobody looks at it
 	}
-	s.media.take(index)
 	return b[:header+len(payload)], nil
 }
 

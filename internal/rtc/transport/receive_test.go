@@ -60,6 +60,47 @@ func receiveAll(t *testing.T, c *client) {
 	receive(t, "the end of one with too many sources", c.peer.Ended())
 }
 
+// TestNumbersUsedAgain: a sender that uses numbers once more, for other packets, is heard, but no packet comes twice.
+func TestNumbersUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, profile := range profiles {
+		t.Run(fmt.Sprint(profile), func(t *testing.T) {
+			t.Parallel()
+			c := connect(newServer(t), options{profiles: []dtls.SRTPProtectionProfile{profile}})
+			var all [][]byte
+			send := func(seq uint16, size int, comes bool) {
+				t.Helper()
+				plain := packetOf(t, 1000, seq, size)
+				b, err := c.out.EncryptRTP(nil, plain, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, b)
+				if c.send(b); !comes {
+					return
+				}
+				if got := receive(t, "a packet", c.rtp); !bytes.Equal(got, plain) {
+					t.Fatalf("%d came as % x", seq, got[:12])
+				}
+			}
+			for seq := range uint16(20) {
+				send(65530+seq, 100, true)
+			}
+			for seq := range uint16(25) {
+				send(4+seq, 101, true) // 10 behind, and on
+			}
+			send(5, 102, false) // a third time
+			for _, b := range all {
+				c.send(b)
+			}
+			send(50, 100, true)
+			if n := len(c.rtp); n != 0 {
+				t.Errorf("%d replays are heard", n)
+			}
+		})
+	}
+}
+
 // TestReceiveControl: RTCP comes as it was, in any order and once; what was changed on the way does not.
 func TestReceiveControl(t *testing.T) {
 	t.Parallel()

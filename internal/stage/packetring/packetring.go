@@ -11,6 +11,7 @@
 package packetring
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ const (
 	Duplicate                // already there
 	Stale                    // older than the ring reaches
 	Oversize                 // longer than SlotSize, or shorter than an RTP header
-	Restarted                // stored; the publisher began new sequence numbers, everything before is gone
+	Restarted                // stored; the publisher began new sequence numbers or a new stream, everything before is gone
 )
 
 // Packet is what the ring knows about one stored packet.
@@ -62,6 +63,7 @@ type Ring struct {
 	chunks   []*chunk // in the order in which they were filled, as a ring
 	filling  int      // of chunks
 	high     uint64   // newest extended number
+	ssrc     uint32   // of the packets that the numbers are of
 	keyframe uint64   // newest first packet of a keyframe, 0 when none is held
 	suspect  uint16   // where a restarted publisher's next packet would be
 	started  bool
@@ -77,6 +79,7 @@ type slot struct {
 	begin   uint16
 	size    uint16
 	note    Note
+	stamp   uint32 // the packet's timestamp
 }
 
 func (s *slot) held(seq uint64) bool { return seq != 0 && s.seq == seq && s.chunk.round == s.round }
@@ -120,13 +123,14 @@ func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcom
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seq, outcome := r.place(uint16(pkt[2])<<8 | uint16(pkt[3]))
+	stamp := binary.BigEndian.Uint32(pkt[4:])
+	seq, outcome := r.place(binary.BigEndian.Uint16(pkt[2:]), stamp, binary.BigEndian.Uint32(pkt[8:]))
 	if outcome == Duplicate || outcome == Stale {
 		return seq, outcome
 	}
 	c := r.room(len(pkt), arrived)
 	r.slots[seq&r.mask] = slot{
-		seq: seq, arrived: arrived, chunk: c, round: c.round, begin: uint16(c.used), size: uint16(len(pkt)), note: note,
+		seq: seq, arrived: arrived, chunk: c, round: c.round, begin: uint16(c.used), size: uint16(len(pkt)), note: note, stamp: stamp,
 	}
 	copy(c.data[c.used:], pkt)
 	c.used, c.newest = c.used+len(pkt), max(c.newest, arrived)
@@ -156,17 +160,24 @@ func (r *Ring) room(n int, now time.Duration) *chunk {
 }
 
 // place extends a sequence number and moves high. The first number gets an epoch of 1, so that 0 means nothing and
-// packets that were overtaken at the start have a number too.
-func (r *Ring) place(seq uint16) (uint64, Outcome) {
+// packets that were overtaken at the start have a number too. Another SSRC is another stream, whose numbers say nothing
+// about those before. A number that was used for another time is as strange as one out of all proportion.
+func (r *Ring) place(seq uint16, stamp, ssrc uint32) (uint64, Outcome) {
 	if !r.started {
-		r.started = true
+		r.started, r.ssrc = true, ssrc
 		r.high = 1<<16 | uint64(seq)
 		return r.high, Stored
+	}
+	if ssrc != r.ssrc {
+		r.ssrc = ssrc
+		return r.restart(seq)
 	}
 	diff := int64(int16(seq - uint16(r.high)))
 	ext := r.high + uint64(diff)
 	switch {
 	case diff > maxDropout || diff <= -int64(len(r.slots)):
+		return r.doubt(seq, ext)
+	case r.slots[ext&r.mask].seq == ext && r.slots[ext&r.mask].stamp != stamp:
 		return r.doubt(seq, ext)
 	case r.slots[ext&r.mask].seq == ext:
 		return ext, Duplicate
@@ -184,6 +195,10 @@ func (r *Ring) doubt(seq uint16, ext uint64) (uint64, Outcome) {
 		r.doubting, r.suspect = true, seq+1
 		return ext, Stale
 	}
+	return r.restart(seq)
+}
+
+func (r *Ring) restart(seq uint16) (uint64, Outcome) {
 	r.doubting = false
 	r.high = (r.high>>16+2)<<16 | uint64(seq)
 	r.keyframe = 0

@@ -116,6 +116,62 @@ func TestPublisherBeginsAnew(t *testing.T) {
 	}
 }
 
+// TestPublisherBeginsAnewALittleBehind: numbers that were used before are a repetition when they are of the same time, and
+// otherwise, two in sequence, those of a publisher that began anew.
+func TestPublisherBeginsAnewALittleBehind(t *testing.T) {
+	t.Parallel()
+	at := func(seq uint16, time uint32) []byte {
+		b := packet(seq, 20)
+		binary.BigEndian.PutUint32(b[4:], time)
+		return b
+	}
+	for _, start := range nasty() {
+		for _, back := range []uint16{1, 2, 400, 1000} {
+			r := New(1024)
+			var last uint64
+			for i := range uint16(1010) {
+				last, _ = r.Put(at(start+i, uint32(i)), 0, 0)
+			}
+			again := start + 1010 - back
+			for i := range uint16(min(back, 5)) { // as a retransmission that was not needed
+				if _, outcome := r.Put(at(again+i, uint32(1010-back+i)), 0, 0); outcome != Duplicate {
+					t.Fatalf("start %d, %d back: %v", start, back, outcome)
+				}
+			}
+			if _, outcome := r.Put(at(again, 5000), 0, 0); outcome != Stale {
+				t.Fatalf("start %d, %d back: %v at once", start, back, outcome)
+			}
+			ext, outcome := r.Put(at(again+1, 5000), 0, 0)
+			if back == 1 { // the second is above all others
+				if outcome != Stored {
+					t.Fatalf("start %d, 1 back: %v", start, outcome)
+				}
+				continue
+			}
+			if outcome != Restarted || uint16(ext) != again+1 || ext-last <= 1<<16-1000 {
+				t.Fatalf("start %d, %d back: %d after %d, %v", start, back, ext, last, outcome)
+			}
+		}
+	}
+}
+
+// TestAnotherStreamBeginsAtOnce: with another SSRC no number has to be believed twice.
+func TestAnotherStreamBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, step := range []int{-20000, -100, 0, 1, 100, 20000} {
+		r := New(64)
+		for i := range uint16(200) {
+			r.Put(packet(i, 20), 0, Keyframe)
+		}
+		b := packet(uint16(200+step), 20)
+		b[11]++
+		ext, outcome := r.Put(b, 0, 0)
+		if _, ok := r.LastKeyframe(); outcome != Restarted || uint16(ext) != uint16(200+step) || ok {
+			t.Errorf("%d on: %d, %v, an old keyframe is kept: %v", step, ext, outcome, ok)
+		}
+	}
+}
+
 func TestGetReturnsWhatWasPut(t *testing.T) {
 	t.Parallel()
 	r := New(32)
