@@ -113,7 +113,7 @@ func TestAnswerToAPublisher(t *testing.T) {
 			t.Errorf("no %q", want)
 		}
 	}
-	for _, not := range []string{"evil", "VP8", "rtx", "103", "a=ssrc", "a=msid:", "sendonly"} {
+	for _, not := range []string{"evil", "VP8", "rtx", " 103", ":103", "a=ssrc", "a=msid:", "sendonly"} {
 		if strings.Contains(text, not) {
 			t.Errorf("there is %q", not)
 		}

@@ -1,6 +1,9 @@
 package rtc
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // Kind is what a track carries.
 type Kind uint8
@@ -26,7 +29,8 @@ type Codec struct {
 	RTXPayloadType uint8 // 0: no retransmission
 	ClockRate      uint32
 	Channels       uint16
-	Fmtp           string
+	Fmtp           string   // without parameter sets
+	Sets           [][]byte // parameter sets of H.264 that stand in the offer, nil: none that can be used
 	Feedback       []string // what the peer offered of feedbacks, as "nack pli"
 }
 
@@ -40,6 +44,48 @@ var known = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
 var feedbacks = map[Kind][]string{ //nolint:gochecknoglobals // a constant table
 	Audio: {"transport-cc"},
 	Video: {"nack", "nack pli", "ccm fir", "transport-cc"},
+}
+
+// Bounds of the parameter sets of an offer: they have to fit one packet.
+const (
+	maxSets      = 8
+	maxSetsBytes = 1000
+)
+
+// takeSets moves the parameter sets out of the fmtp line (RFC 6184, section 8.1): they are of the sender's stream, and
+// nothing that is agreed on.
+func (c *Codec) takeSets() {
+	const name = "sprop-parameter-sets"
+	var rest []string
+	for part := range strings.SplitSeq(c.Fmtp, ";") {
+		if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(k, name) {
+			c.Sets = readSets(v)
+		} else {
+			rest = append(rest, part)
+		}
+	}
+	c.Fmtp = strings.Join(rest, ";")
+}
+
+// readSets reads NAL units in Base64; nil when they are not a sequence parameter set, a picture parameter set, and more of
+// both.
+func readSets(list string) (sets [][]byte) {
+	const sps, pps = 7, 8
+	var kinds [32]int
+	size := 0
+	for text := range strings.SplitSeq(list, ",") {
+		b, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(b) < 2 || len(sets) == maxSets {
+			return nil
+		}
+		kinds[b[0]&0x1f]++
+		size += len(b)
+		sets = append(sets, b)
+	}
+	if size > maxSetsBytes || kinds[sps] == 0 || kinds[pps] == 0 || kinds[sps]+kinds[pps] != len(sets) {
+		return nil
+	}
+	return sets
 }
 
 // parameter returns a value of the codec's fmtp line.

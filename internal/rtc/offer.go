@@ -372,6 +372,9 @@ func readCodecs(k Kind, m *sdp.MediaDescription) []Codec {
 		}
 		c.Fmtp, c.RTXPayloadType = fmtps[pt], rtx[pt]
 		c.Feedback = append(feedback[pt], feedback["*"]...)
+		if c.Name == "H264" {
+			c.takeSets()
+		}
 		if c.usable() {
 			out = append(out, c)
 		}

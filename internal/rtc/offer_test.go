@@ -103,6 +103,29 @@ func TestSimulcastPreference(t *testing.T) {
 	}
 }
 
+// TestParameterSets: those of an offer are taken when they are whole and few, and are no part of the format.
+func TestParameterSets(t *testing.T) {
+	t.Parallel()
+	good := rtctest.ParameterSets()
+	_, pps, _ := strings.Cut(good, ",")
+	for name, c := range map[string]struct {
+		sets string
+		want int
+	}{
+		"two": {good, 2}, "three": {good + "," + pps, 3}, "no PPS": {"Z0LgH4xo", 0}, "none": {"", 0}, "not Base64": {"%%%," + pps, 0},
+		"something else": {good + ",Bgc=", 0}, "too many": {good + strings.Repeat(","+pps, 7), 0},
+		"too long": {"Z" + strings.Repeat("AAAA", 400) + "AAA," + pps, 0},
+	} {
+		o, err := ParseOffer(strings.ReplaceAll(minimal, "packetization-mode=1;", "packetization-mode=1;sprop-parameter-sets="+c.sets+";"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := o.Video.Codecs[1]; len(h.Sets) != c.want || h.Fmtp != "packetization-mode=1;profile-level-id=42e01f" {
+			t.Errorf("%s: %d sets, %q", name, len(h.Sets), h.Fmtp)
+		}
+	}
+}
+
 func TestMatchPrefersTheProfile(t *testing.T) {
 	t.Parallel()
 	h := func(pt uint8, profile string) Codec {

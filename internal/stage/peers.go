@@ -52,6 +52,8 @@ func (s *peerSource) Run(begin func(Layer) Feed) {
 			info.Kind, info.Extensions = Video, readable(s.offer.Video)
 			if l.RID != "" {
 				info.Index = slices.Index(s.rids, l.RID)
+			} else { // they are of one picture size
+				info.Sets = l.Codec.Sets
 			}
 		}
 		if f := begin(&peerLayer{Layer: l, info: info}); f != nil {

@@ -59,6 +59,7 @@ type LayerInfo struct {
 	Index      int    // of video, 0 to forward.MaxLayers-1; the lowest first, for all that is known before packets come
 	Label      string // what the publisher calls it, "" when there is only one
 	Codec      forward.Codec
+	Sets       [][]byte // of H.264: parameter sets that were agreed on outside of the stream; nil: none
 	ClockRate  uint32
 	Extensions forward.Extensions // ids as the source writes them
 }

@@ -392,6 +392,39 @@ func TestSocketProtocol(t *testing.T) {
 	}
 }
 
+// outside is a publisher whose H.264 has its parameter sets in the offer.
+type outside struct{ *rtctest.Publisher }
+
+func (o outside) Offer(tb testing.TB) string {
+	tb.Helper()
+	return regexp.MustCompile(`(a=fmtp:[^\r]*packetization-mode=1[^\r]*)`).ReplaceAllString(
+		o.Publisher.Offer(tb), "$1;sprop-parameter-sets="+rtctest.ParameterSets())
+}
+
+// TestParameterSetsOfTheOffer: an encoder that sends its parameter sets in its offer alone is seen, by those who are there
+// and those who join later; they come in front of each IDR picture, and nothing is missing before or behind them.
+func TestParameterSetsOfTheOffer(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	pub := rtctest.NewPublisher(t, rtctest.Options{})
+	e.join(t, "/rt/whip", e.token("alice", nil), outside{pub})
+	pub.Play(rtctest.Media{FPS: 30, Packets: 3, Bare: true})
+	for _, id := range []string{"bob", "carol", "dave"} {
+		sub, _ := e.subscribe(t, id, rtctest.Options{})
+		sets := sub.Wait(t, "video", rtctest.IsVideo)
+		if sets.Media || sets.Payload[0] != 0x78 {
+			t.Fatalf("%s: the first packet is % x", id, sets.Payload[:2])
+		}
+		next := sets.Header.SequenceNumber + 1
+		for frame, count := sub.Wait(t, "the picture", isFrame), 0; count < 30; frame, count = sub.Wait(t, "more", rtctest.IsVideo), count+1 {
+			if frame.Header.SequenceNumber != next || count == 0 && (!frame.Key || frame.Index != 0 || frame.Header.Timestamp != sets.Header.Timestamp) {
+				t.Fatalf("%s: packet %d is %+v", id, count, frame.Header)
+			}
+			next++
+		}
+	}
+}
+
 // TestNumbersBeginAnew: an encoder that begins its numbers anew a little behind costs some frames, not seconds.
 func TestNumbersBeginAnew(t *testing.T) {
 	t.Parallel()

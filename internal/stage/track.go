@@ -63,6 +63,7 @@ type layer struct {
 
 	// ---- the feed's
 	next    item
+	sets    sets
 	refused bool // the picture is larger than it may be
 }
 
@@ -78,7 +79,7 @@ func (t *track) add(source Layer) (*layer, bool) {
 	if info.Index < 0 || info.Index >= len(t.layers) {
 		return nil, false
 	}
-	l := &layer{LayerInfo: info, track: t, source: source, ring: packetring.New(size), next: item{layer: int8(info.Index)}}
+	l := &layer{LayerInfo: info, track: t, source: source, ring: packetring.New(size), next: item{layer: int8(info.Index)}, sets: newSets(info.Sets)}
 	return l, t.layers[info.Index].CompareAndSwap(nil, l)
 }
 
@@ -116,6 +117,9 @@ func (l *layer) Packet(b []byte) {
 	}
 	if p.Keyframe() && !t.pub.fits(l, b[p.Start:p.End]) {
 		l.refused = true
+		return
+	}
+	if l.complete(b, p, now); l.refused {
 		return
 	}
 	seq, outcome := l.ring.Put(b, now, noteOf(p))

@@ -1,6 +1,7 @@
 package rtctest
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"slices"
 
@@ -78,6 +79,13 @@ func parameterSets() []byte {
 	pps := []byte{0x68, 0xce, 0x3c, 0x80}
 	b := append([]byte{0x78, 0, byte(len(sps))}, sps...)
 	return append(append(b, 0, byte(len(pps))), pps...)
+}
+
+// ParameterSets are those that the H.264 of publishers has, as an offer shows them (RFC 6184, section 8.1).
+func ParameterSets() string {
+	b := parameterSets()
+	pps := 3 + int(b[2])
+	return base64.StdEncoding.EncodeToString(b[3:pps]) + "," + base64.StdEncoding.EncodeToString(b[pps+2:])
 }
 
 // head returns the payload descriptor of a packet.

@@ -142,6 +142,7 @@ type Media struct {
 	Rates   []int         // bits a second of each layer; keyframes have four times the size of other frames
 	Voice   int           // bytes of an audio packet, at least 7
 	Every   time.Duration // an audio packet; 0: 20 ms
+	Bare    bool          // H.264 without parameter sets in the stream
 }
 
 // Run sends media in real time until the publisher is closed: 50 audio packets and fps frames of every layer a second,
@@ -218,6 +219,12 @@ func (p *Publisher) show(m *Media, layer int, frame uint32, seq uint16) uint16 {
 		sizes = equal(packets, size/packets)
 	}
 	for _, pkt := range picture(p.mime, key, layer, sizes, frame, uint32(90000/m.FPS)*frame) {
+		if m.Bare {
+			if pkt.Payload[0] == 0x78 {
+				continue
+			}
+			pkt.Payload[2] = 0x88 // the first macroblock is that of the picture
+		}
 		pkt.SequenceNumber = seq
 		seq++
 		p.name(pkt, layer, frame)

@@ -12,9 +12,9 @@ const (
 	nalFUA   = 28
 )
 
-// h264 looks for the start of a frame and for a sequence parameter set, where a decoder may start. An IDR picture
-// without parameter sets in its packets is no such place: those of another layer would not fit it.
-func h264(b []byte) (start, key bool) {
+// h264 looks for the start of a frame and for a sequence parameter set, where a decoder may start. An IDR picture without
+// parameter sets in its packets is bare, and no such place by itself: those of another layer would not fit it.
+func h264(b []byte) (start, key, bare bool) {
 	switch b[0] & 0x1f {
 	case nalSTAPA:
 		for rest := b[1:]; len(rest) > 2; {
@@ -22,31 +22,32 @@ func h264(b []byte) (start, key bool) {
 			if size == 0 || size > len(rest)-2 {
 				break
 			}
-			s, k := nal(rest[2]&0x1f, rest[3:2+size])
-			start, key = start || s, key || k
+			s, k, i := nal(rest[2]&0x1f, rest[3:2+size])
+			start, key, bare = start || s, key || k, bare || i
 			rest = rest[2+size:]
 		}
-		return start, key
+		return start, key, bare && !key
 	case nalFUA:
 		if len(b) > 1 && b[1]&0x80 != 0 {
 			return nal(b[1]&0x1f, b[2:])
 		}
-		return false, false
+		return false, false, false
 	}
 	return nal(b[0]&0x1f, b[1:])
 }
 
 // nal judges the beginning of one NAL unit; body is what follows its header byte.
-func nal(kind uint8, body []byte) (start, key bool) {
+func nal(kind uint8, body []byte) (start, key, idr bool) {
 	switch kind {
 	case nalSPS:
-		return true, true
+		return true, true, false
 	case nalAUD:
-		return true, false
+		return true, false, false
 	case nalSlice, nalIDR:
-		return len(body) > 0 && body[0]&0x80 != 0, false // first_mb_in_slice is ue(v): 0 is a single 1 bit
+		start = len(body) > 0 && body[0]&0x80 != 0 // first_mb_in_slice is ue(v): 0 is a single 1 bit
+		return start, false, start && kind == nalIDR
 	}
-	return false, false
+	return false, false, false
 }
 
 // vp8 reads the payload descriptor (RFC 7741, 4.2) and notes where its counters are.

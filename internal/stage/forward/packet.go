@@ -33,6 +33,7 @@ const (
 	flagLevel
 	flagOrientation
 	flagWideID
+	flagBare
 )
 
 // Marker reports whether the packet is the last of its frame.
@@ -44,6 +45,9 @@ func (p *Packet) FrameStart() bool { return p.flags&flagStart != 0 }
 // Keyframe reports whether a decoder can start with this packet: the first of a keyframe, for H.264 the one with the
 // sequence parameter set.
 func (p *Packet) Keyframe() bool { return p.flags&flagKeyframe != 0 }
+
+// Bare reports whether the packet begins an IDR picture of H.264 and has no parameter sets in it.
+func (p *Packet) Bare() bool { return p.flags&flagBare != 0 }
 
 // Parse reads header, extensions and payload descriptor of an RTP packet into p; ids are those negotiated with the
 // publisher. It returns false for bytes that are no RTP packet. Seq's low 16 bits are set, the rest is the caller's.
@@ -148,7 +152,10 @@ func (p *Packet) payload(codec Codec, b []byte, structure bool) {
 	var start, key bool
 	switch codec {
 	case H264:
-		start, key = h264(b)
+		var bare bool
+		if start, key, bare = h264(b); bare {
+			p.flags |= flagBare
+		}
 	case VP8:
 		start, key = p.vp8(b)
 	case VP9:

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/pion/rtp"
@@ -78,6 +79,21 @@ func build(tb testing.TB, payload []byte, edit func(*rtp.Packet)) []byte {
 		tb.Fatal(err)
 	}
 	return b
+}
+
+func TestBarePictures(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"h264 idr alone": true, "h264 fu-a idr start": true, "h264 second idr slice": false, "h264 slice": false, "h264 sps": false,
+		"h264 stap-a sps pps idr": false,
+	} {
+		i := slices.IndexFunc(payloads(), func(c payloadCase) bool { return c.name == name })
+		c := payloads()[i]
+		var p Packet
+		if !Parse(build(t, c.payload, nil), c.codec, &publisherIDs, &p) || p.Bare() != want {
+			t.Errorf("%s: bare is %v", name, p.Bare())
+		}
+	}
 }
 
 func TestKeyframes(t *testing.T) {

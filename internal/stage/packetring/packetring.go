@@ -3,8 +3,8 @@
 // Each packet is put once, which copies it in; writers and NACK answers copy it out again by its extended sequence number.
 // A packet is held until one with a number Size higher comes, or until it is older than Memory and its room is needed: a
 // ring takes what the last second and a half of its layer take, so that the rings of small pictures and of audio are
-// small. The ring extends the 16-bit sequence numbers, tells duplicates and packets that are too old, and survives a
-// publisher that starts its numbers anew. A Ring has one mutex, held for the length of one copy; it starts no goroutine and
+// small. The ring extends the 16-bit sequence numbers, makes room for packets of our own between them, tells duplicates and
+// packets that are too old, and survives a publisher that starts its numbers anew. A Ring has one mutex, held for the length of one copy; it starts no goroutine and
 // allocates nothing once it has seen its layer's rate.
 //
 // Imports: standard library only.
@@ -49,7 +49,7 @@ const (
 
 // Packet is what the ring knows about one stored packet.
 type Packet struct {
-	Seq     uint64        // extended sequence number; the low 16 bits are those of the RTP header
+	Seq     uint64        // extended sequence number; those of the RTP header, and one more for each packet inserted before
 	Arrived time.Duration // as given to Put
 	Size    int           // bytes
 	Note    Note
@@ -64,8 +64,10 @@ type Ring struct {
 	filling  int      // of chunks
 	high     uint64   // newest extended number
 	ssrc     uint32   // of the packets that the numbers are of
-	keyframe uint64   // newest first packet of a keyframe, 0 when none is held
-	suspect  uint16   // where a restarted publisher's next packet would be
+	shift    uint16   // what numbers are raised by: how many packets were inserted
+	inserted [maxInserted]uint64
+	keyframe uint64 // newest first packet of a keyframe, 0 when none is held
+	suspect  uint16 // where a restarted publisher's next packet would be
 	started  bool
 	doubting bool
 }
@@ -100,6 +102,8 @@ const (
 	maxSize    = 1 << 14
 	maxDropout = 3000
 	rtpHeader  = 12
+
+	maxInserted = 8 // packets whose place is remembered, for those that come late
 )
 
 // New returns a ring of size packets, rounded up to a power of two between 16 and 16,384. It takes 40 bytes a packet and
@@ -124,10 +128,36 @@ func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcom
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	stamp := binary.BigEndian.Uint32(pkt[4:])
-	seq, outcome := r.place(binary.BigEndian.Uint16(pkt[2:]), stamp, binary.BigEndian.Uint32(pkt[8:]))
+	seq, outcome := r.place(binary.BigEndian.Uint16(pkt[2:])+r.shift, stamp, binary.BigEndian.Uint32(pkt[8:]))
 	if outcome == Duplicate || outcome == Stale {
 		return seq, outcome
 	}
+	r.store(seq, pkt, stamp, arrived, note)
+	return seq, outcome
+}
+
+// Insert puts a packet of our own in front of the publisher's that is to be put next, whose sequence number, timestamp and
+// SSRC it has: all from there on have a number more. It fails, and puts nothing, when that one is not the newest so far.
+func (r *Ring) Insert(pkt []byte, arrived time.Duration, note Note) (uint64, bool) {
+	if len(pkt) < rtpHeader || len(pkt) > SlotSize {
+		return 0, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seq, ssrc := binary.BigEndian.Uint16(pkt[2:])+r.shift, binary.BigEndian.Uint32(pkt[8:])
+	if ahead := int16(seq - uint16(r.high)); r.started && ssrc == r.ssrc && (ahead <= 0 || ahead > maxDropout) {
+		return 0, false
+	}
+	stamp := binary.BigEndian.Uint32(pkt[4:])
+	number, _ := r.place(seq, stamp, ssrc)
+	r.store(number, pkt, stamp, arrived, note)
+	r.inserted[r.shift%maxInserted] = number
+	r.shift++
+	return number, true
+}
+
+// store keeps a packet that has its place.
+func (r *Ring) store(seq uint64, pkt []byte, stamp uint32, arrived time.Duration, note Note) {
 	c := r.room(len(pkt), arrived)
 	r.slots[seq&r.mask] = slot{
 		seq: seq, arrived: arrived, chunk: c, round: c.round, begin: uint16(c.used), size: uint16(len(pkt)), note: note, stamp: stamp,
@@ -137,7 +167,6 @@ func (r *Ring) Put(pkt []byte, arrived time.Duration, note Note) (uint64, Outcom
 	if note&Keyframe != 0 && seq > r.keyframe {
 		r.keyframe = seq
 	}
-	return seq, outcome
 }
 
 // room returns a chunk with room for n bytes: the one being filled, else the oldest, if it may be forgotten, else a new
@@ -173,8 +202,10 @@ func (r *Ring) place(seq uint16, stamp, ssrc uint32) (uint64, Outcome) {
 		return r.restart(seq)
 	}
 	diff := int64(int16(seq - uint16(r.high)))
-	ext := r.high + uint64(diff)
+	ext := r.before(r.high+uint64(diff), diff)
 	switch {
+	case ext == 0:
+		return 0, Stale
 	case diff > maxDropout || diff <= -int64(len(r.slots)):
 		return r.doubt(seq, ext)
 	case r.slots[ext&r.mask].seq == ext && r.slots[ext&r.mask].stamp != stamp:
@@ -186,6 +217,23 @@ func (r *Ring) place(seq uint16, stamp, ssrc uint32) (uint64, Outcome) {
 	}
 	r.high, r.doubting = ext, false
 	return ext, Stored
+}
+
+// before undoes what was inserted since a late packet was due; 0 for one of so long ago that nobody knows.
+func (r *Ring) before(ext uint64, diff int64) uint64 {
+	if diff >= 0 {
+		return ext
+	}
+	for back := uint16(1); back <= min(r.shift, maxInserted); back++ {
+		if ext > r.inserted[(r.shift-back)%maxInserted] {
+			return ext
+		}
+		ext--
+	}
+	if r.shift > maxInserted {
+		return 0
+	}
+	return ext
 }
 
 // doubt handles a number that is out of all proportion: one such packet is dropped, two in a row are a publisher that

@@ -172,6 +172,47 @@ func TestAnotherStreamBeginsAtOnce(t *testing.T) {
 	}
 }
 
+// TestInsert: a packet of our own takes a number in front of the publisher's next, and those that come late still find
+// theirs, on either side of it.
+func TestInsert(t *testing.T) {
+	t.Parallel()
+	for _, start := range nasty() {
+		r := New(64)
+		put := func(step int, want Outcome, above uint64) {
+			t.Helper()
+			if ext, outcome := r.Put(packet(start+uint16(step), 20), 0, 0); outcome != want || ext != 1<<16+uint64(start)+above {
+				t.Fatalf("start %d, packet %d: %d, %v", start, step, int64(ext)-int64(start)-1<<16, outcome)
+			}
+		}
+		insert := func(step int, want bool) {
+			t.Helper()
+			ext, ok := r.Insert(packet(start+uint16(step), 30), 0, Keyframe)
+			if key, _ := r.LastKeyframe(); ok != want || ok && key != ext {
+				t.Fatalf("start %d, in front of %d: %d, %v", start, step, ext, ok)
+			}
+		}
+		insert(0, true)
+		put(0, Stored, 1)
+		put(2, Stored, 3)
+		insert(2, false) // it is there
+		insert(1, false) // late
+		insert(5, true)  // 3 and 4 are missing
+		put(5, Stored, 7)
+		put(1, Late, 2)
+		put(4, Late, 5)
+		put(0, Duplicate, 1)
+		put(5, Duplicate, 7)
+		put(6, Stored, 8)
+		for i := range maxInserted {
+			insert(10+i, true)
+			put(10+i, Stored, uint64(13+2*i))
+		}
+		if _, outcome := r.Put(packet(start+3, 20), 0, 0); outcome != Stale {
+			t.Fatalf("start %d: %v of a packet whose place nobody knows", start, outcome)
+		}
+	}
+}
+
 func TestGetReturnsWhatWasPut(t *testing.T) {
 	t.Parallel()
 	r := New(32)
