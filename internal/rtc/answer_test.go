@@ -22,21 +22,18 @@ import (
 var subscriberOffer = strings.ReplaceAll(minimal[:strings.Index(minimal, "a=rid")], "sendonly", "recvonly") + //nolint:gochecknoglobals // a constant
 	"a=extmap:3 " + uriTransportSeq + "\r\na=extmap:4 " + uriMID + "\r\n"
 
-// answerTo returns the answer to an offer.
-func answerTo(tb testing.TB, e *Engine, text string, audio, video bool) (*Outbound, *sdp.SessionDescription) {
+// answerTo returns the answer to an offer that gets video, and perhaps audio.
+func answerTo(tb testing.TB, e *Engine, text string, audio bool) (*Outbound, *sdp.SessionDescription) {
 	tb.Helper()
 	o, err := ParseOffer(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var a, v *Codec
+	var a *Codec
 	if audio {
 		a = first(o.Audio)
 	}
-	if video {
-		v = first(o.Video)
-	}
-	out, err := e.Send(o, a, v, nil)
+	out, err := e.Send(o, a, first(o.Video), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -51,7 +48,7 @@ func answerTo(tb testing.TB, e *Engine, text string, audio, video bool) (*Outbou
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
-	out, _ := answerTo(t, e, subscriberOffer, true, true)
+	out, _ := answerTo(t, e, subscriberOffer, true)
 	text := out.Answer()
 	ssrc, _, rtx, _ := out.Video().Stream()
 	for _, want := range []string{
@@ -72,7 +69,7 @@ func TestAnswer(t *testing.T) {
 	if t.Failed() {
 		t.Log(text)
 	}
-	out, d := answerTo(t, e, subscriberOffer, false, true)
+	out, d := answerTo(t, e, subscriberOffer, false)
 	if d.MediaDescriptions[0].MediaName.Port.Value != 0 || !strings.Contains(out.Answer(), "a=group:BUNDLE 1\r\n") {
 		t.Errorf("a rejected section:\n%s", out.Answer())
 	}
@@ -205,7 +202,7 @@ func TestClientsWithMoreThanWeCarry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, _ := answerTo(t, e, sub.Offer(t), true, true)
+	out, _ := answerTo(t, e, sub.Offer(t), true)
 	sub.Answer(t, out.Answer())
 	rtctest.WaitClosed(t, "subscriber connects", out.Connected())
 	layers := make(chan string, 8)
@@ -233,7 +230,7 @@ func TestAnswerGivesTheRole(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t)
 	for offered, want := range map[string]string{"actpass": "passive", "active": "passive", "passive": "active"} {
-		out, _ := answerTo(t, e, strings.ReplaceAll(subscriberOffer, "actpass", offered), true, true)
+		out, _ := answerTo(t, e, strings.ReplaceAll(subscriberOffer, "actpass", offered), true)
 		if n := strings.Count(out.Answer(), "a=setup:"+want+"\r\n"); n != 2 {
 			t.Errorf("an offer that is %s:\n%s", offered, out.Answer())
 		}

@@ -234,7 +234,7 @@ func TestPassivePeers(t *testing.T) {
 			t.Cleanup(in.Close)
 			pub.Answer(t, in.Answer())
 			sub := rtctest.NewSubscriber(t, rtctest.Options{TCP: tcp})
-			out, _ := answerTo(t, e, strings.ReplaceAll(sub.Offer(t), "a=setup:actpass", "a=setup:passive"), true, true)
+			out, _ := answerTo(t, e, strings.ReplaceAll(sub.Offer(t), "a=setup:actpass", "a=setup:passive"), true)
 			sub.Answer(t, out.Answer())
 			rtctest.WaitClosed(t, "subscriber connects", out.Connected())
 			run(t, in, func(l *Layer) Feed {

@@ -107,7 +107,7 @@ func TestBothFamilies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _ := answerTo(t, e, subscriberOffer, true, true)
+	out, _ := answerTo(t, e, subscriberOffer, true)
 	f, err := out.Candidates()
 	if err != nil {
 		t.Fatal(err)

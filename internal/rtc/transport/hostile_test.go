@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/tls"
 	"encoding/asn1"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -183,7 +184,7 @@ func TestHandshakeIsBounded(t *testing.T) {
 		}
 		return append(out, b)
 	})
-	if h.shake(t, cert) || h.peer.Reason() != errHandshake {
+	if h.shake(t, cert) || !errors.Is(h.peer.Reason(), errHandshake) {
 		t.Errorf("a flood ends with %v", h.peer.Reason())
 	}
 }
