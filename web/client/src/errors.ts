@@ -37,7 +37,7 @@ export function asStageError(error: unknown, category: StageErrorCategory): Stag
 export function refused(response: Response, text: string, category: StageErrorCategory): StageError | TemporaryError {
   const { status } = response;
   const noPublisher = status === 404 && category === StageErrorCategory.SUBSCRIBE_ERROR && !text.includes('unknown stage');
-  if (status >= 500 || noPublisher) {
+  if (status >= 500 || status === 409 || noPublisher) {
     const seconds = Number(response.headers.get('Retry-After')) || 0;
     return new TemporaryError(`${status} ${text}`, 1000 * seconds);
   }

@@ -6,6 +6,7 @@ import type { LocalStageStream } from './local-stream.js';
 import { withParameters } from './sdp.js';
 import type { Tuning } from './session.js';
 import { encodings } from './simulcast.js';
+import type { Turns } from './turns.js';
 
 export interface PublicationObserver {
   state(state: StageParticipantPublishState): void;
@@ -20,16 +21,34 @@ const defaultAudioBitrate = 64;
 /** What this client publishes: by one link, for as long as anything is wanted. */
 export class Publication {
   #streams: LocalStageStream[] = [];
-  #link?: Link;
-  #senders = new Map<StreamType, RTCRtpSender>();
+  readonly #link: Link;
+  #senders = new Map<StreamType, RTCRtpSender>(); // of the connection that was made last
+  #swaps: Promise<void> = Promise.resolve(); // of tracks, one after the other
   #state = StageParticipantPublishState.NOT_PUBLISHED;
 
   constructor(
-    private readonly url: string,
-    private readonly token: () => string,
+    url: string,
+    token: () => string,
+    turns: Turns,
+    number: () => string,
     private readonly inBand: InBand,
     private readonly observer: PublicationObserver,
-  ) {}
+  ) {
+    this.#link = new Link({
+      endpoint: {
+        url,
+        category: StageErrorCategory.PUBLISH_ERROR,
+        token,
+        turns,
+        headers: () => ({ 'Rivus-Publication': number() }),
+      },
+      build: () => ({ pc: this.#build(), tuning: tuning(this.#streams) }),
+      opened: () => {},
+      up: () => this.#to(StageParticipantPublishState.PUBLISHED),
+      lost: () => this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH),
+      failed: (error) => this.fail(error),
+    });
+  }
 
   get state(): StageParticipantPublishState {
     return this.#state;
@@ -57,16 +76,21 @@ export class Publication {
     if (added.length > 0) this.observer.added(added);
     if (this.#streams !== streams) return; // a listener wanted something else meanwhile
     if (streams.length === 0) this.#stop();
-    else if (!errored && this.#link && form(streams) === form(before)) this.#exchange();
+    else if (this.#link.active && form(streams) === form(before)) this.#exchange();
     else this.#start();
   }
 
   /** Gives up, because the server has said so; update tries anew. */
   fail(error: StageError): void {
-    this.#link?.close();
-    this.#link = undefined;
+    this.discard();
     this.#to(StageParticipantPublishState.ERRORED);
     this.observer.failed(error);
+  }
+
+  /** Lets go of what the server has ended. */
+  discard(): void {
+    this.#link.discard();
+    this.#senders.clear();
   }
 
   close(): void {
@@ -74,22 +98,12 @@ export class Publication {
   }
 
   #start(): void {
-    const plan = {
-      endpoint: { url: this.url, category: StageErrorCategory.PUBLISH_ERROR, token: this.token },
-      tuning: tuning(this.#streams),
-      build: () => this.#build(),
-      opened: () => {},
-      up: () => this.#to(StageParticipantPublishState.PUBLISHED),
-      lost: () => this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH),
-      failed: (error: StageError) => this.fail(error),
-    };
-    this.#link = new Link(plan, this.#link);
+    this.#link.connect();
     this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
   }
 
   #stop(): void {
-    this.#link?.close();
-    this.#link = undefined;
+    this.#link.close();
     this.#senders.clear();
     this.#to(StageParticipantPublishState.NOT_PUBLISHED);
   }
@@ -120,22 +134,31 @@ export class Publication {
     else pass(sender);
   }
 
-  /** Puts other tracks into the connection that there is. */
+  /** Puts other tracks into the connection that there is. What fails at that takes a new one. */
   #exchange(): void {
     for (const stream of this.#streams) {
       const sender = this.#senders.get(stream.streamType);
-      if (!sender || sender.track === stream.mediaStreamTrack) continue;
-      void this.#replace(sender, stream).catch(() => this.#start());
+      if (!sender) continue;
       stream.attach(sender);
+      const swap = this.#swaps.then(() => this.#replace(sender, stream));
+      this.#swaps = swap.catch(() => {
+        if (this.#sends(stream, sender)) this.#start();
+      });
     }
   }
 
   async #replace(sender: RTCRtpSender, stream: LocalStageStream): Promise<void> {
+    if (!this.#sends(stream, sender) || sender.track === stream.mediaStreamTrack) return;
     await sender.replaceTrack(stream.mediaStreamTrack);
     const parameters = sender.getParameters();
     const wanted = encodingsOf(stream);
     parameters.encodings.forEach((encoding, i) => Object.assign(encoding, wanted[i]));
     await sender.setParameters(parameters);
+  }
+
+  /** Whether a stream is to be sent by this sender: it may be another one by now, or nothing is published any more. */
+  #sends(stream: LocalStageStream, sender: RTCRtpSender): boolean {
+    return this.#streams.includes(stream) && this.#senders.get(stream.streamType) === sender;
   }
 
   #release(stream: LocalStageStream): void {

@@ -7,12 +7,14 @@ import { layerForm, type RemoteStageStream } from './remote-stream.js';
 import type { Emit } from './stage-events.js';
 import type { StageStrategy } from './strategy.js';
 import { Subscription } from './subscription.js';
+import type { Turns } from './turns.js';
 
 /** What a Remote needs. */
 export interface Means {
   /** Where to subscribe to the participant. */
   url: string;
   token(): string;
+  turns: Turns;
   say: Say;
   inBand: InBand;
   emit: Emit;
@@ -29,10 +31,10 @@ export class Remote {
     public view: ParticipantView,
     private readonly means: Means,
   ) {
-    const { url, token, inBand, say, emit } = means;
+    const { url, token, turns, inBand, say, emit } = means;
     const info = (this.info = new Participant(view.id, false));
     this.#take();
-    this.subscription = new Subscription(url, token, info, inBand, say, {
+    this.subscription = new Subscription(url, token, turns, info, inBand, say, {
       state: (state) => emit(StageEvents.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, info, state),
       added: (streams) => this.#added(streams),
       removed: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, info, streams),
@@ -48,8 +50,9 @@ export class Remote {
     this.subscription.layers(this.view.layers ?? []);
   }
 
-  leave(): void {
-    this.subscription.close();
+  /** Tells that the participant is not there any more; ended says that it has left, and not this client. */
+  leave(ended: boolean): void {
+    this.subscription.close(ended);
     this.means.emit(StageEvents.STAGE_PARTICIPANT_LEFT, this.info);
   }
 

@@ -1,14 +1,20 @@
 import type { StageErrorCategory } from './enums.js';
 import { refused, TemporaryError } from './errors.js';
 import { iceFragment, restartedAnswer } from './sdp.js';
+import type { Turns } from './turns.js';
 
 const answerPatience = 10_000;
+const farewellPatience = 1000;
 
 /** Where a session is made, and by whom. */
 export interface Endpoint {
   readonly url: string;
   readonly category: StageErrorCategory;
+  /** Of the offers to this URL. */
+  readonly turns: Turns;
   token(): string;
+  /** What goes with an offer besides. */
+  headers?(): Record<string, string>;
 }
 
 /** What the application's wishes change in the descriptions. */
@@ -31,23 +37,22 @@ export class Session {
 
   /**
    * Offers pc to the endpoint and applies the answer. Candidates are not waited for: the server finds us by our checks.
-   * Once signal is aborted, what was made is undone.
+   * Once wish is aborted nothing is offered any more. An offer that was sent is waited for all the same: the server has
+   * a session then, which is the caller's to end or to replace.
    */
-  static async open(pc: RTCPeerConnection, endpoint: Endpoint, tuning: Tuning, signal: AbortSignal): Promise<Session> {
+  static async open(pc: RTCPeerConnection, endpoint: Endpoint, tuning: Tuning, wish: AbortSignal): Promise<Session> {
     let session: Session | undefined;
     try {
       const { sdp = '' } = await pc.createOffer();
       const offer = tuning.offer?.(sdp) ?? sdp;
       await pc.setLocalDescription({ type: 'offer', sdp: offer });
-      signal.throwIfAborted();
-      const response = await send('POST', endpoint.url, endpoint, 'application/sdp', offer);
+      wish.throwIfAborted();
+      const response = await send('POST', endpoint.url, endpoint, 'application/sdp', offer, endpoint.headers?.());
       const text = await body(response);
       if (response.status !== 201) throw refused(response, text, endpoint.category);
       const location = new URL(response.headers.get('Location') ?? '', response.url).href;
       session = new Session(pc, endpoint, location, tuning);
-      signal.throwIfAborted();
-      await pc.setRemoteDescription({ type: 'answer', sdp: tuning.answer?.(text) ?? text });
-      signal.throwIfAborted();
+      if (!wish.aborted) await pc.setRemoteDescription({ type: 'answer', sdp: tuning.answer?.(text) ?? text });
       return session;
     } catch (error) {
       if (session) session.close();
@@ -104,16 +109,24 @@ export class Session {
     return true;
   }
 
-  /** Lets go of a connection that the server has replaced. */
+  /** Lets go of a connection that the server has replaced or ended. */
   discard(): void {
     this.pc.close();
   }
 
-  /** Ends the connection, here and at the server, even when the page goes. */
+  /**
+   * Ends the connection, here and at the server, even when the page goes. Nothing is sent from now on, but the server is
+   * told before the connection says the same: then it still knows the session.
+   */
   close(): void {
-    const ended = this.#transport?.state === 'closed'; // by the server, which has forgotten the session then
-    this.pc.close();
-    if (!ended) void send('DELETE', this.url, this.endpoint).catch(() => {});
+    if (this.#transport?.state === 'closed') return this.pc.close(); // by the server, which has forgotten the session
+    if (this.pc.signalingState !== 'closed') for (const sender of this.pc.getSenders()) this.pc.removeTrack(sender);
+    const late = setTimeout(() => this.pc.close(), farewellPatience);
+    const done = () => {
+      clearTimeout(late);
+      this.pc.close();
+    };
+    void send('DELETE', this.url, this.endpoint).then(done, done);
   }
 
   get #transport(): RTCDtlsTransport | undefined {

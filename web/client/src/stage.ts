@@ -4,6 +4,7 @@ import { StageError } from './errors.js';
 import type { StageEventMap } from './stage-events.js';
 import type { StageStrategy } from './strategy.js';
 import { type Claims, parseToken } from './token.js';
+import { Turns } from './turns.js';
 import { Visit } from './visit.js';
 
 /**
@@ -15,6 +16,9 @@ export class Stage extends Emitter<StageEventMap> {
   #claims: Claims;
   #strategy: StageStrategy;
   #visit?: Visit;
+  readonly #turns = new Turns();
+  readonly #name = randomName();
+  #publications = 0;
   readonly #pageHides = () => this.leave();
 
   /** Throws a StageError (TOKEN_MALFORMED) for what is no participant token. */
@@ -33,6 +37,8 @@ export class Stage extends Emitter<StageEventMap> {
       emit: (event, ...args) => this.emit(event, ...args),
       strategy: () => this.#strategy,
       token: () => this.#token,
+      turns: this.#turns,
+      number: () => `${this.#name}.${++this.#publications}`,
       over: () => this.#over(),
     });
     this.#visit = visit;
@@ -79,4 +85,9 @@ export class Stage extends Emitter<StageEventMap> {
     this.#visit = undefined;
     globalThis.removeEventListener?.('pagehide', this.#pageHides);
   }
+}
+
+/** Tells this page from others with the same token. */
+function randomName(): string {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

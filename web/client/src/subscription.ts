@@ -15,6 +15,7 @@ import { RemoteStageStream } from './remote-stream.js';
 import { withParameters } from './sdp.js';
 import type { SeiMessage } from './sei.js';
 import type { SubscribeConfiguration } from './strategy.js';
+import type { Turns } from './turns.js';
 
 export interface SubscriptionObserver {
   state(state: StageParticipantSubscribeState): void;
@@ -49,7 +50,7 @@ export class Subscription {
   #offered: Offered = { audio: false, video: false };
   #asked: Offered = { audio: false, video: false }; // of the connection; once it is there, what it has
   #audioAlone = false; // the video's codec is none of ours
-  #link?: Link;
+  readonly #link: Link;
   #pc?: RTCPeerConnection;
   #received = new Map<StreamType, RemoteStageStream>();
   #shown: RemoteStageStream[] = [];
@@ -62,13 +63,24 @@ export class Subscription {
   #told?: string; // the layer, as the server was told
 
   constructor(
-    private readonly url: string,
-    private readonly token: () => string,
+    url: string,
+    token: () => string,
+    turns: Turns,
     private readonly participant: Participant,
     private readonly inBand: InBand,
     private readonly say: Say,
     private readonly observer: SubscriptionObserver,
-  ) {}
+  ) {
+    const stereo = { offer: (sdp: string) => withParameters(sdp, 'opus', { stereo: 1 }) };
+    this.#link = new Link({
+      endpoint: { url, category: StageErrorCategory.SUBSCRIBE_ERROR, token, turns },
+      build: () => ({ pc: this.#build(), tuning: stereo }),
+      opened: (pc) => this.#opened(pc),
+      up: () => this.#to(StageParticipantSubscribeState.SUBSCRIBED),
+      lost: () => this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE),
+      failed: (error) => this.#failed(error),
+    });
+  }
 
   /** The stream of the video, while it is received. */
   get video(): RemoteStageStream | undefined {
@@ -85,8 +97,9 @@ export class Subscription {
     this.#wish = wish;
     this.#offered = offered;
     const asked = this.#needs();
+    if (!offered.audio && !offered.video) return this.#stop(true);
     if (!asked.audio && !asked.video) return this.#stop();
-    const covered = this.#link && (!asked.audio || this.#asked.audio) && (!asked.video || this.#asked.video);
+    const covered = this.#link.active && (!asked.audio || this.#asked.audio) && (!asked.video || this.#asked.video);
     if (covered) this.#apply();
     else this.#start();
   }
@@ -126,14 +139,15 @@ export class Subscription {
 
   /** Gives up, because the server has said so; update tries anew. */
   fail(error: StageError): void {
-    this.#drop();
+    this.#drop(true);
     this.#to(StageParticipantSubscribeState.ERRORED);
     error.details['participantId'] = this.participant.id;
     this.observer.failed(error);
   }
 
-  close(): void {
-    this.#stop();
+  /** Ends; ended says that the server has done that already. */
+  close(ended: boolean): void {
+    this.#stop(ended);
   }
 
   /** What the connection has to have: also a video that is paused. */
@@ -147,21 +161,14 @@ export class Subscription {
 
   /** Connects anew. What is received goes on until the new connection is there. */
   #start(): void {
-    const plan = {
-      endpoint: { url: this.url, category: StageErrorCategory.SUBSCRIBE_ERROR, token: this.token },
-      tuning: { offer: (sdp: string) => withParameters(sdp, 'opus', { stereo: 1 }) },
-      build: () => this.#build(),
-      opened: (pc: RTCPeerConnection) => this.#opened(pc),
-      up: () => this.#to(StageParticipantSubscribeState.SUBSCRIBED),
-      lost: () => this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE),
-      failed: (error: StageError) => this.#failed(error),
-    };
-    this.#link = new Link(plan, this.#link);
+    this.#asked = this.#needs();
+    this.#link.connect();
     this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
   }
 
   #build(): RTCPeerConnection {
     this.#asked = this.#needs();
+    this.#selected = '';
     const inBand = this.#asked.video && this.#wish.config.inBandMessaging?.enabled === true;
     const pc = new RTCPeerConnection({
       bundlePolicy: 'max-bundle',
@@ -189,7 +196,7 @@ export class Subscription {
     this.#asked = { audio: this.#received.has(StreamType.AUDIO), video: this.#received.has(StreamType.VIDEO) };
     const highest = this.#wish.config.simulcast?.initialLayerPreference === InitialLayerPreference.HIGHEST_QUALITY;
     this.#climbUntil = highest && !this.#preferred ? performance.now() + climb : 0;
-    this.#selected = this.#told = '';
+    this.#told = '';
     this.#paused = false;
     this.#apply();
     this.#select();
@@ -251,15 +258,16 @@ export class Subscription {
     this.fail(error);
   }
 
-  #stop(): void {
+  #stop(ended = false): void {
     this.#asked = { audio: false, video: false };
-    this.#drop();
+    this.#drop(ended);
     this.#to(StageParticipantSubscribeState.NOT_SUBSCRIBED);
   }
 
-  #drop(): void {
-    this.#link?.close();
-    this.#link = this.#pc = undefined;
+  #drop(ended: boolean): void {
+    if (ended) this.#link.discard();
+    else this.#link.close();
+    this.#pc = undefined;
     this.#paused = false;
     this.#forget();
     this.#show([]);

@@ -17,17 +17,29 @@ import { Remote } from './remote.js';
 import type { Emit } from './stage-events.js';
 import type { StageStrategy } from './strategy.js';
 import type { Claims } from './token.js';
+import type { Turns } from './turns.js';
 
 const exchangePatience = 10_000;
 
 /** What a participant offers who does not publish. */
 const nothing = { isPublishing: false, hasAudio: false, hasVideo: false, layers: [] };
 
+/** With these the server ends all connections, or a newer page of the same token has taken them over. */
+const closing = new Set([
+  StageLeftReason.PARTICIPANT_DISCONNECTED,
+  StageLeftReason.STAGE_DELETED,
+  StageLeftReason.PARTICIPANT_REPLACED,
+]);
+
 /** What a visit needs of its Stage. */
 export interface Host {
   emit: Emit;
   strategy(): StageStrategy;
   token(): string;
+  /** Of all visits: one that has ended may not have been answered yet. */
+  turns: Turns;
+  /** The number of the next publication (docs/stage-protocol.md, "Which publication is the newer"). */
+  number(): string;
   /** The visit has ended. */
   over(): void;
 }
@@ -64,7 +76,7 @@ export class Visit {
     this.#local = new Participant(claims.participantId, true);
     this.#take(claims);
     const { emit } = host;
-    this.#publication = new Publication(claims.whipUrl, () => host.token(), this.#inBand, {
+    this.#publication = new Publication(claims.whipUrl, () => host.token(), host.turns, () => host.number(), this.#inBand, {
       state: (state) => this.#published(state),
       added: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_ADDED, this.#local, streams),
       removed: (streams) => emit(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, this.#local, streams),
@@ -101,8 +113,10 @@ export class Visit {
     if (this.#over) return;
     this.#over = true;
     this.#socket?.close();
+    const ended = closing.has(reason);
+    if (ended) this.#publication.discard();
     this.#publication.close();
-    for (const remote of [...this.#remotes.values()]) this.#forget(remote);
+    for (const remote of [...this.#remotes.values()]) this.#forget(remote, ended);
     this.#inBand.close();
     for (const exchange of [...this.#exchanges]) exchange.done(exchangeFailed('the stage was left'));
     if (this.#welcomed) this.host.emit(StageEvents.STAGE_PARTICIPANT_LEFT, this.#local);
@@ -198,6 +212,7 @@ export class Visit {
     const remote: Remote = new Remote(view, {
       url: `${this.claims.whipUrl}/subscribe/${encodeURIComponent(view.id)}`,
       token: () => this.host.token(),
+      turns: this.host.turns,
       say: (type, payload) => this.#socket?.send(type, payload),
       inBand: this.#inBand,
       emit: this.host.emit,
@@ -208,9 +223,9 @@ export class Visit {
     this.#reconsider(remote);
   }
 
-  #forget(remote: Remote): void {
+  #forget(remote: Remote, ended = true): void {
     this.#remotes.delete(remote.info.id);
-    remote.leave();
+    remote.leave(ended);
   }
 
   #reconsider(remote: Remote): void {

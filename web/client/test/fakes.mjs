@@ -119,8 +119,9 @@ const sdp = (kind, mid, ufrag) =>
 
 let made = 0;
 
-/** A peer connection that is connected when the test says so. */
+/** A peer connection that is connected when the test says so, and swaps tracks when `swapping` lets it. */
 class PeerConnection extends Target {
+  swapping = undefined;
   connectionState = 'new';
   iceConnectionState = 'new';
   signalingState = 'stable';
@@ -145,11 +146,14 @@ class PeerConnection extends Target {
       getParameters() {
         return structuredClone(this.parameters);
       },
-      async setParameters(p) {
-        this.parameters = p;
+      setParameters: async (p) => {
+        this.#mustBeOpen();
+        sender.parameters = p;
       },
-      async replaceTrack(track) {
-        this.track = track;
+      replaceTrack: async (track) => {
+        this.#mustBeOpen();
+        await this.swapping;
+        sender.track = track;
       },
       async getStats() {
         return new Map();
@@ -163,6 +167,14 @@ class PeerConnection extends Target {
 
   getTransceivers() {
     return this.transceivers;
+  }
+
+  getSenders() {
+    return this.transceivers.map((t) => t.sender);
+  }
+
+  removeTrack(sender) {
+    sender.track = null;
   }
 
   async createOffer({ iceRestart } = {}) {
@@ -183,7 +195,11 @@ class PeerConnection extends Target {
   }
 
   close() {
-    this.connectionState = 'closed';
+    this.connectionState = this.signalingState = 'closed';
+  }
+
+  #mustBeOpen() {
+    if (this.connectionState === 'closed') throw new DOMException('the connection is closed', 'InvalidStateError');
   }
 
   /** Media flows, or does not. */
@@ -199,7 +215,7 @@ export function track(kind, settings = { width: 640, height: 360 }) {
   return { kind, id: `${kind}-${++made}`, enabled: true, getSettings: () => settings };
 }
 
-/** What the client has done, and what the next requests are answered with. */
+/** What the client has done, and what the next requests are answered with: now, or when a promise says so. */
 export const browser = {
   sockets: [],
   pcs: [],
@@ -224,7 +240,7 @@ export const browser = {
       fetch: async (url, { method, headers, body }) => {
         this.requests.push({ method, url, headers, body });
         if (method === 'DELETE') return new Response(null, { status: 200 });
-        const answer = this.answers.shift() ?? (method === 'POST' ? created() : { status: 404, body: '' });
+        const answer = (await this.answers.shift()) ?? (method === 'POST' ? created() : { status: 404, body: '' });
         if (answer instanceof Error) throw answer;
         const response = new Response(answer.status === 204 ? null : answer.body, { status: answer.status, headers: answer.headers });
         Object.defineProperty(response, 'url', { value: url });

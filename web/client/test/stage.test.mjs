@@ -11,6 +11,13 @@ const other = (more = {}) => ({ id: 'her', userId: 'her', attributes: {}, isPubl
 const silent = { isPublishing: false, hasAudio: false, hasVideo: false };
 const layers = (...rates) => ['low', 'mid', 'hi'].slice(0, rates.length).map((label, i) => ({ label, bitrate: rates[i] }));
 
+/** A promise that the test resolves. */
+const later = () => {
+  const promise = {};
+  promise.promise = new Promise((resolve) => Object.assign(promise, { resolve }));
+  return promise;
+};
+
 /** Makes a browser and a stage in it that notes its events. */
 function setUp(t, { claims, ...strategy } = {}) {
   t.after(() => stage.leave()); // while the browser is there
@@ -135,6 +142,21 @@ test('a publisher who adds a track is subscribed to anew', async (t) => {
   assert.equal(browser.pcs[0].connectionState, 'closed');
 });
 
+test('what is received goes on until the connection that has more is up', async (t) => {
+  const { seen, join } = setUp(t);
+  await join(other({ hasVideo: false }));
+  browser.pc.become('connected');
+  await settle();
+  seen();
+  browser.socket.say('PARTICIPANT_PUBLISHED', other());
+  await settle();
+  assert.deepEqual([seen(), browser.pcs.map((pc) => pc.connectionState)], [['SUBSCRIBE_STATE_CHANGED her attemptingSubscribe'], ['connected', 'new']]);
+  browser.pc.become('connected');
+  await settle();
+  assert.deepEqual(seen(), ['STREAMS_REMOVED her audio', 'STREAMS_ADDED her audio+video', 'SUBSCRIBE_STATE_CHANGED her subscribed']);
+  assert.equal(browser.pcs[0].connectionState, 'closed');
+});
+
 test('a track that came and was not there yet is subscribed to later', async (t) => {
   const { seen, join } = setUp(t);
   browser.answers = [{ ...created(), body: created().body.replace('m=video 9', 'm=video 0') }, created()];
@@ -193,6 +215,167 @@ test('another track of the same form is put into the connection; another form ta
   assert.deepEqual(browser.asked, ['POST whip', 'POST whip', 'POST whip'], 'the server puts one in the place of the other');
   assert.deepEqual(browser.pcs.map((pc) => pc.connectionState), ['closed', 'closed', 'new']);
   assert.deepEqual(browser.pc.getTransceivers()[1].sender.parameters.encodings.map((e) => e.rid), ['low', 'hi']);
+});
+
+test('a change while a publication is being made waits for its answer, and takes its place', async (t) => {
+  const { stage, wishes, seen, join } = setUp(t);
+  const [camera, microphone] = [new LocalStageStream(track('video')), new LocalStageStream(track('audio'))];
+  const first = later();
+  browser.answers = [first.promise];
+  wishes.publish = [camera];
+  await join();
+  for (const wish of [[camera, microphone], [microphone], [microphone, camera]]) {
+    wishes.publish = wish;
+    stage.refreshStrategy();
+    await settle();
+  }
+  assert.deepEqual(browser.asked, ['POST whip'], 'two offers could overtake each other');
+  first.resolve(created());
+  await settle();
+  browser.pc.become('connected');
+  await settle();
+  assert.deepEqual(browser.asked, ['POST whip', 'POST whip'], 'nothing is deleted, and what was wanted in between is left out');
+  assert.deepEqual(browser.pcs.map((pc) => pc.getTransceivers().map((t) => t.sender.track?.kind)), [['video'], ['audio', 'video']]);
+  assert.deepEqual(browser.pcs.map((pc) => pc.connectionState), ['closed', 'connected']);
+  assert.deepEqual(seen().filter((e) => e.startsWith('PUBLISH')), ['PUBLISH_STATE_CHANGED me attemptingPublish', 'PUBLISH_STATE_CHANGED me published']);
+});
+
+test('a refusal of what is not wanted any more is no error', async (t) => {
+  const { stage, wishes, seen, join } = setUp(t);
+  const first = later();
+  browser.answers = [first.promise];
+  wishes.publish = [new LocalStageStream(track('video'))];
+  await join();
+  wishes.publish = [new LocalStageStream(track('audio'))];
+  stage.refreshStrategy();
+  first.resolve({ status: 422, body: 'no codec' });
+  await settle();
+  assert.deepEqual(browser.asked, ['POST whip', 'POST whip']);
+  assert.deepEqual(seen().filter((e) => e.startsWith('ERROR')), []);
+});
+
+test('what is published again while the end of it is under way is replaced and not deleted', async (t) => {
+  const { stage, wishes, join } = setUp(t);
+  const first = later();
+  browser.answers = [first.promise];
+  wishes.publish = [new LocalStageStream(track('audio'))];
+  await join();
+  const { publish } = wishes;
+  for (const wish of [[], publish]) {
+    wishes.publish = wish;
+    stage.refreshStrategy();
+  }
+  await settle();
+  first.resolve(created());
+  await settle();
+  assert.deepEqual(browser.asked, ['POST whip', 'POST whip']);
+});
+
+test('who leaves and joins again offers nothing before the offer of the visit before is answered', async (t) => {
+  const { stage, wishes, join } = setUp(t);
+  const first = later();
+  browser.answers = [first.promise];
+  wishes.publish = [new LocalStageStream(track('audio'))];
+  await join();
+  stage.leave();
+  await join();
+  assert.deepEqual(browser.asked, ['POST whip']);
+  first.resolve(created());
+  await settle();
+  assert.deepEqual(browser.asked, ['POST whip', 'DELETE one', 'POST whip']);
+});
+
+test('publications are numbered, so that a late one is not taken for the newest', async (t) => {
+  const { clock, wishes, seen, join } = setUp(t);
+  wishes.publish = [new LocalStageStream(track('audio'))];
+  browser.answers = [{ status: 409, body: 'the page has a newer publication already' }];
+  await join();
+  await clock.pass(300);
+  const numbers = browser.requests.map(({ headers }) => /^([\w-]{1,64})\.(\d+)$/.exec(headers['Rivus-Publication']));
+  assert.deepEqual(numbers.map((n) => n[2]), ['1', '2']);
+  assert.equal(numbers[0][1], numbers[1][1]);
+  assert.deepEqual(seen().filter((e) => e.startsWith('ERROR')), []);
+});
+
+test('a publication goes on until the one that replaces it is up', async (t) => {
+  const { clock, stage, wishes, join } = setUp(t);
+  wishes.publish = [new LocalStageStream(track('audio'))];
+  await join();
+  browser.pc.become('connected');
+  await settle();
+  wishes.publish = [...wishes.publish, new LocalStageStream(track('video'))];
+  stage.refreshStrategy();
+  await clock.pass(9000);
+  assert.deepEqual(browser.pcs.map((pc) => pc.connectionState), ['connected', 'new']);
+  await clock.pass(2000);
+  assert.deepEqual(browser.pcs.map((pc) => pc.connectionState), ['connected', 'closed', 'new'], 'media does not get through: once more');
+  browser.pc.become('connected');
+  await settle();
+  assert.deepEqual(browser.pcs.map((pc) => pc.connectionState), ['closed', 'closed', 'connected']);
+  stage.leave();
+  assert.deepEqual(browser.asked, ['POST whip', 'POST whip', 'POST whip', 'DELETE one']);
+});
+
+for (const end of ['unpublished', 'left']) {
+  test(`a device that is being swapped when everything is ${end} is swapped for nothing`, async (t) => {
+    for (const begun of [false, true]) {
+      await t.test(`begun: ${begun}`, async (t) => {
+        const { clock, stage, wishes, seen, join } = setUp(t);
+        wishes.publish = [new LocalStageStream(track('video'))];
+        await join();
+        browser.pc.become('connected');
+        await settle();
+        const swap = later();
+        browser.pc.swapping = swap.promise;
+        wishes.publish = [new LocalStageStream(track('video'))];
+        stage.refreshStrategy();
+        if (begun) await settle();
+        wishes.publish = [];
+        if (end === 'left') stage.leave();
+        else stage.refreshStrategy();
+        await settle();
+        swap.resolve();
+        await clock.pass(1000);
+        assert.deepEqual(browser.asked, ['POST whip', 'DELETE one']);
+        assert.deepEqual(seen().filter((e) => e.startsWith('ERROR')), []);
+      });
+    }
+  });
+}
+
+test('swaps follow each other, and the last one counts', async (t) => {
+  const { stage, wishes, join } = setUp(t);
+  wishes.publish = [new LocalStageStream(track('video'))];
+  await join();
+  browser.pc.become('connected');
+  await settle();
+  const swap = later();
+  browser.pc.swapping = swap.promise;
+  const cameras = [1, 2, 3].map((n) => new LocalStageStream(track('video'), { maxBitrate: 100 * n }));
+  for (const camera of cameras) {
+    wishes.publish = [camera];
+    stage.refreshStrategy();
+    await settle();
+  }
+  swap.resolve();
+  await settle();
+  const [{ sender }] = browser.pc.getTransceivers();
+  assert.deepEqual([sender.track, sender.parameters.encodings[0].maxBitrate], [cameras[2].mediaStreamTrack, 300_000]);
+  assert.deepEqual(browser.asked, ['POST whip']);
+});
+
+test('a swap that fails takes a new connection', async (t) => {
+  const { stage, wishes, join } = setUp(t);
+  wishes.publish = [new LocalStageStream(track('video'))];
+  await join();
+  browser.pc.become('connected');
+  await settle();
+  browser.pc.swapping = Promise.reject(new TypeError('another size'));
+  wishes.publish = [new LocalStageStream(track('video'))];
+  stage.refreshStrategy();
+  await settle();
+  assert.deepEqual(browser.asked, ['POST whip', 'POST whip']);
+  assert.equal(browser.pc.getTransceivers()[0].sender.track, wishes.publish[0].mediaStreamTrack);
 });
 
 test('a refused publication is an error until the strategy is refreshed', async (t) => {
@@ -387,16 +570,65 @@ test('media that cannot get through is given up after half a minute', async (t) 
   assert.deepEqual(seen(), ['PUBLISH_STATE_CHANGED me errored', `ERROR ${StageErrorCode.TIMEOUT}`]);
 });
 
-test('what is left while it is being made is undone', async (t) => {
-  const { stage, wishes } = setUp(t);
+test('what is left before it is offered is not offered, and after that is undone', async (t) => {
+  for (const offered of [false, true]) {
+    await t.test(`offered: ${offered}`, async (t) => {
+      const { stage, wishes } = setUp(t);
+      wishes.publish = [new LocalStageStream(track('audio'))];
+      const answer = later();
+      browser.answers = [answer.promise];
+      const joined = stage.join();
+      browser.socket.welcome();
+      if (offered) await settle();
+      stage.leave();
+      await assert.doesNotReject(joined);
+      answer.resolve(created());
+      await settle();
+      assert.deepEqual(browser.asked, offered ? ['POST whip', 'DELETE one'] : []);
+      assert.ok(browser.pcs.every((pc) => pc.connectionState === 'closed'));
+    });
+  }
+});
+
+test('the server is told of the end before the connection is closed, and no track is sent meanwhile', async (t) => {
+  const { stage, wishes, join } = setUp(t);
   wishes.publish = [new LocalStageStream(track('audio'))];
-  const joined = stage.join();
-  browser.socket.welcome();
-  stage.leave();
-  await assert.doesNotReject(joined);
+  await join();
+  browser.pc.become('connected');
   await settle();
-  assert.ok(browser.pc.connectionState === 'closed');
-  assert.deepEqual(browser.asked.filter((a) => a.startsWith('POST')).length, browser.asked.filter((a) => a.startsWith('DELETE')).length);
+  stage.leave();
+  const [{ sender }] = browser.pc.getTransceivers();
+  assert.deepEqual([browser.asked.at(-1), sender.track, browser.pc.connectionState], ['DELETE one', null, 'connected']);
+  await settle();
+  assert.equal(browser.pc.connectionState, 'closed');
+});
+
+test('what the server has ended is not ended once more', async (t) => {
+  const ends = {
+    'she publishes no more': () => browser.socket.say('PARTICIPANT_UNPUBLISHED', { id: 'her' }),
+    'she has left': () => browser.socket.say('PARTICIPANT_LEFT', { id: 'her' }),
+    'she is not on the list': () => browser.socket.say('STAGE_STATE', { stageId: 'stage', participants: [] }),
+    'a limit was exceeded': () => browser.socket.say('ERROR', { code: 'STREAM_DURATION_EXCEEDED', message: 'too long', request: 'SUBSCRIBE', id: 'her' }),
+    'we were removed': () => browser.socket.end(4002, 'PARTICIPANT_DISCONNECTED'),
+    'the stage was deleted': () => browser.socket.end(4003, 'STAGE_DELETED'),
+    'we have joined elsewhere': () => browser.socket.end(4001, 'REPLACED'),
+  };
+  for (const [what, end] of Object.entries(ends)) {
+    for (const answered of [true, false]) {
+      await t.test(`${what}, ${answered ? 'connected' : 'while the offer is not answered'}`, async (t) => {
+        const { join } = setUp(t);
+        const answer = later();
+        if (!answered) browser.answers = [answer.promise];
+        await join(other());
+        if (answered) browser.pc.become('connected');
+        end();
+        answer.resolve(created());
+        await settle();
+        assert.deepEqual(browser.asked, ['POST her']);
+        assert.equal(browser.pc.connectionState, 'closed');
+      });
+    }
+  }
 });
 
 test('layers are told, preferred and given up', async (t) => {
