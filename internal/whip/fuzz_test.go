@@ -66,3 +66,19 @@ func FuzzPatch(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPrefer: whatever a client prefers, what is not there is answered 404, or 204 if the preference says lenient.
+func FuzzPrefer(f *testing.F) {
+	for _, prefer := range []string{"", "handling=lenient", `a;b, handling = "lenient"`, "handling=lenient2", ",=,", "handling"} {
+		f.Add(prefer)
+	}
+	f.Fuzz(func(t *testing.T, prefer string) {
+		h := serve(&fake{})
+		switch w := call(h, http.MethodDelete, "/rt/whip/session/x", "alice", "", "", "Prefer", prefer); {
+		case w.Code == http.StatusNotFound:
+		case w.Code == http.StatusNoContent && strings.Contains(strings.ToLower(prefer), "lenient"):
+		default:
+			t.Fatalf("%q: %d", prefer, w.Code)
+		}
+	})
+}

@@ -88,3 +88,28 @@ func notAllowed(w http.ResponseWriter, methods string) {
 	w.Header().Set("Allow", methods)
 	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 }
+
+// gone answers a request for what is not there: 404, or 204 to a client that prefers lenient handling (RFC 7240, section
+// 4.4). A page cannot know that a publisher or a session has ended while its request was under way, and browsers show any
+// 4xx as an error of the page. Who only looks gets the 404: for GET, 204 means that the session is there.
+func gone(w http.ResponseWriter, r *http.Request, why string) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || !lenient(r) {
+		http.Error(w, why, http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Preference-Applied", "handling=lenient")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// lenient reports whether the client prefers lenient handling.
+func lenient(r *http.Request) bool {
+	for _, line := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+			if strings.EqualFold(name, "handling") && strings.EqualFold(strings.Trim(value, `"`), "lenient") {
+				return true
+			}
+		}
+	}
+	return false
+}

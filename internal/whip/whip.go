@@ -184,7 +184,7 @@ func cors(w http.ResponseWriter) {
 // anybody's page can ask (RFC 9725, section 4.6).
 func (h *Handler) options(w http.ResponseWriter, r *http.Request, methods string) {
 	w.Header().Set("Access-Control-Allow-Methods", methods)
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+headerEdition)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, Prefer, "+headerEdition)
 	w.Header().Set("Access-Control-Max-Age", "86400")
 	if r.Header.Get("Access-Control-Request-Method") == "" {
 		h.link(w)
@@ -293,7 +293,7 @@ func (h *Handler) resource(w http.ResponseWriter, r *http.Request, id string) {
 	e := h.sessions[id]
 	h.mu.Unlock()
 	if e == nil {
-		http.Error(w, "there is no such session", http.StatusNotFound)
+		gone(w, r, "there is no such session")
 		return
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -375,6 +375,10 @@ func tags(value string) []string {
 // refuse answers an error of the joiner.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if own, ok := errors.AsType[*Refusal](err); ok {
+		if own.Status == http.StatusNotFound {
+			gone(w, r, own.Message)
+			return
+		}
 		if own.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(max(own.RetryAfter, time.Second).Seconds())))
 		}

@@ -197,6 +197,34 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestLenient: a page that asks for it is not shown an error for what has ended while its request was under way.
+func TestLenient(t *testing.T) {
+	t.Parallel()
+	h := serve(&fake{joinErr: &Refusal{Status: 404, Message: "the participant does not publish"}})
+	for _, c := range []struct {
+		method, path, prefer string
+		status               int
+	}{
+		{"POST", "/rt/whip/subscribe/bob", "", 404},
+		{"POST", "/rt/whip/subscribe/bob", "handling=strict", 404},
+		{"POST", "/rt/whip/subscribe/bob", "handling=lenient", 204},
+		{"POST", "/rt/whip/subscribe/bob", `respond-async, Handling="lenient"`, 204},
+		{"DELETE", "/rt/whip/session/x", "", 404},
+		{"DELETE", "/rt/whip/session/x", "handling=lenient", 204},
+		{"PATCH", "/rt/whip/session/x", "handling=lenient", 204},
+		{"GET", "/rt/whip/session/x", "handling=lenient", 404},
+	} {
+		w := call(h, c.method, c.path, "alice", typeSDP, "offer", "Prefer", c.prefer)
+		if w.Code != c.status || (w.Header().Get("Preference-Applied") != "") != (w.Code == 204) {
+			t.Errorf("%s %s with %q: %d %v", c.method, c.path, c.prefer, w.Code, w.Header())
+		}
+	}
+	full := serve(&fake{joinErr: &Refusal{Status: 429, Message: "the stage is full"}})
+	if w := call(full, "POST", "/rt/whip/subscribe/bob", "alice", typeSDP, "offer", "Prefer", "handling=lenient"); w.Code != 429 {
+		t.Errorf("another refusal: %d", w.Code)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

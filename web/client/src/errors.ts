@@ -36,7 +36,8 @@ export function asStageError(error: unknown, category: StageErrorCategory): Stag
 /** The error of a refused HTTP request (docs/stage-protocol.md, "Media over HTTP"). */
 export function refused(response: Response, text: string, category: StageErrorCategory): StageError | TemporaryError {
   const { status } = response;
-  const noPublisher = status === 404 && category === StageErrorCategory.SUBSCRIBE_ERROR && !text.includes('unknown stage');
+  const gone = status === 204 || (status === 404 && !text.includes('unknown stage'));
+  const noPublisher = gone && category === StageErrorCategory.SUBSCRIBE_ERROR;
   if (status >= 500 || status === 409 || noPublisher) {
     const seconds = Number(response.headers.get('Retry-After')) || 0;
     return new TemporaryError(`${status} ${text}`, 1000 * seconds);

@@ -147,6 +147,7 @@ async function send(
   headers: Record<string, string> = {},
 ): Promise<Response> {
   headers['Authorization'] = `Bearer ${endpoint.token()}`;
+  headers['Prefer'] = 'handling=lenient'; // what has ended on the server meanwhile is no error of the page
   if (type) headers['Content-Type'] = type;
   try {
     return await fetch(url, {

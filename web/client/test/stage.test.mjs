@@ -142,6 +142,21 @@ test('a publisher who adds a track is subscribed to anew', async (t) => {
   assert.equal(browser.pcs[0].connectionState, 'closed');
 });
 
+test('who leaves while it is being subscribed to is no error', async (t) => {
+  for (const status of [204, 404]) {
+    await t.test(String(status), async (t) => {
+      const { clock, seen, join } = setUp(t);
+      browser.answers = [{ status, body: 'the participant does not publish' }];
+      await join(other());
+      assert.equal(browser.requests[0].headers['Prefer'], 'handling=lenient');
+      browser.socket.say('PARTICIPANT_UNPUBLISHED', { id: 'her' });
+      await clock.pass(2000);
+      assert.deepEqual(browser.asked, ['POST her']);
+      assert.ok(!seen().some((e) => e.startsWith('ERROR')));
+    });
+  }
+});
+
 test('what is received goes on until the connection that has more is up', async (t) => {
   const { seen, join } = setUp(t);
   await join(other({ hasVideo: false }));
