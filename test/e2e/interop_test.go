@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,20 +149,31 @@ func needAiortc(t *testing.T) {
 	}
 }
 
-// peerTimeout bounds the life of a peer that hangs.
-const peerTimeout = 2 * time.Minute
+// peerPatience is how long a peer may hang: its own waits are shorter, however busy the machine is, and say more.
+func peerPatience(t *testing.T) time.Duration {
+	t.Helper()
+	if end, ok := t.Deadline(); ok {
+		return time.Until(end) - time.Minute
+	}
+	return 20 * time.Minute
+}
+
+// lastWords is how long a peer has to end once it has said what went wrong.
+const lastWords = 10 * time.Second
 
 // peer is a process that takes part in a stage and prints lines of JSON.
 type peer struct {
+	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Scanner
-	stderr bytes.Buffer
+	stderr bytes.Buffer // written until wait has returned
+	wait   func() error
 }
 
 func startPeer(t *testing.T, cmd *exec.Cmd) *peer {
 	t.Helper()
-	p := new(peer)
-	cmd.Stderr = &p.stderr
+	p := &peer{cmd: cmd, wait: sync.OnceValue(cmd.Wait)}
+	cmd.Stderr, cmd.WaitDelay = &p.stderr, lastWords
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2); err != nil {
@@ -171,13 +183,22 @@ func startPeer(t *testing.T, cmd *exec.Cmd) *peer {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	hung := time.AfterFunc(peerTimeout, func() { _ = cmd.Process.Kill() })
+	hung := time.AfterFunc(peerPatience(t), func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() {
 		defer hung.Stop()
 		_ = in.Close()
-		_ = cmd.Wait() // a peer says itself what went wrong
+		_ = p.wait() // a peer says itself what went wrong
 	})
 	return p
+}
+
+// complaint ends a peer that has failed and returns all that it wrote to its standard error.
+func (p *peer) complaint() string {
+	_ = p.in.Close()
+	late := time.AfterFunc(lastWords, func() { _ = p.cmd.Process.Kill() })
+	defer late.Stop()
+	_ = p.wait()
+	return p.stderr.String()
 }
 
 // says reads the next line that the peer prints.
@@ -186,7 +207,7 @@ func (p *peer) says(t *testing.T, v any) {
 	p.out.Scan()
 	var failed struct{ Error string }
 	if err := errors.Join(json.Unmarshal(p.out.Bytes(), &failed), json.Unmarshal(p.out.Bytes(), v)); err != nil || failed.Error != "" {
-		t.Fatalf("a peer said %q: %v: %s", p.out.Text(), err, p.stderr.String())
+		t.Fatalf("a peer said %q: %v: %s", p.out.Text(), err, p.complaint())
 	}
 	t.Logf("a peer said %s", p.out.Text())
 }

@@ -172,7 +172,7 @@ func attend(t *testing.T, st *types.Stage, token string) {
 // with is the error: a websocket.CloseError.
 func knock(t *testing.T, st *types.Stage, token string) (*websocket.Conn, error) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), peerTimeout)
+	ctx, stop := context.WithTimeout(t.Context(), peerPatience(t))
 	defer stop()
 	_, id, _ := strings.Cut(*st.Arn, "/")
 	c, resp, err := websocket.Dial(ctx, *st.Endpoints.Events+"/"+id, &websocket.DialOptions{Subprotocols: []string{token}})

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +46,7 @@ func TestStagePage(t *testing.T) {
 		case "kick":
 			g.kick(t, bob, "house rules")
 		case "end":
-			if len(seen.Problems) > 0 || steps < 16 {
+			if len(seen.Problems) > 0 || steps < 17 {
 				t.Errorf("%d steps, errors in the pages: %q", steps, seen.Problems)
 			}
 			return
@@ -62,6 +64,7 @@ type pageStep struct {
 	Address string
 	Widths  []int
 	Energy  []float64
+	Labels  []string // of the button to join, one after the other
 	// layout
 	Size                             string
 	People, Corner                   int
@@ -70,7 +73,11 @@ type pageStep struct {
 	Share                            float64
 	// the others
 	Delay, Focused, Replaced, Left, Ended, Refused, Forged string
+	Free                                                   map[string]bool // the controls beside the panel, by size
 	Stored                                                 [2]int
+	Tiles                                                  []bool // whether there was one of who reloads, at each change
+	Connections                                            int    // that the reloaded page sends by
+	Contrast                                               []float64
 }
 
 func (s pageStep) check(t *testing.T) {
@@ -81,11 +88,16 @@ func (s pageStep) check(t *testing.T) {
 		onPhone := s.Size != "wide" && s.People > 1
 		ok = s.Inside && s.Apart && !s.Scrolls && s.Controls && s.Ratio[0] > 1.7 && s.Ratio[1] < 1.85 && (s.Corner == 1) == onPhone
 	case "meets":
-		ok = s.Address == "/stage" && s.Widths[0] > 0 && s.Widths[1] > 0 && s.Energy[0] > 0 && s.Energy[1] > 0
+		ok = s.Address == "/stage" && s.Widths[0] > 0 && s.Widths[1] > 0 && s.Energy[0] > 0 && s.Energy[1] > 0 &&
+			slices.Equal(s.Labels, []string{"Starting your devices…", "Join"})
 	case "pins":
-		ok = strings.HasSuffix(s.Delay, " ms") && strings.Contains(s.Focused, "bob")
+		ok = strings.HasSuffix(s.Delay, " ms") && strings.Contains(s.Focused, "bob") &&
+			maps.Equal(s.Free, map[string]bool{"wide": true, "upright": true, "sideways": true})
 	case "reloads":
-		ok = strings.Contains(s.Replaced, "somewhere else") && strings.Contains(s.Left, "left") && s.Stored == [2]int{}
+		ok = strings.Contains(s.Replaced, "somewhere else") && strings.Contains(s.Left, "left") && s.Stored == [2]int{} &&
+			slices.Equal(s.Tiles, []bool{true, false, true}) && s.Connections == 1
+	case "reads":
+		ok = len(s.Contrast) == 11 && slices.Min(s.Contrast) >= 4.5 // WCAG 2.2, 1.4.3
 	case "kicked":
 		ok = strings.Contains(s.Ended, "removed") && strings.Contains(s.Ended, "“house rules”")
 	case "refuses":

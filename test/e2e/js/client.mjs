@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { Shaper } from './client-shaper.mjs';
+import { evaluate, hang, until as eventually } from './patience.mjs';
 
 const { dist, media, tokens } = JSON.parse(process.env.RIVUS_CLIENT);
 const files = { '/': ['client.html', 'text/html; charset=utf-8'], '/rivus-web.js': [`${dist}/rivus-web.js`, 'text/javascript'] };
@@ -19,7 +20,7 @@ const server = createServer((req, res) => {
 await once(server, 'listening');
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', timeout: hang,
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--mute-audio', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
@@ -31,31 +32,24 @@ const shaper = await Shaper.start(media);
 const begin = performance.now();
 const say = (step, what = {}) => console.log(JSON.stringify({ step, at: Math.round(performance.now() - begin), ...what }));
 
-const patience = 45_000; // bounds a hang
-
 /** Waits until check, run in the page, gives something that counts as true, and returns it. */
 async function until(page, what, check, arg) {
-  const end = performance.now() + patience;
-  for (;;) {
-    const got = await page.evaluate(check, arg).catch((e) => {
-      if (!/navigat|context was destroyed/i.test(String(e))) throw e;
+  try {
+    return await eventually(what, () => evaluate(page, check, arg));
+  } catch (e) {
+    const state = await page.evaluate(async () => {
+      const decoded = {};
+      for (const user in app.remote) decoded[user] = await app.decoded(user);
+      return JSON.stringify({ decoded, events: app.events.slice(-25) });
     });
-    if (got) return got;
-    if (performance.now() > end) {
-      const state = await page.evaluate(async () => {
-        const decoded = {};
-        for (const user in app.remote) decoded[user] = await app.decoded(user);
-        return JSON.stringify({ decoded, events: app.events.slice(-25) });
-      });
-      throw new Error(`not in time: ${what}; the page: ${state}`);
-    }
-    await new Promise((done) => setTimeout(done, 50));
+    throw new Error(`${e.message}; the page: ${state}`);
   }
 }
 
 const pages = {};
 async function open(user, config, prepare) {
   const context = await browser.newContext();
+  context.setDefaultTimeout(hang);
   const page = (pages[user] = await context.newPage());
   page.on('pageerror', (e) => problems.push(`${user}: ${e}`));
   if (prepare) await page.addInitScript(prepare.script, prepare.arg);

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { hang, until } from './patience.mjs';
 
 // The camera is fake and every address is this machine's. No H.264 plugin is fetched: this browser has VP8, VP9 and AV1.
 const preferences = {
@@ -34,9 +35,6 @@ const preferences = {
   'extensions.update.enabled': false,
 };
 
-const lifetime = 110_000; // bounds a hang
-const patience = 30_000;
-
 export class Firefox {
   /** Errors in the pages. */
   problems = [];
@@ -57,7 +55,7 @@ export class Firefox {
     // It ends with this process, however that ends.
     this.process = spawn('setpriv', ['--pdeathsig', 'KILL', executable, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.ended = once(this.process, 'exit');
-    this.hung = setTimeout(() => this.process.kill('SIGKILL'), lifetime);
+    this.hung = setTimeout(() => this.process.kill('SIGKILL'), 2 * hang);
     const address = await new Promise((found, failed) => {
       createInterface(this.process.stderr).on('line', (line) => {
         const [, url] = /WebDriver BiDi listening on (ws:\S+)/.exec(line) ?? [];
@@ -129,11 +127,7 @@ class Page {
   }
 
   /** Waits until a function, run in the page, gives something that counts as true, and returns that. */
-  async until(what, check, argument) {
-    for (const end = Date.now() + patience; ; await new Promise((done) => setTimeout(done, 100))) {
-      const got = await this.evaluate(check, argument);
-      if (got) return got;
-      if (Date.now() > end) throw new Error(`not in time: ${what}`);
-    }
+  until(what, check, argument) {
+    return until(what, () => this.evaluate(check, argument));
   }
 }

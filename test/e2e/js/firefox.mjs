@@ -31,31 +31,31 @@ const click = (page, selector, text = '') =>
     return Boolean(found);
   }, { selector, text });
 
-const isOnStage = () => document.querySelector('[data-testid=state]')?.textContent === 'on stage';
+const stateIs = (state) => document.querySelector('[data-testid=state]')?.textContent === state;
 
 async function join(user) {
   const page = await firefox.open(`${url}/stage#token=${tokens[user]}`, watchConnections);
   await page.until('camera and microphone', () => document.querySelector('[data-testid=join]')?.textContent === 'Join');
   await click(page, '[data-testid=join]');
-  await page.until('on stage', isOnStage);
+  await page.until('live', stateIs, 'live');
   return page;
 }
 
-/** Waits until the picture of somebody moves on a page, and returns its width. */
+/** Waits until the picture of somebody moves on a page from now on, and returns its width. */
 async function sees(page, user, width = 0) {
+  await page.evaluate(() => delete window.watched);
   return page.until(`see ${user}`, ({ user, width }) => {
     const video = document.querySelector(`[data-testid=tile][data-name="${user}"] video`);
     if (!video?.videoWidth) return 0;
-    if (window.watched !== video) {
-      let frames = 0;
+    if (window.watched?.video !== video) {
+      const watched = (window.watched = { video, frames: 0 });
       const count = () => {
-        video.dataset.frames = ++frames;
-        video.requestVideoFrameCallback(count);
+        watched.frames++;
+        if (window.watched === watched) video.requestVideoFrameCallback(count);
       };
-      count();
-      window.watched = video;
+      video.requestVideoFrameCallback(count);
     }
-    return video.dataset.frames > 10 && (!width || video.videoWidth === width) && video.videoWidth;
+    return window.watched.frames > 10 && (!width || video.videoWidth === width) && video.videoWidth;
   }, { user, width });
 }
 
@@ -92,7 +92,7 @@ try {
   say('pins', { widths: [await sees(alice, 'bob', 320)] });
 
   await alice.reload();
-  await alice.until('on stage again', isOnStage);
+  await alice.until('live again', stateIs, 'live');
   await sees(bob, 'alice');
   await sees(alice, 'bob');
   say('reloads');

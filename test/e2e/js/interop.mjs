@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
+import { hang, limit } from './patience.mjs';
 
 const [, , role, client, url] = process.argv;
 const say = (what) => console.log(JSON.stringify(what));
@@ -23,7 +24,7 @@ const pages = createServer((req, res) => {
 await once(pages, 'listening');
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', timeout: hang,
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--mute-audio', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
@@ -33,11 +34,12 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(hang);
   const problems = [];
   page.on('pageerror', (e) => problems.push(String(e)));
   const deleted = new Promise((done) => page.on('response', (r) => r.request().method() === 'DELETE' && done(r.status())));
   await page.goto(`http://127.0.0.1:${pages.address().port}/`);
-  const args = { client, url, token: process.env.RIVUS_TOKEN };
+  const args = { client, url, token: process.env.RIVUS_TOKEN, patience: limit() };
   let seen = {};
   if (role === 'publish') {
     await page.evaluate((args) => window.publish(args), args);

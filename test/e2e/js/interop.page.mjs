@@ -49,20 +49,20 @@ const players = {
 };
 
 /** Publishes the fake camera and microphone, and returns when the connection stands. */
-window.publish = async ({ client, url, token }) => {
+window.publish = async ({ client, url, token, patience }) => {
   const media = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 360 }, audio: true });
   window.leave = await publishers[client](media, url, token);
-  await until(() => connections.at(-1)?.connectionState === 'connected');
+  await until(patience, () => connections.at(-1)?.connectionState === 'connected');
 };
 
-/** Plays, and returns what was decoded once it is enough or after half a minute. */
-window.play = async ({ client, url, token }) => {
+/** Plays, and returns what was decoded once it is enough or patience, in milliseconds, is at its end. */
+window.play = async ({ client, url, token, patience }) => {
   const video = document.createElement('video');
   video.autoplay = true; // not muted: only what is played has energy
   document.body.append(video);
   window.leave = await players[client](video, url, token);
   const seen = { frames: 0, width: 0, sound: 0, level: 0 };
-  await until(async () => {
+  await until(patience, async () => {
     for (const r of (await connections.at(-1)?.getStats())?.values() ?? []) {
       if (r.type !== 'inbound-rtp') continue;
       if (r.kind === 'video') Object.assign(seen, { frames: r.framesDecoded ?? 0, width: r.frameWidth ?? 0 });
@@ -73,8 +73,8 @@ window.play = async ({ client, url, token }) => {
   return { ...seen, shown: video.videoWidth };
 };
 
-/** Waits until a condition holds, for half a minute. */
-async function until(condition) {
-  const limit = Date.now() + 30_000;
+/** Waits until a condition holds, or for so long. */
+async function until(patience, condition) {
+  const limit = Date.now() + patience;
   while (!(await condition()) && Date.now() < limit) await new Promise((done) => setTimeout(done, 100));
 }

@@ -4,10 +4,11 @@
 //
 // Prints what the subscriber decoded as one line of JSON.
 import { chromium } from 'playwright-core';
+import { hang, until } from './patience.mjs';
 
 const [, , origin, whip, publisher, publisherId, subscriber] = process.argv;
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', timeout: hang,
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--mute-audio', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
@@ -36,6 +37,7 @@ const exchange = `async (pc, url, token) => {
 const seen = {};
 try {
   const sending = await browser.newPage({ bypassCSP: true });
+  sending.setDefaultTimeout(hang);
   await sending.goto(origin);
   await sending.evaluate(
     async ({ exchange, whip, token }) => {
@@ -47,6 +49,7 @@ try {
     { exchange, whip, token: publisher },
   );
   const watching = await browser.newPage({ bypassCSP: true });
+  watching.setDefaultTimeout(hang);
   await watching.goto(origin);
   const url = `${whip}/subscribe/${publisherId}`;
   await watching.evaluate(
@@ -86,11 +89,10 @@ try {
       }
       return out;
     });
-  const limit = Date.now() + 30_000;
-  do {
-    await watching.waitForTimeout(250);
+  await until('enough of everything', async () => {
     Object.assign(seen, await stats(), await learned());
-  } while (!(seen.frames > 60 && seen.audioPackets > 50 && seen.bitrate > 400_000 && seen.reports > 0) && Date.now() < limit);
+    return seen.frames > 60 && seen.audioPackets > 50 && seen.bitrate > 400_000 && seen.reports > 0;
+  });
 } catch (e) {
   seen.error = String(e);
 } finally {

@@ -5,11 +5,12 @@
 // Each step prints what it saw as a line of JSON. At {"step": "kick"} the caller disconnects bob.
 import { readFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
+import { evaluate, hang, until } from './patience.mjs';
 
 const { url, dist, tokens, crowd, shots } = JSON.parse(process.env.RIVUS_PAGE);
 // No flag here lets sound play before a click: that is part of what is looked at.
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', timeout: hang,
   ignoreDefaultArgs: ['--autoplay-policy=no-user-gesture-required'],
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--mute-audio', '--disable-background-networking',
@@ -21,11 +22,15 @@ const browser = await chromium.launch({
 const sizes = { wide: { width: 1280, height: 720 }, upright: { width: 390, height: 844 }, sideways: { width: 844, height: 390 } };
 const problems = [];
 const say = (step, what = {}) => console.log(JSON.stringify({ step, ...what }));
-const limit = { timeout: 20_000 };
 
-/** Keeps the peer connections of a page where the statistics are found. */
-const watchConnections = () => {
+/** Keeps the peer connections of a page where the statistics are found, and what its button to join has said. */
+const watch = () => {
   window.connections = [];
+  window.labels = [];
+  new MutationObserver(() => {
+    const label = document.querySelector('[data-testid=join]')?.textContent;
+    if (label && label !== window.labels.at(-1)) window.labels.push(label);
+  }).observe(document, { childList: true, subtree: true, characterData: true });
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
       super(...args);
@@ -36,63 +41,119 @@ const watchConnections = () => {
 
 async function open(user, options = {}) {
   const context = await browser.newContext({ viewport: sizes.wide, permissions: ['camera', 'microphone'], ...options });
+  context.setDefaultTimeout(hang);
   const page = await context.newPage();
-  page.on('console', (m) => {
-    // A session that the server has ended first is not there to be deleted: 404, and no harm.
-    const gone = / 404 /.test(m.text()) && m.location().url.includes('/rt/whip/session/');
-    if (m.type() === 'error' && !gone) problems.push(`${user}: ${m.text()} ${m.location().url}`);
-  });
-  page.on('pageerror', (e) => problems.push(`${user}: ${e}`));
-  await page.addInitScript(watchConnections);
+  listen(page, user);
+  await page.addInitScript(watch);
   await page.goto(`${url}/stage#token=${tokens[user]}`);
   return page;
 }
 
-async function join(page) {
-  await page.click('[data-testid=join]:enabled', limit);
-  await page.waitForFunction(() => document.querySelector('[data-testid=state]')?.textContent === 'on stage', undefined, limit);
+/** Notes what a page's developer console shows in red. */
+function listen(page, user) {
+  page.on('console', (m) => m.type() === 'error' && problems.push(`${user}: ${m.text()} ${m.location().url}`));
+  page.on('pageerror', (e) => problems.push(`${user}: ${e}`));
+}
+
+/** Waits until an element is there, or is not any more. */
+const has = (page, selector, wanted = true) =>
+  until(`${selector}: ${wanted}`, () => evaluate(page, ([s, wanted]) => (document.querySelector(s) !== null) === wanted, [selector, wanted]));
+
+/** Waits until an element has a text that fits, and returns it. */
+async function says(page, selector, pattern = '.') {
+  const text = ([s, pattern]) => {
+    const said = document.querySelector(s)?.textContent ?? '';
+    return new RegExp(pattern).test(said) && said.trim();
+  };
+  return until(`${selector} says ${pattern}`, () => evaluate(page, text, [selector, pattern]));
+}
+
+async function click(page, selector, text = '') {
+  await has(page, selector);
+  await page.click(text ? `${selector}:has-text("${text}")` : selector);
+}
+
+const state = (page, wanted) => says(page, '[data-testid=state]', `^${wanted}$`);
+
+async function join(page, wanted = 'live') {
+  await click(page, '[data-testid=join]:enabled');
+  await state(page, wanted);
 }
 
 const tile = (user) => `[data-testid=tile][data-name="${user}"]`;
 
-/** Waits until the picture of somebody moves on a page, and returns its width. */
+/** Waits until the picture of somebody moves on a page from now on, and returns its width. */
 async function sees(page, user) {
-  const frames = (selector) => document.querySelector(`${selector} video`)?.getVideoPlaybackQuality().totalVideoFrames;
-  await page.waitForFunction(frames, tile(user), limit);
-  const before = await page.evaluate(frames, tile(user));
-  await page.waitForFunction(
-    ({ selector, before }) => document.querySelector(`${selector} video`)?.getVideoPlaybackQuality().totalVideoFrames > before + 10,
-    { selector: tile(user), before }, limit,
-  );
-  return page.evaluate((selector) => document.querySelector(`${selector} video`).videoWidth, tile(user));
+  const look = (selector) => {
+    const video = document.querySelector(`${selector} video`);
+    if (!video?.videoWidth) return undefined;
+    video.dataset.id ??= String(Math.random());
+    return { id: video.dataset.id, frames: video.getVideoPlaybackQuality().totalVideoFrames, width: video.videoWidth };
+  };
+  let from; // another element, and another track, begin to count anew
+  return until(`see ${user}`, async () => {
+    const now = await evaluate(page, look, tile(user));
+    if (!now || now.id !== from?.id || now.frames < from.frames) from = now;
+    return now && now.frames > from.frames + 10 && now.width;
+  });
 }
 
-/** Waits until a page has received sound. */
-async function hears(page) {
-  for (const end = Date.now() + limit.timeout; Date.now() < end; await page.waitForTimeout(100)) {
-    const energy = await page.evaluate(async () => {
+/** Waits until a page has received sound, and returns its energy. */
+const hears = (page) =>
+  until('sound', () =>
+    evaluate(page, async () => {
       const reports = await Promise.all(window.connections.map((pc) => pc.getStats()));
       const rows = reports.flatMap((r) => [...r.values()]).filter((r) => r.type === 'inbound-rtp' && r.kind === 'audio');
       return rows.reduce((sum, r) => sum + (r.totalAudioEnergy ?? 0), 0);
-    });
-    if (energy > 0) return energy;
-  }
-  throw new Error('no sound was received');
-}
+    }),
+  );
+
+/** The contrasts of texts with what they lie on, by what is looked at. */
+const contrasts = (page, selectors) =>
+  page.evaluate((selectors) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+    const g = canvas.getContext('2d', { willReadFrequently: true });
+    /** Paints colors over each other. */
+    const paint = (...colors) => {
+      for (const color of colors) {
+        g.fillStyle = color;
+        g.fillRect(0, 0, 1, 1);
+      }
+      return [...g.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const linear = (c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+    const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const found = {};
+    for (const selector of selectors) {
+      const element = document.querySelector(selector);
+      if (!element) continue;
+      const grounds = [];
+      for (let e = element; e; e = e.parentElement) grounds.unshift(getComputedStyle(e).backgroundColor);
+      const [a, b] = [luminance(paint('#fff', ...grounds)), luminance(paint('#fff', ...grounds, getComputedStyle(element).color))];
+      found[selector] = Math.round((100 * (Math.max(a, b) + 0.05)) / (Math.min(a, b) + 0.05)) / 100;
+    }
+    return found;
+  }, selectors);
 
 /** Measures how the tiles lie, in every size of window. */
 async function layouts(page, people, names = Object.keys(sizes)) {
   for (const name of names) {
     await page.setViewportSize(sizes[name]);
-    await page.waitForFunction(
-      (n) => [...document.querySelectorAll('[data-testid=tile]')].filter((t) => t.getBoundingClientRect().width > 40).length === n,
-      people, limit,
-    );
-    await page.waitForTimeout(300); // the window's new size has reached the page; a picture is drawn
+    await until(`${people} tiles in ${name}`, () => page.evaluate(settled, [sizes[name], people]));
     say('layout', { size: name, people, ...(await page.evaluate(measure)) });
     if (shots) await page.screenshot({ path: `${shots}/stage-${name}-${people}.png` });
   }
   await page.setViewportSize(sizes.wide);
+}
+
+/** Tells whether the tiles lie as the size of the window wants it, and stay so from one frame to the next. */
+async function settled([{ width, height }, people]) {
+  const lie = () => JSON.stringify([...document.querySelectorAll('[data-testid=tile]')].map((t) => t.getBoundingClientRect()));
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const before = lie();
+  for (let i = 0; i < 3; i++) await frame();
+  const tiles = [...document.querySelectorAll('[data-testid=tile]')].filter((t) => t.getBoundingClientRect().width > 40);
+  return innerWidth === width && innerHeight === height && tiles.length === people && lie() === before;
 }
 
 function measure() {
@@ -164,11 +225,23 @@ async function gather(page, members) {
 
 const path = (page) => page.evaluate(() => location.pathname + location.search + location.hash);
 
+/** Whether the buttons below can be reached beside the panel about somebody. */
+function reachable() {
+  const [panel, ...buttons] = [document.querySelector('[data-testid=details]'), ...document.querySelectorAll('.bar button')];
+  const box = panel.getBoundingClientRect();
+  return box.top >= 0 && box.bottom <= innerHeight && buttons.every((b) => {
+    const { left, top, width, height } = b.getBoundingClientRect();
+    return b.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  });
+}
+
+const shoot = async (page, name) => shots && (await page.screenshot({ path: `${shots}/stage-${name}.png` }));
+
 try {
   const alice = await open('alice');
-  await alice.waitForSelector('[data-testid=join]:enabled', limit);
+  await has(alice, '[data-testid=join]:enabled');
   const address = await path(alice);
-  if (shots) await alice.screenshot({ path: `${shots}/stage-lobby.png` });
+  await shoot(alice, 'lobby');
   await join(alice);
   await sees(alice, 'alice');
   await layouts(alice, 1);
@@ -177,79 +250,109 @@ try {
   await join(bob);
   const widths = [await sees(alice, 'bob'), await sees(bob, 'alice')];
   const energy = [await hears(alice), await hears(bob)];
-  say('meets', { address, widths, energy });
+  say('meets', { address, widths, energy, labels: await bob.evaluate(() => window.labels) });
   await layouts(alice, 2, ['wide', 'upright']);
 
-  await bob.click('.bar button:has-text("Microphone")');
-  await alice.waitForSelector(`${tile('bob')} .unseen:has-text("is muted")`, { ...limit, state: 'attached' });
-  await bob.click('.bar button:has-text("Camera")');
-  await alice.waitForSelector(`${tile('bob')} .initials`, limit);
+  await click(bob, '.bar button', 'Microphone');
+  await says(alice, `${tile('bob')} .unseen`, 'is muted');
+  await click(bob, '.bar button', 'Camera');
+  await has(alice, `${tile('bob')} .initials`);
+  const contrast = await contrasts(bob, ['.control.leave', '.control.off', '.badge', '[data-testid=count]', '.nameplate .name']);
   say('mutes');
-  await bob.click('.bar button:has-text("Camera")');
+  await click(bob, '.bar button', 'Camera');
+  await has(alice, `${tile('bob')} .initials`, false);
 
-  await alice.click('.bar button:has-text("Figures")');
-  await alice.click(`${tile('bob')} .details-button`);
-  await alice.getByRole('radio', { name: /^Low/ }).click(limit);
-  await alice.waitForFunction((s) => document.querySelector(`${s} video`)?.videoWidth === 320, tile('bob'), limit);
-  await alice.waitForFunction(() => /\d ms/.test(document.querySelector('[data-testid=delay]')?.textContent), undefined, limit);
-  if (shots) await alice.screenshot({ path: `${shots}/stage-details.png` });
-  const delay = await alice.textContent('[data-testid=delay]');
+  await click(alice, '.bar button', 'Figures');
+  await click(alice, `${tile('bob')} .details-button`);
+  await has(alice, '[data-testid=details] .choice:nth-of-type(2)');
+  await alice.getByRole('radio', { name: /^Low/ }).click();
+  await until('the low layer', () => alice.evaluate((s) => document.querySelector(`${s} video`)?.videoWidth === 320, tile('bob')));
+  const delay = await says(alice, '[data-testid=delay]', '\\d ms');
+  await shoot(alice, 'details');
+  const free = {};
+  for (const [name, size] of Object.entries(sizes)) {
+    await alice.setViewportSize(size);
+    await until(`the panel in ${name}`, async () => (free[name] = await alice.evaluate(reachable)));
+    await shoot(alice, `details-${name}`);
+  }
+  await alice.setViewportSize(sizes.wide);
   await alice.getByLabel('Sound only').click();
-  await alice.waitForSelector(`${tile('bob')} .initials`, limit);
+  await has(alice, `${tile('bob')} .initials`);
   await alice.keyboard.press('Escape');
-  await alice.waitForSelector('[data-testid=details]', { ...limit, state: 'detached' });
-  const focused = await alice.evaluate(() => document.activeElement.getAttribute('aria-label'));
-  say('pins', { delay: delay.trim(), focused });
+  await has(alice, '[data-testid=details]', false);
+  const focused = await until('the focus is back', () =>
+    alice.evaluate(() => document.activeElement !== document.body && document.activeElement.getAttribute('aria-label')));
+  say('pins', { delay, focused, free });
 
   const viewer = await open('viewer');
-  await join(viewer);
+  await join(viewer, 'watching');
   await sees(viewer, 'alice');
   const begin = Date.now();
   await viewer.reload();
-  await viewer.waitForFunction(() => document.querySelector('[data-testid=state]')?.textContent === 'on stage', undefined, limit);
+  await state(viewer, 'watching');
   const back = Date.now() - begin;
   await sees(viewer, 'alice');
   // The same in another tab, where nobody has clicked yet: sound waits for that, and the first tab is told.
   const memory = await viewer.evaluate(() => ({ ...sessionStorage }));
   const second = await viewer.context().newPage();
-  await second.addInitScript(watchConnections);
+  listen(second, 'viewer, second tab');
+  await second.addInitScript(watch);
   await second.addInitScript((memory) => {
     if (sessionStorage.length === 0) Object.assign(sessionStorage, memory);
     const told = () => document.querySelector('.unmute') && console.log('silent');
     new MutationObserver(told).observe(document, { childList: true, subtree: true });
   }, memory);
   // Whatever Playwright evaluates counts as a click, so the page has to speak for itself.
-  const silent = second.waitForEvent('console', { ...limit, predicate: (m) => m.text() === 'silent' });
+  const silent = second.waitForEvent('console', (m) => m.text() === 'silent');
   await second.goto(`${url}/stage`);
   await silent;
-  if (shots) await second.screenshot({ path: `${shots}/stage-unmute.png` });
-  const replaced = await viewer.textContent('[data-testid=ended] h1', limit);
+  await shoot(second, 'unmute');
+  const replaced = await says(viewer, '[data-testid=ended] h1');
   await second.click('.unmute');
-  await second.waitForSelector('.unmute', { ...limit, state: 'detached' });
+  await has(second, '.unmute', false);
   await hears(second);
-  await second.click('.bar button:has-text("Leave")');
-  const left = await second.textContent('[data-testid=ended] h1', limit);
+  await click(second, '.bar button', 'Leave');
+  const left = await says(second, '[data-testid=ended] h1');
   const stored = await second.evaluate(() => [sessionStorage.length, localStorage.length]);
+  // Camera and microphone come back together: nobody sees the publication end or begin twice.
+  await bob.evaluate((selector) => {
+    window.seen = [];
+    const look = () => {
+      const there = document.querySelector(selector) !== null;
+      if (there !== window.seen.at(-1)) window.seen.push(there);
+    };
+    look();
+    new MutationObserver(look).observe(document, { childList: true, subtree: true });
+  }, tile('alice'));
   await alice.reload();
+  await state(alice, 'live');
   await sees(bob, 'alice');
-  say('reloads', { back, replaced, left, stored });
+  const tiles = await bob.evaluate(() => window.seen);
+  const connections = await alice.evaluate(() => window.connections.filter((pc) => pc.getSenders().some((s) => s.track)).length);
+  say('reloads', { back, replaced, left, stored, tiles, connections });
 
   say('kick');
-  const ended = await bob.textContent('[data-testid=ended] [role=alert]', limit);
+  const ended = await says(bob, '[data-testid=ended] [role=alert]');
   await bob.reload();
-  await bob.waitForSelector('input[aria-label="Participant token"]', limit);
+  await has(bob, 'input[aria-label="Participant token"]');
   say('kicked', { ended });
   for (const page of [bob, viewer]) await page.context().close();
 
   const stranger = await open('stranger');
-  const refused = await stranger.textContent('[role=alert]', limit);
+  const refused = await says(stranger, '[role=alert]');
+  Object.assign(contrast, await contrasts(stranger, ['.problem', 'code', '.muted']));
+  await stranger.emulateMedia({ colorScheme: 'light' });
+  const inLight = await contrasts(stranger, ['.problem', 'code', '.muted']);
+  await shoot(stranger, 'enter-light');
+  say('reads', { contrast: [...Object.values(contrast), ...Object.values(inLight)], least: { ...contrast, inLight } });
   await stranger.context().close();
   const forged = await open('forged');
-  await forged.click('[data-testid=join]:enabled', limit);
-  say('refuses', { refused, forged: await forged.textContent('[data-testid=ended] [role=alert]', limit) });
+  await click(forged, '[data-testid=join]:enabled');
+  say('refuses', { refused, forged: await says(forged, '[data-testid=ended] [role=alert]') });
   await forged.context().close();
 
   const hall = await (await browser.newContext({ bypassCSP: true })).newPage();
+  hall.setDefaultTimeout(hang);
   await hall.goto(`${url}/`);
   await hall.click('h1');
   await hall.addScriptTag({ content: readFileSync(`${dist}/rivus-web.js`, 'utf8') });

@@ -25,9 +25,12 @@ const picture: MediaTrackConstraints = { width: { ideal: 1280 }, height: { ideal
 const voice: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /** openBoth starts camera and microphone with one question to the person; undefined when that gives not both. */
-export async function openBoth(): Promise<Record<Kind, MediaStreamTrack> | undefined> {
+export async function openBoth(ids: Partial<Record<Kind, string>>): Promise<Record<Kind, MediaStreamTrack> | undefined> {
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: picture, audio: voice });
+    const stream = await navigator.mediaDevices.getUserMedia({
+      video: { ...picture, ...preferring(ids.camera) },
+      audio: { ...voice, ...preferring(ids.microphone) },
+    });
     return { camera: stream.getVideoTracks()[0]!, microphone: stream.getAudioTracks()[0]! };
   } catch {
     return undefined;
@@ -37,15 +40,18 @@ export async function openBoth(): Promise<Record<Kind, MediaStreamTrack> | undef
 /** open starts a device: the one with this id if it is there. Rejects with a DeviceError. */
 export async function open(kind: Kind, id?: string): Promise<MediaStreamTrack> {
   if (!available()) throw new DeviceError(insecure);
-  const deviceId = id ? { ideal: id } : undefined;
   try {
     const stream = await navigator.mediaDevices.getUserMedia(
-      kind === 'camera' ? { video: { ...picture, deviceId } } : { audio: { ...voice, deviceId } },
+      kind === 'camera' ? { video: { ...picture, ...preferring(id) } } : { audio: { ...voice, ...preferring(id) } },
     );
     return stream.getTracks()[0]!;
   } catch (error) {
     throw new DeviceError(explain(kind, error));
   }
+}
+
+function preferring(id?: string): MediaTrackConstraints {
+  return id ? { deviceId: { ideal: id } } : {};
 }
 
 /** openScreen asks which screen, window or tab to show. Undefined when the person has changed their mind. */

@@ -13,12 +13,9 @@ interface Props {
   onOther(): void;
 }
 
-/** Lobby is the place before the stage: who one is, and which devices to bring. */
+/** Lobby is the place before the stage: who one is, and which devices to bring. They start with it. */
 export function Lobby({ ticket, media, notice, onJoin, onOther }: Props) {
   const usable = ticket.canPublish && available();
-  useEffect(() => {
-    if (usable) void media.startBoth();
-  }, [usable]);
   const bringing = media.camera || media.microphone;
   return (
     <main class="lobby">

@@ -1,4 +1,4 @@
-import { DeviceError, type Kind, open, openBoth, openScreen } from './devices';
+import { available, DeviceError, type Kind, open, openBoth, openScreen } from './devices';
 import type { Own } from './room';
 import type { Memory } from './ticket';
 
@@ -17,33 +17,38 @@ export class Media {
   readonly starting = new Set<Kind>();
   /** Why a device gives nothing. */
   readonly problems = new Map<Kind, string>();
+  readonly #ids: Partial<Record<Kind, string>> = {}; // of the devices that were used last
+  #round = 0; // what was asked for before stopAll comes too late
 
   constructor(private readonly listener: MediaListener) {}
 
-  /** startBoth opens camera and microphone; when not both can be had it tries each by itself. */
+  /** startBoth opens camera and microphone, told as one change; when not both can be had it tries each by itself. */
   async startBoth(): Promise<void> {
+    if (!available()) return;
+    const round = this.#round;
     this.starting.add('camera').add('microphone');
     this.listener.changed();
-    const both = await openBoth();
+    const both = await openBoth(this.#ids);
     if (both) {
-      this.#take('camera', both.camera);
-      this.#take('microphone', both.microphone);
-      this.starting.clear();
+      this.#take('camera', both.camera, round);
+      this.#take('microphone', both.microphone, round);
       this.listener.changed();
-    } else await Promise.all([this.start('camera'), this.start('microphone')]);
+    } else if (round === this.#round) await Promise.all([this.start('camera'), this.start('microphone')]);
   }
 
   /** start opens a device, in the place of the one that is open. What is in its way is found in problems. */
-  async start(kind: Kind, id?: string): Promise<void> {
+  async start(kind: Kind, id = this.#ids[kind]): Promise<void> {
+    const round = this.#round;
     this.starting.add(kind);
     this.problems.delete(kind);
     this.listener.changed();
     try {
-      this.#take(kind, await open(kind, id));
+      this.#take(kind, await open(kind, id), round);
     } catch (error) {
+      if (round !== this.#round) return;
+      this.starting.delete(kind);
       this.problems.set(kind, error instanceof DeviceError ? error.message : String(error));
     }
-    this.starting.delete(kind);
     this.listener.changed();
   }
 
@@ -54,6 +59,8 @@ export class Media {
   }
 
   stopAll(): void {
+    this.#round++;
+    this.starting.clear();
     for (const kind of ['camera', 'microphone', 'screen'] as const) {
       this[kind]?.stop();
       this[kind] = undefined;
@@ -61,38 +68,44 @@ export class Media {
   }
 
   async shareScreen(): Promise<void> {
+    const round = this.#round;
     try {
-      this.screen = await openScreen();
-      if (this.screen) this.screen.onended = () => this.stop('screen');
+      const screen = await openScreen();
+      if (screen && round !== this.#round) return screen.stop();
+      this.screen = screen;
+      if (screen) screen.onended = () => this.stop('screen');
     } catch (error) {
       this.listener.notice(error instanceof DeviceError ? error.message : String(error));
     }
     this.listener.changed();
   }
 
-  /** memory is what restore needs after a reload. */
+  /** memory is what restore needs after a reload. A device that is starting counts as one that is on. */
   memory(own: Own): Omit<Memory, 'token' | 'joined'> {
-    return {
-      camera: this.camera?.getSettings().deviceId,
-      microphone: this.microphone?.getSettings().deviceId,
-      cameraOff: own.camera?.isMuted,
-      microphoneOff: own.microphone?.isMuted,
-    };
+    const off = (kind: Kind) => own[kind]?.isMuted ?? (!this[kind] && !this.starting.has(kind));
+    const { camera, microphone } = this.#ids;
+    return { camera, microphone, cameraOff: off('camera'), microphoneOff: off('microphone') };
   }
 
-  /** restore starts the devices that were in use. One that was switched off stays so until it is asked for. */
-  async restore(memory: Memory): Promise<void> {
-    const wanted: [Kind, string | undefined, boolean | undefined][] = [
-      ['camera', memory.camera, memory.cameraOff],
-      ['microphone', memory.microphone, memory.microphoneOff],
-    ];
-    await Promise.all(wanted.map(async ([kind, id, off]) => id && !off && this.start(kind, id)));
-    for (const problem of this.problems.values()) this.listener.notice(problem);
+  /**
+   * restore starts the devices that were in use, both as one change. One that was switched off stays so until it is asked
+   * for.
+   */
+  async restore({ camera, microphone, cameraOff, microphoneOff }: Memory): Promise<void> {
+    Object.assign(this.#ids, { camera, microphone });
+    const [picture, voice] = [camera && !cameraOff, microphone && !microphoneOff];
+    if (picture && voice) await this.startBoth();
+    else if (picture) await this.start('camera');
+    else if (voice) await this.start('microphone');
+    if (this.problems.size > 0) this.listener.notice([...this.problems.values()].join(' '));
   }
 
-  #take(kind: Kind, track: MediaStreamTrack): void {
+  #take(kind: Kind, track: MediaStreamTrack, round: number): void {
+    if (round !== this.#round) return track.stop();
+    this.starting.delete(kind);
     this[kind]?.stop();
     this[kind] = track;
+    this.#ids[kind] = track.getSettings().deviceId;
     track.onended = () => {
       this.listener.notice(`Your ${kind} was unplugged or switched off.`);
       this.stop(kind);

@@ -9,6 +9,8 @@ import {
   StageEvents,
   type StageLeftReason,
   type StageParticipantInfo,
+  StageParticipantPublishState,
+  StageParticipantSubscribeState,
   type StageStreamLayer,
   StreamType,
   SubscribeType,
@@ -26,6 +28,8 @@ export interface Person {
   readonly name: string;
   audio?: Stream;
   video?: Stream;
+  /** Its sound and picture are about to come; one's own, to go. */
+  connecting: boolean;
   speaking: boolean;
   /** Receive no video of this participant. */
   audioOnly: boolean;
@@ -158,9 +162,17 @@ export class Room {
     on(StageEvents.STAGE_PARTICIPANT_STREAMS_REMOVED, ({ id }, streams) =>
       this.#with(id, (p) => streams.forEach((s) => this.#remove(p, s))),
     );
+    on(StageEvents.STAGE_PARTICIPANT_SUBSCRIBE_STATE_CHANGED, ({ id }, state) =>
+      this.#with(id, (p) => (p.connecting = state === StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE)),
+    );
+    on(StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, ({ id, isLocal }, state) =>
+      this.#with(id, (p) => {
+        if (isLocal) p.connecting = state === StageParticipantPublishState.ATTEMPTING_PUBLISH;
+        readLayers(p);
+      }),
+    );
     const look = ({ id }: StageParticipantInfo) => this.#with(id, readLayers);
     on(StageEvents.STAGE_PARTICIPANT_METADATA_CHANGED, look);
-    on(StageEvents.STAGE_PARTICIPANT_PUBLISH_STATE_CHANGED, look);
     on(StageEvents.STAGE_STREAM_MUTE_CHANGED, look);
     on(StageEvents.STAGE_STREAM_LAYERS_CHANGED, look);
     on(StageEvents.STAGE_STREAM_LAYER_SELECTED, look);
@@ -236,6 +248,7 @@ function newPerson(info: StageParticipantInfo): Person {
     get name() {
       return info.userId || info.id;
     },
+    connecting: false,
     speaking: false,
     audioOnly: false,
     pinned: '',

@@ -22,7 +22,7 @@ interface Props {
 const states: Record<StageConnectionState, string> = {
   [StageConnectionState.DISCONNECTED]: 'off',
   [StageConnectionState.CONNECTING]: 'joining',
-  [StageConnectionState.CONNECTED]: 'on stage',
+  [StageConnectionState.CONNECTED]: 'watching',
   [StageConnectionState.ERRORED]: 'reconnecting',
 };
 
@@ -32,10 +32,10 @@ export function RoomView({ room, ticket, media, notice, setNotice, onLeave }: Pr
   const [chosen, setChosen] = useState<string>();
   const people = [...room.people.values()];
   const shown = people.filter((p) => (p.info.isLocal ? p.video || p.audio : p.info.isPublishing));
-  const watching = people.length - shown.length;
+  const own = people.find((p) => p.info.isLocal);
   const person = shown.find((p) => p.info.id === chosen);
   return (
-    <div class={`stage ${person ? 'with-details' : ''}`}>
+    <main class={`stage ${person ? 'with-details' : ''}`}>
       <header>
         <Logo />
         <div class="title">
@@ -43,11 +43,9 @@ export function RoomView({ room, ticket, media, notice, setNotice, onLeave }: Pr
           <span class="muted small mono">{ticket.stageId}</span>
         </div>
         <span class="muted small" data-testid="count">
-          {shown.length} on stage{watching > 0 && `, ${watching} watching`}
+          {count(shown.length, people.length - shown.length)}
         </span>
-        <span class={`badge ${badge(room.connection)}`} data-testid="state" role="status">
-          {states[room.connection]}
-        </span>
+        <State connection={room.connection} own={own} />
       </header>
       <Tiles
         people={shown}
@@ -74,12 +72,26 @@ export function RoomView({ room, ticket, media, notice, setNotice, onLeave }: Pr
         </button>
       )}
       <Controls room={room} ticket={ticket} media={media} figures={figures} setFigures={setFigures} setNotice={setNotice} onLeave={onLeave} />
-    </div>
+    </main>
   );
 }
 
-function badge(state: StageConnectionState): string {
-  return state === StageConnectionState.CONNECTED ? 'playing' : 'loading';
+/** count tells how many are to be seen or heard, and how many only watch. */
+function count(sending: number, watching: number): string {
+  const others = watching > 0 ? `${watching} watching` : '';
+  return sending === 0 ? others : [`${sending} on stage`, others].filter(Boolean).join(', ');
+}
+
+/** State says whether others see and hear one now. */
+function State({ connection, own }: { connection: StageConnectionState; own?: Person }) {
+  const connected = connection === StageConnectionState.CONNECTED;
+  const live = connected && own?.info.isPublishing;
+  const going = connected && !live && own?.connecting;
+  return (
+    <span class={`badge ${live ? 'on-air' : connected && !going ? '' : 'loading'}`} data-testid="state" role="status">
+      {live ? 'live' : going ? 'connecting' : states[connection]}
+    </span>
+  );
 }
 
 function emptyText(room: Room, ticket: Ticket): string {

@@ -33,8 +33,13 @@ export function StagePage() {
     const read = readTicket(given);
     leaveRoom();
     if (!read) return setView({ at: 'enter', problem: 'This is not a participant token. Copy the whole text; it has two dots in it.' });
-    setTicket(read);
     remember({ token: read.token, joined: false });
+    enterLobby(read);
+  };
+
+  const enterLobby = (by: Ticket) => {
+    setTicket(by);
+    if (by.canPublish) void media.current!.startBoth();
     setView({ at: 'lobby' });
   };
 
@@ -83,8 +88,8 @@ export function StagePage() {
       const memory = recall();
       const known = memory && readTicket(memory.token);
       if (!memory || !known) return;
+      if (!memory.joined) return enterLobby(known);
       setTicket(known);
-      if (!memory.joined) return setView({ at: 'lobby' });
       join(known); // at once: camera and microphone follow when they have started
       if (known.canPublish) void media.current!.restore(memory);
     };

@@ -41,7 +41,7 @@ export function takeFragment(): string | undefined {
 export interface Memory {
   token: string;
   joined: boolean;
-  /** Ids of the devices in use; undefined when none is. */
+  /** Ids of the devices that were used last; undefined when none was. */
   camera?: string;
   microphone?: string;
   cameraOff?: boolean;

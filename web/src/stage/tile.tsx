@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './icons';
 import type { Reading } from './readings';
 import type { Person } from './room';
@@ -19,9 +19,12 @@ interface Props {
 /** Tile shows one participant. */
 export function Tile({ person, width, height, corner, mirrored, figures, open, onDetails }: Props) {
   const { info, reading } = person;
-  const stopped = !person.video || (info.isLocal ? person.video.isMuted : info.videoStopped);
-  const silent = info.isLocal ? (person.audio?.isMuted ?? true) : info.audioMuted || !person.audio;
+  const [drawn, setDrawn] = useState<MediaStreamTrack>();
+  const waiting = person.connecting;
+  const stopped = info.isLocal ? (person.video?.isMuted ?? true) : info.videoStopped || (!person.video && !waiting);
+  const silent = info.isLocal ? (person.audio?.isMuted ?? true) : info.audioMuted || (!person.audio && !waiting);
   const missing = person.audioOnly && !info.videoStopped ? 'is heard only' : 'sends no video';
+  const picture = person.video?.mediaStreamTrack;
   const name = info.isLocal ? `${person.name} (you)` : person.name;
   return (
     <li
@@ -30,15 +33,16 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
       data-testid="tile"
       data-name={person.name}
     >
-      {person.video && <Picture track={person.video.mediaStreamTrack} mirrored={mirrored} hidden={stopped} label={`Video of ${name}`} />}
-      {stopped && <Initials name={person.name} />}
+      {picture && <Picture track={picture} mirrored={mirrored} hidden={stopped} label={`Video of ${name}`} onDrawn={setDrawn} />}
+      {(stopped || picture !== drawn) && <Initials name={person.name} />}
       {figures && reading && <Brief reading={reading} delay={delayOf(person)} />}
       <p class="nameplate">
+        {waiting && <span class="wait" />}
         {silent && <Icon name="microphone" off />}
         {stopped && <Icon name="camera" off />}
         <span class="name">{name}</span>
         <span class="unseen">
-          {[silent && 'is muted', stopped && missing, person.speaking && !silent && 'is speaking'].filter(Boolean).join(', ')}
+          {[waiting && 'is connecting', silent && 'is muted', stopped && missing, person.speaking && !silent && 'is speaking'].filter(Boolean).join(', ')}
         </span>
       </p>
       <button type="button" class="details-button" aria-expanded={open} aria-label={`Quality and figures of ${name}`} onClick={onDetails}>
@@ -48,17 +52,29 @@ export function Tile({ person, width, height, corner, mirrored, figures, open, o
   );
 }
 
-function Picture({ track, mirrored, hidden, label }: { track: MediaStreamTrack; mirrored?: boolean; hidden: boolean; label: string }) {
+interface PictureProps {
+  track: MediaStreamTrack;
+  mirrored?: boolean;
+  hidden: boolean;
+  label: string;
+  /** There is a picture of the track. */
+  onDrawn(track: MediaStreamTrack): void;
+}
+
+function Picture({ track, mirrored, hidden, label, onDrawn }: PictureProps) {
   const video = useRef<HTMLVideoElement>(null);
   useEffect(() => {
     const element = video.current!;
     element.srcObject = new MediaStream([track]);
     // A picture that is higher than wide, or a screen, is shown whole; a camera fills its tile.
     const shape = () => element.classList.toggle('whole', element.videoHeight > element.videoWidth);
+    const draw = () => onDrawn(track);
     element.addEventListener('resize', shape);
+    element.addEventListener('loadeddata', draw);
     void element.play().catch(() => {}); // it has no sound, so no browser refuses; leaving the page ends it
     return () => {
       element.removeEventListener('resize', shape);
+      element.removeEventListener('loadeddata', draw);
       element.srcObject = null;
     };
   }, [track]);
