@@ -40,7 +40,7 @@ export function refused(response: Response, text: string, category: StageErrorCa
   const noPublisher = gone && category === StageErrorCategory.SUBSCRIBE_ERROR;
   if (status >= 500 || status === 409 || noPublisher) {
     const seconds = Number(response.headers.get('Retry-After')) || 0;
-    return new TemporaryError(`${status} ${text}`, 1000 * seconds);
+    return new TemporaryError(`${status} ${text || 'the participant does not publish'}`, 1000 * seconds);
   }
   return new StageError(refusalCode(status, text), category, text.trim() || `the server answered ${status}`, { status });
 }

@@ -22,7 +22,7 @@ export interface Plan {
   opened(pc: RTCPeerConnection): void;
   /** Media can flow; again after lost. */
   up(): void;
-  /** Media cannot flow now; more attempts follow. */
+  /** Media cannot flow now: it is being connected, or will be. Not told while an older connection goes on. */
   lost(): void;
   /** It was given up. */
   failed(error: StageError): void;
@@ -49,6 +49,10 @@ export class Link {
     return !this.#wish.aborted;
   }
 
+  get #up(): boolean {
+    return this.#session?.flow === 'up' || this.#older?.flow === 'up';
+  }
+
   /**
    * Connects; if it is connected, anew with what build gives then. An offer that the server has not answered yet is
    * waited for, and its session replaced like any other.
@@ -59,7 +63,8 @@ export class Link {
     const wish = (this.#wish = stop.signal);
     this.#revoke = () => stop.abort();
     this.#backoff.reset();
-    void this.#run(wish).catch((error: unknown) => {
+    if (!this.#up) this.plan.lost();
+    if (!wish.aborted) void this.#run(wish).catch((error: unknown) => {
       if (wish.aborted) return;
       this.close();
       this.plan.failed(asStageError(error, this.plan.endpoint.category));
@@ -98,7 +103,7 @@ export class Link {
           throw new StageError(StageErrorCode.TIMEOUT, plan.endpoint.category, error.message);
         }
       }
-      plan.lost();
+      if (!this.#up) plan.lost();
       await this.#backoff.wait(wish, wait);
     }
   }
@@ -122,6 +127,7 @@ export class Link {
   /** Returns when the session is beyond repair; throws a TemporaryError when it never came up. */
   async #hold(session: Session, wish: AbortSignal): Promise<void> {
     if (!this.#older) this.plan.opened(session.pc);
+    else this.#watch(this.#older, wish);
     const first = await session.until(['up', 'down'], wish, connectPatience);
     if (first !== 'up') throw new TemporaryError('media cannot get through');
     if (this.#older) this.#succeed(session, this.#older);
@@ -135,6 +141,14 @@ export class Link {
       this.plan.lost();
       if (!(await this.#repair(session, wish))) return;
     }
+  }
+
+  /** Tells when an older session ends before a newer one is up. */
+  #watch(older: Session, wish: AbortSignal): void {
+    const tell = () => {
+      if (this.#older === older) this.plan.lost();
+    };
+    void older.until(['shaky', 'down'], wish).then(tell, () => {});
   }
 
   #succeed(session: Session, older: Session): void {

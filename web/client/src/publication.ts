@@ -2,7 +2,7 @@ import { LocalStageStreamEvents, StageErrorCategory, StageParticipantPublishStat
 import type { StageError } from './errors.js';
 import { type InBand, needsInsertableStreams, pass } from './in-band.js';
 import { Link } from './link.js';
-import type { LocalStageStream } from './local-stream.js';
+import type { LocalStageStream, SeiSink } from './local-stream.js';
 import { withParameters } from './sdp.js';
 import type { Tuning } from './session.js';
 import { encodings } from './simulcast.js';
@@ -23,6 +23,7 @@ export class Publication {
   #streams: LocalStageStream[] = [];
   readonly #link: Link;
   #senders = new Map<StreamType, RTCRtpSender>(); // of the connection that was made last
+  #sei?: SeiSink; // of the video's sender
   #swaps: Promise<void> = Promise.resolve(); // of tracks, one after the other
   #state = StageParticipantPublishState.NOT_PUBLISHED;
 
@@ -77,7 +78,7 @@ export class Publication {
     if (this.#streams !== streams) return; // a listener wanted something else meanwhile
     if (streams.length === 0) this.#stop();
     else if (this.#link.active && form(streams) === form(before)) this.#exchange();
-    else this.#start();
+    else this.#link.connect();
   }
 
   /** Gives up, because the server has said so; update tries anew. */
@@ -95,11 +96,6 @@ export class Publication {
 
   close(): void {
     this.update([]);
-  }
-
-  #start(): void {
-    this.#link.connect();
-    this.#to(StageParticipantPublishState.ATTEMPTING_PUBLISH);
   }
 
   #stop(): void {
@@ -130,7 +126,7 @@ export class Publication {
   }
 
   #prepare(stream: LocalStageStream, sender: RTCRtpSender): void {
-    if (usesInBand(stream)) stream.attachSei(this.inBand.send(sender));
+    if (usesInBand(stream)) stream.attachSei((this.#sei = this.inBand.send(sender)));
     else pass(sender);
   }
 
@@ -140,9 +136,10 @@ export class Publication {
       const sender = this.#senders.get(stream.streamType);
       if (!sender) continue;
       stream.attach(sender);
+      if (usesInBand(stream)) stream.attachSei(this.#sei);
       const swap = this.#swaps.then(() => this.#replace(sender, stream));
       this.#swaps = swap.catch(() => {
-        if (this.#sends(stream, sender)) this.#start();
+        if (this.#sends(stream, sender)) this.#link.connect();
       });
     }
   }

@@ -163,7 +163,6 @@ export class Subscription {
   #start(): void {
     this.#asked = this.#needs();
     this.#link.connect();
-    this.#to(StageParticipantSubscribeState.ATTEMPTING_SUBSCRIBE);
   }
 
   #build(): RTCPeerConnection {
