@@ -23,8 +23,20 @@ const sizes = { wide: { width: 1280, height: 720 }, upright: { width: 390, heigh
 const problems = [];
 const say = (step, what = {}) => console.log(JSON.stringify({ step, ...what }));
 
-/** Keeps the peer connections of a page where the statistics are found, and what its button to join has said. */
+/**
+ * Keeps the peer connections of a page where the statistics are found, and what its button to join has said. A page that
+ * was told to is reloaded once more while it joins.
+ */
 const watch = () => {
+  if (sessionStorage.getItem('again')) {
+    sessionStorage.removeItem('again');
+    window.WebSocket = class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        location.reload();
+      }
+    };
+  }
   window.connections = [];
   window.labels = [];
   new MutationObserver(() => {
@@ -324,6 +336,7 @@ try {
     look();
     new MutationObserver(look).observe(document, { childList: true, subtree: true });
   }, tile('alice'));
+  await alice.evaluate(() => sessionStorage.setItem('again', 'yes'));
   await alice.reload();
   await state(alice, 'live');
   await sees(bob, 'alice');

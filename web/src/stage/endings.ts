@@ -27,6 +27,8 @@ export function endingOf(error: StageError | undefined, reason?: StageLeftReason
       return refusal(error);
   }
   switch (error?.code) {
+    case StageErrorCode.CANCELED: // the page went before it was on the stage
+      return userLeft;
     case StageErrorCode.PARTICIPANT_DISCONNECTED:
       return { title: 'You were removed from the stage', text: removal(error) };
     case StageErrorCode.STAGE_DELETED:
