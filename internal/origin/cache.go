@@ -10,12 +10,20 @@ import (
 // maxTarget is the longest Target Duration that has cache rules of its own, in seconds.
 const maxTarget = 60
 
-// cacheRules are the Cache-Control values for each Target Duration, ready to be put into an answer. They follow RFC
-// 8216bis B.1: a playlist that answers a blocking reload never changes its meaning and may stay for six Target Durations;
-// one that was simply loaded is stale after half a one. Media never changes at all: the stream id in its path makes
-// the URL unique for ever, and it is worth keeping as long as the packager does, which is the live window and its length
-// again, about twenty Target Durations.
-type cacheRules [maxTarget + 1]struct{ blocking, plain, media playhttp.Field }
+// cacheRules are the Cache-Control values for each Target Duration, ready to be put into an answer. Two kinds of caches
+// read them: the private one of a browser, and shared ones between it and the server.
+//
+// A playlist that grows is never fresh in a private cache: a player asks for it because it wants a newer one, and some
+// ask again with the very directives of an earlier blocking reload (video.js does at the end of every segment), which an
+// answer out of their own cache turns into a freeze. It costs a request that the server answers from memory, or with 304.
+// A shared cache exists to make one request out of those of many viewers, who all come within a moment of each other. Half
+// a Target Duration is enough for that, and less than the least segment, so that a repeated request finds news there too;
+// the six Target Durations that RFC 8216bis B.1 has for blocking reloads would not.
+//
+// What never changes may stay: the last playlist of a stream, and all media, because the stream id in its path makes the
+// URL unique for ever. It is worth keeping as long as the packager does, which is the live window and its length again,
+// about twenty Target Durations.
+type cacheRules [maxTarget + 1]struct{ live, last, media playhttp.Field }
 
 func newCacheRules() *cacheRules {
 	rule := func(format string, seconds int) playhttp.Field {
@@ -24,19 +32,19 @@ func newCacheRules() *cacheRules {
 	c := &cacheRules{}
 	for t := range c {
 		s := max(t, 1)
-		c[t].blocking = rule("public, max-age=%d", 6*s)
-		c[t].plain = rule("public, max-age=%d", max(s/2, 1))
+		c[t].live = rule("public, max-age=0, s-maxage=%d", max(s/2, 1))
+		c[t].last = rule("public, max-age=%d", 6*s)
 		c[t].media = rule("public, max-age=%d, immutable", 20*s)
 	}
 	return c
 }
 
-// playlist returns the rule for a media playlist; settled says that it answers a blocking reload or is the last one.
-func (c *cacheRules) playlist(target time.Duration, settled bool) playhttp.Field {
-	if settled {
-		return c[index(target)].blocking
+// playlist returns the rule for a media playlist; ended says that it is the last one.
+func (c *cacheRules) playlist(target time.Duration, ended bool) playhttp.Field {
+	if ended {
+		return c[index(target)].last
 	}
-	return c[index(target)].plain
+	return c[index(target)].live
 }
 
 func (c *cacheRules) media(target time.Duration) playhttp.Field { return c[index(target)].media }

@@ -207,7 +207,7 @@ func TestPlaylist(t *testing.T) {
 		t.Fatalf("status %d\n%s", w.Code, w.Body)
 	}
 	want := map[string]string{
-		"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "public, max-age=1", "Vary": "Accept-Encoding",
+		"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "public, max-age=0, s-maxage=1", "Vary": "Accept-Encoding",
 		"Access-Control-Allow-Origin": "*", "Content-Length": strconv.Itoa(w.Body.Len()),
 	}
 	for name, value := range want {
@@ -231,7 +231,7 @@ func TestPlaylist(t *testing.T) {
 		t.Errorf("status %d with a fresh ETag", same.Code)
 	}
 	blocking := get(t, h, index+"&_HLS_msn="+strconv.FormatInt(e.Snapshot().LastMSN(), 10)+"&_HLS_part=0")
-	if got := blocking.Header().Get("Cache-Control"); blocking.Code != http.StatusOK || got != "public, max-age=12" {
+	if got := blocking.Header().Get("Cache-Control"); blocking.Code != http.StatusOK || got != "public, max-age=0, s-maxage=1" {
 		t.Errorf("blocking reload: status %d, Cache-Control %q", blocking.Code, got)
 	}
 	head := do(t, h, http.MethodHead, index)

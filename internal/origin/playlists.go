@@ -63,7 +63,7 @@ func (h *Handler) playlist(out *reply, t target, q *hls.Rendition) {
 			return
 		}
 	}
-	h.writePlaylist(out, snapshot.Playlist(directives.Skip), h.cache.playlist(target, blocking || snapshot.Ended()), blocking)
+	h.writePlaylist(out, snapshot.Playlist(directives.Skip), h.cache.playlist(target, snapshot.Ended()), blocking)
 }
 
 // writePlaylist sends one of the renderings that all viewers share.
