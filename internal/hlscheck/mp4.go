@@ -275,7 +275,7 @@ func (f *format) readDefaults(b []byte) error {
 			return errShort
 		}
 		if t == nil {
-			return errors.New("trex of a track that does not exist")
+			return nil // of a track that may come with a later section; readers that keep to this one need it then
 		}
 		t.defaultDuration, t.defaultFlags = duration, flags
 		return nil

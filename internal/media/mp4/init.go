@@ -9,6 +9,10 @@ import (
 
 // AppendInit appends an initialization segment (ftyp, moov) for at most one video and one audio track. Times start at 0
 // and there is no edit list: fragments tell where they are.
+//
+// The defaults of both tracks are there even if one does not exist (ISO/IEC 14496-12, 8.8.3.1 has one for each track that
+// does). Sound may begin later, and a reader that keeps to its first initialization section, as that of ffmpeg does, must
+// be able to read the headers of a run that it cannot play: without defaults it takes the sound for pictures.
 func AppendInit(dst []byte, tracks []*media.Track) []byte {
 	dst, ftyp := openBox(dst, "ftyp")
 	dst = append(dst, "iso6\x00\x00\x00\x00iso6mp41"...)
@@ -30,16 +34,15 @@ func AppendInit(dst []byte, tracks []*media.Track) []byte {
 		dst = appendTrak(dst, t)
 	}
 	dst, mvex := openBox(dst, "mvex")
-	for _, t := range tracks {
-		var trex int
-		flags := uint32(syncSample)
-		if t.IsVideo() {
-			flags = otherSample
-		}
-		dst, trex = openFullBox(dst, "trex", 0, 0)
-		dst = closeBox(append32(dst, trackID(t), 1, 0, 0, flags), trex)
-	}
+	dst = appendTrex(dst, VideoTrackID, otherSample)
+	dst = appendTrex(dst, AudioTrackID, syncSample)
 	return closeBox(closeBox(dst, mvex), moov)
+}
+
+// appendTrex appends a track's defaults: its sample entry, no duration, no size, and the flags of most samples.
+func appendTrex(dst []byte, id, flags uint32) []byte {
+	dst, trex := openFullBox(dst, "trex", 0, 0)
+	return closeBox(append32(dst, id, 1, 0, 0, flags), trex)
 }
 
 func appendTrak(dst []byte, t *media.Track) []byte {

@@ -190,6 +190,32 @@ func TestPlays(t *testing.T) {
 	}
 }
 
+// TestSoundComesLater gives ffmpeg a stream whose sound begins in the middle, with an initialization section of its own. It
+// keeps to the first one and plays the pictures on.
+func TestSoundComesLater(t *testing.T) {
+	t.Parallel()
+	clip := mediatest.Make(t, mediatest.Options{})
+	parts := fragments(clip, 0, 500*time.Millisecond)
+	out := mp4.AppendInit(nil, []*media.Track{clip.Video})
+	for i, f := range parts {
+		if i < len(parts)/2 {
+			f.Audio = mp4.Run{}
+		} else if i == len(parts)/2 {
+			out = mp4.AppendInit(out, []*media.Track{clip.Video, clip.Audio})
+		}
+		out = f.Append(out)
+	}
+	path := filepath.Join(t.TempDir(), "late.mp4")
+	if err := os.WriteFile(path, out, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	decoded := mediatest.Run(t, "ffmpeg", "-hide_banner", "-nostats", "-loglevel", "error", "-xerror", "-threads", "1", "-i", path,
+		"-map", "0:v", "-fps_mode", "passthrough", "-f", "md5", "-")
+	if string(decoded) != mediatest.Pictures(t, clip.Path) {
+		t.Error("decoded pictures differ from the source's")
+	}
+}
+
 func checkPackets(t *testing.T, got []mediatest.Packet, want []media.Frame, start int64) {
 	t.Helper()
 	if len(got) != len(want) {
