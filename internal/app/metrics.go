@@ -78,6 +78,7 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_ingest_foreign_total", "Media messages dropped because their codec is not carried.", b.ForeignAudio, "media", "audio")
 	counter("rivus_ingest_refused_total", "Publishers ended for what they sent.", b.Unfit)
 	counter("rivus_ingest_rebases_total", "Timestamp jumps taken out.", b.Rebases)
+	counter("rivus_ingest_date_steps_total", "Dates of playlists put right at a discontinuity.", b.DateSteps)
 	sendPartLatency(out, b.PartLatency)
 
 	if p.stages.manager != nil {

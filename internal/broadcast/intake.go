@@ -299,9 +299,11 @@ func (in *intake) write(f media.Frame) error {
 		}
 		break
 	}
+	before := in.packager.Stats().DateSteps
 	if err := in.packager.Write(f); err != nil {
 		return err
 	}
+	in.counters.dateSteps.Add(in.packager.Stats().DateSteps - before)
 	in.counters.frames.Add(1)
 	return nil
 }

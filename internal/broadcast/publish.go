@@ -164,7 +164,7 @@ func (m *Manager) newBroadcast(
 ) (*broadcast, *intake) {
 	log := m.opt.Logger.With("channel_arn", stream.ChannelARN.String(), "stream_id", stream.StreamID)
 	packager := hls.NewPackager(hls.Options{
-		Container: ch.ContainerFormat, LowLatency: ch.LatencyMode == resource.LatencyLow, TargetDuration: f.target,
+		Container: hls.ServedContainer(&ch), LowLatency: ch.LatencyMode == resource.LatencyLow, TargetDuration: f.target,
 		Clock: m.opt.Clock, Logger: log,
 	})
 	b := &broadcast{

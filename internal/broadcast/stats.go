@@ -13,7 +13,7 @@ type counters struct {
 	bytes, frames, drops, rebases atomic.Int64
 	foreignVideo, foreignAudio    atomic.Int64
 	sessions, refused, takeovers  atomic.Int64
-	unfit                         atomic.Int64
+	unfit, dateSteps              atomic.Int64
 	latency                       histogram
 }
 
@@ -58,6 +58,7 @@ type Stats struct {
 	ForeignVideo int64 // messages dropped for their codec
 	ForeignAudio int64
 	Rebases      int64   // timestamp jumps taken out
+	DateSteps    int64   // dates of playlists that were put right at a discontinuity
 	PartLatency  Latency // from the arrival of the frame that completes a part (segment, without low latency) to its playlist
 }
 
@@ -69,6 +70,7 @@ func (m *Manager) Stats() Stats {
 		Sessions: c.sessions.Load(), Refused: c.refused.Load(), Takeovers: c.takeovers.Load(),
 		Unfit: c.unfit.Load(), ForeignVideo: c.foreignVideo.Load(), ForeignAudio: c.foreignAudio.Load(),
 		Bytes: c.bytes.Load(), Frames: c.frames.Load(), Drops: c.drops.Load(), Rebases: c.rebases.Load(),
+		DateSteps:   c.dateSteps.Load(),
 		PartLatency: Latency{Bounds: slices.Clone(latencyBounds[:]), Sum: time.Duration(c.latency.sum.Load())},
 	}
 	for i := range c.latency.buckets {

@@ -44,6 +44,8 @@ type assembler struct {
 	clock   wallclock
 	still   still
 
+	dateSteps int64
+
 	// The open part.
 	from  int64         // where it starts
 	video []media.Frame // its pictures
@@ -162,8 +164,8 @@ func (a *assembler) keyframe(f *media.Frame) {
 		return
 	}
 	wanted := a.bounds.keyframe(f.DTS)
-	behind := wanted && a.clock.lost()
-	changed := f.Track != a.videoTrack || a.comingDue(f.DTS) || behind
+	astray := wanted && a.clock.lost()
+	changed := f.Track != a.videoTrack || a.comingDue(f.DTS) || astray
 	if !changed && (!wanted || !a.hasMedia()) {
 		return
 	}
@@ -172,9 +174,10 @@ func (a *assembler) keyframe(f *media.Frame) {
 		at += min(a.cadence.interval(), a.part)
 	}
 	a.finish(at)
-	if behind {
-		a.note("dates follow a pause", "segment", a.open.msn+1)
+	if astray {
+		a.note("dates take a step", "segment", a.open.msn+1, "seconds", time.Duration(a.clock.off()).Seconds())
 		a.clock.step()
+		a.dateSteps++
 	}
 	if changed {
 		a.changeTracks(f)

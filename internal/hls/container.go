@@ -4,7 +4,23 @@ import (
 	"github.com/rivus-live/rivus/internal/media"
 	"github.com/rivus-live/rivus/internal/media/mp4"
 	"github.com/rivus-live/rivus/internal/media/mpegts"
+	"github.com/rivus-live/rivus/internal/resource"
 )
+
+// ServedContainer returns the container in which viewers get a channel: fragmented MP4 for every channel with latency mode
+// LOW, else what the channel says.
+//
+// LOW means parts, and parts in transport streams serve few players. One that does not begin with a keyframe holds nothing
+// that can be joined to what came before: the transmuxer of video.js drops it or stretches pictures over it, so the channel
+// that CreateChannel makes by default stood still several times a minute there. In fragmented MP4 a part is a fragment
+// like any other, and every player takes it. A channel that must be a transport stream has latency mode NORMAL
+// (docs/playback.md has the measurements).
+func ServedContainer(ch *resource.Channel) string {
+	if ch.LatencyMode == resource.LatencyLow {
+		return resource.ContainerFMP4
+	}
+	return ch.ContainerFormat
+}
 
 // contents is what goes into one part. Its slices belong to the caller and are only read.
 type contents struct {
@@ -100,8 +116,9 @@ func appendSamples(dst []mp4.Sample, frames []media.Frame, end int64) []mp4.Samp
 	return dst
 }
 
-// transport writes MPEG transport streams: every part begins with PAT and PMT directly before a video access unit, if it has
-// one, and holds whole PES packets; continuity counters run on.
+// transport writes MPEG transport streams: every part begins with PAT and PMT directly before a video access unit with the
+// parameter sets, if it has one, and holds whole PES packets; continuity counters run on. So a player may begin with any
+// part: it learns the codecs from it, where an fMP4 part leaves that to the initialization section.
 type transport struct{ muxer *mpegts.Muxer }
 
 func (w *transport) extension() string   { return ".ts" }
@@ -121,7 +138,7 @@ func (w *transport) tracks(video, audio *media.Track) []byte {
 func (w *transport) part(c *contents) []byte {
 	size := mpegts.TablesSize + w.muxer.AudioSize(c.audio)
 	for i := range c.video {
-		size += w.muxer.VideoSize(&c.video[i])
+		size += w.muxer.VideoSize(&c.video[i], i == 0)
 	}
 	for i := range c.tags {
 		size += w.muxer.ID3Size(c.tags[i].data)
@@ -129,7 +146,7 @@ func (w *transport) part(c *contents) []byte {
 	b := w.muxer.AppendTables(make([]byte, 0, size))
 	video := c.video
 	if len(video) > 0 {
-		b = w.muxer.AppendVideo(b, &video[0])
+		b = w.muxer.AppendVideo(b, &video[0], true)
 		video = video[1:]
 	}
 	if len(c.audio) > 0 {
@@ -139,7 +156,7 @@ func (w *transport) part(c *contents) []byte {
 		b = w.muxer.AppendID3(b, t.pts, t.data)
 	}
 	for i := range video {
-		b = w.muxer.AppendVideo(b, &video[i])
+		b = w.muxer.AppendVideo(b, &video[i], false)
 	}
 	return b
 }

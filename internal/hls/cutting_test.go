@@ -179,7 +179,7 @@ func TestCutting(t *testing.T) {
 		},
 		{
 			name: "a variable frame rate without sound", stream: pattern{frames: jittery(8 * time.Second), length: 8 * time.Second, fps: 30, gop: 2 * time.Second},
-			target: 2, part: 202 * time.Millisecond,
+			target: 2, part: 204 * time.Millisecond,
 		},
 		{
 			name: "GOPs of many lengths", stream: pattern{

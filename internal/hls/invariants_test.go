@@ -194,7 +194,7 @@ func (c *checker) rules(l *listing) error {
 		}
 		if i+1 < len(l.segments) && !l.segments[i+1].discontinuity {
 			step := l.segments[i+1].date.Sub(s.date).Seconds() - s.duration
-			if math.Abs(step) > 0.0021+s.duration/wallclockSlew {
+			if back := time.Duration(wallclockBack).Seconds(); step > 0.0021+s.duration/wallclockSlew || step < -0.0021-back {
 				bad("the date steps by %v after %s", step, s.uri)
 			}
 		}

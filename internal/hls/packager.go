@@ -33,6 +33,7 @@ type Packager struct {
 
 	bytes, pending atomic.Int64
 	segments       atomic.Int64
+	dateSteps      atomic.Int64
 }
 
 // plainPart is how long the buffers of a segment are when its parts are not listed: long enough for little overhead,
@@ -217,11 +218,15 @@ type Stats struct {
 	Bytes    int64 // of parts and init segments, listed or kept after their removal
 	Segments int   // complete ones, listed or kept
 	Pending  int64 // bytes of frames that are not in a part yet, and what it costs to keep them apart
+	// DateSteps counts how often EXT-X-PROGRAM-DATE-TIME was put right at a discontinuity since the stream started.
+	DateSteps int64
 }
 
 // Stats returns the present counts.
 func (p *Packager) Stats() Stats {
-	return Stats{Bytes: p.bytes.Load(), Segments: int(p.segments.Load()), Pending: p.pending.Load()}
+	return Stats{
+		Bytes: p.bytes.Load(), Segments: int(p.segments.Load()), Pending: p.pending.Load(), DateSteps: p.dateSteps.Load(),
+	}
 }
 
 // count brings the statistics up to date.
@@ -234,4 +239,5 @@ func (p *Packager) count() {
 	p.bytes.Store(w.bytes)
 	p.segments.Store(int64(len(w.segments)))
 	p.pending.Store(p.assembler.pending)
+	p.dateSteps.Store(p.assembler.dateSteps)
 }

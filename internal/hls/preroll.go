@@ -168,8 +168,9 @@ func partFor(interval, wish int64) int64 {
 	return (frames*interval + ms + ms - ms/10) / ms * ms
 }
 
-// rate returns the interval between video frames: the mean of those close to the median, so that lost frames do not
-// count. It is regular if nearly all are close.
+// rate returns the interval between video frames: the time that passed by the number of frames that belong into it, those
+// that are missing included. Single distances may be far off it, because encoders send times of capture. It is regular if
+// nearly all distances are close to the median.
 func (q *preroll) rate() (interval int64, regular bool) {
 	var steps []int64
 	last := int64(-1)
@@ -191,14 +192,33 @@ func (q *preroll) rate() (interval int64, regular bool) {
 	}
 	sorted := slices.Sorted(slices.Values(steps))
 	median := sorted[len(sorted)/2]
-	sum, n := int64(0), int64(0)
+	even := 0
 	for _, s := range steps {
 		if 4*abs(s-median) <= median {
-			sum += s
-			n++
+			even++
 		}
 	}
-	return max((sum+n/2)/n, 1), n*10 >= int64(len(steps))*9
+	interval = median
+	for range rateRounds {
+		interval = meanOf(steps, interval)
+	}
+	return interval, even*10 >= len(steps)*9
+}
+
+// rateRounds is how often the interval is taken for a better one. The median of distances that jitter is near enough.
+const rateRounds = 3
+
+// meanOf returns the mean distance of frames, each of which lies about a whole number of intervals behind the one before.
+func meanOf(steps []int64, interval int64) int64 {
+	ticks, frames := int64(0), int64(0)
+	for _, s := range steps {
+		ticks += s
+		frames += (s + interval/2) / interval
+	}
+	if frames == 0 {
+		return interval
+	}
+	return max((ticks+frames/2)/frames, 1)
 }
 
 func ticksOf(d time.Duration) int64 {

@@ -1,6 +1,8 @@
 package hls
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -100,9 +102,16 @@ func TestWallclock(t *testing.T) {
 		if ms%1980 != 0 {
 			continue
 		}
+		if w.lost() {
+			if ms > 60_000 {
+				t.Fatalf("the dates step after %d ms", ms)
+			}
+			w.step()
+			last = time.Time{}
+		}
 		date := w.date(ms * second / 1000)
 		if !last.IsZero() {
-			if step := date.Sub(last) - 1980*time.Millisecond; step.Abs() > 12*time.Millisecond {
+			if step := date.Sub(last) - 1980*time.Millisecond; step.Abs() > 20*time.Millisecond {
 				t.Fatalf("the date jumps by %v at %v", step, at)
 			}
 		}
@@ -113,40 +122,61 @@ func TestWallclock(t *testing.T) {
 	}
 }
 
-// TestDatesFollowAPause lets an encoder stop for 29 s, in different ways, and asks what the dates say 12 s after it.
-func TestDatesFollowAPause(t *testing.T) {
+// TestDates lets encoders and networks hold pictures back in different ways. No viewer may see a date that is still to come,
+// and what is late moves the dates only when it stays so.
+func TestDates(t *testing.T) {
 	t.Parallel()
-	const pause, length = 29 * time.Second, 30 * time.Second
+	// held is how late a picture comes when the network holds everything back in a span and then lets it go at once.
+	held := func(from, to time.Duration) func(time.Duration) time.Duration {
+		return func(at time.Duration) time.Duration { return max(0, to-at) * b2d(at >= from && at < to) }
+	}
+	after := func(from, by time.Duration) func(time.Duration) time.Duration {
+		return func(at time.Duration) time.Duration { return by * b2d(at >= from) }
+	}
 	tests := []struct {
 		name  string
 		stall func(at time.Duration) time.Duration // how late a picture comes
-		steps int
+		steps int64
+		from  time.Duration // from here on the dates must be right
+		off   time.Duration // by how much they are behind the time of the pictures, which is how late those come
 	}{
-		{"the timeline goes on without it", func(at time.Duration) time.Duration { return pause * b2d(at >= 10*time.Second) }, 1},
-		{"everything comes at once after it", func(at time.Duration) time.Duration {
-			return max(0, 10*time.Second+pause-at) * b2d(at >= 10*time.Second && at < 10*time.Second+pause) * 95 / 100
-		}, 0},
-		{"a burst at the start", func(at time.Duration) time.Duration { return max(0, 2*time.Second-at) }, 0},
+		{"in time", after(0, 0), 0, 0, 0},
+		{"held back at the start", held(0, 5*time.Second), 1, 6 * time.Second, 0},
+		{"held back at the start for two steps of GOPs", held(0, 9*time.Second), 1, 10 * time.Second, 0},
+		{"slower and slower let go at the start", func(at time.Duration) time.Duration { return max(0, 5*time.Second-at/2) }, 1, 14 * time.Second, 0},
+		{"held back in the middle", held(10*time.Second, 15*time.Second), 0, 0, 0},
+		{"held back for longer than late frames are waited for", held(10*time.Second, 50*time.Second), 0, 0, 0},
+		{"late for less than 30 s", func(at time.Duration) time.Duration {
+			return 20 * time.Second * b2d(at >= 10*time.Second && at < 38*time.Second)
+		}, 0, 0, 0},
+		{"a pause that the timeline has no room for", after(10*time.Second, 29*time.Second), 1, 42 * time.Second, 29 * time.Second},
+		{"a network that becomes slower", after(10*time.Second, 200*time.Millisecond), 0, 65 * time.Second, 200 * time.Millisecond},
+		{"a network that becomes faster", func(at time.Duration) time.Duration { return 250 * time.Millisecond * b2d(at < 10*time.Second) }, 0, 14 * time.Second, 0},
+		{"a network that becomes much faster", func(at time.Duration) time.Duration { return 400 * time.Millisecond * b2d(at < 10*time.Second) }, 1, 14 * time.Second, 0},
 	}
+	const frame = time.Second / 30
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			stream := pattern{length: length, fps: 30, gop: 2 * time.Second, stall: test.stall}
+			stream := pattern{length: 80 * time.Second, fps: 30, gop: 2 * time.Second, stall: test.stall}
 			p, _ := run(t, Options{LowLatency: true, Container: resource.ContainerFMP4}, stream.build(t))
-			s := p.Snapshot()
-			steps := 0
-			for _, g := range s.segments {
-				if g.discontinuity {
-					steps++
+			if got := p.Stats().DateSteps; got != test.steps {
+				t.Errorf("%d steps, want %d", got, test.steps)
+			}
+			steps := int64(0)
+			for _, g := range p.Snapshot().segments {
+				at := time.Duration(nanos(g.start)) - base
+				steps += int64(b2d(g.discontinuity))
+				if at < test.from {
+					continue
+				}
+				off := g.date.Sub(epoch.Add(at))
+				if off > test.stall(at)+frame || (off-test.off).Abs() > frame {
+					t.Errorf("the date of the segment at %v is %v off, it came %v late", at, off, test.stall(at))
 				}
 			}
 			if steps != test.steps {
-				t.Errorf("%d steps, want %d", steps, test.steps)
-			}
-			last := s.segments[len(s.segments)-1]
-			at := time.Duration(nanos(last.start)) - base
-			if off := last.date.Sub(epoch.Add(at + test.stall(at)*time.Duration(test.steps))); off.Abs() > 200*time.Millisecond {
-				t.Errorf("the date of the segment at %v is %v off", at, off)
+				t.Errorf("%d discontinuities, want %d", steps, test.steps)
 			}
 		})
 	}
@@ -161,6 +191,66 @@ func TestFrameRate(t *testing.T) {
 		if got := frameRate(test.interval, test.told); abs64(got-test.want) > 1e-9 {
 			t.Errorf("%d ticks, told %v: %v, want %v", test.interval, test.told, got, test.want)
 		}
+	}
+}
+
+// TestRateOfJitter measures the frame rate of encoders that send times of capture, from one GOP.
+func TestRateOfJitter(t *testing.T) {
+	t.Parallel()
+	for _, fps := range []float64{15, 25, 30, 50, 60} {
+		for seed := range uint64(20) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			q := preroll{}
+			track := videoTrack(t)
+			for i := range int(2 * fps) {
+				if i > 2 && r.IntN(30) == 0 {
+					continue // lost on its way
+				}
+				jitter := (r.Float64() - 0.5) * 0.5 / fps // a quarter of the distance to the next one, either way
+				at := time.Duration((float64(i)/fps + jitter) * float64(time.Second)).Round(time.Millisecond)
+				q.add(media.Frame{Track: track, DTS: track.Ticks(base + at), Key: i == 0}, false)
+			}
+			interval, _ := q.rate()
+			if got := frameRate(interval, 0); abs64(got-fps) > 0.1 {
+				t.Errorf("%v frames a second became %v", fps, got)
+			}
+		}
+	}
+}
+
+func TestServedContainer(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ container, mode, want string }{
+		{resource.ContainerTS, resource.LatencyLow, resource.ContainerFMP4},
+		{resource.ContainerTS, resource.LatencyNormal, resource.ContainerTS},
+		{resource.ContainerFMP4, resource.LatencyLow, resource.ContainerFMP4},
+		{resource.ContainerFMP4, resource.LatencyNormal, resource.ContainerFMP4},
+	} {
+		if got := ServedContainer(&resource.Channel{ContainerFormat: test.container, LatencyMode: test.mode}); got != test.want {
+			t.Errorf("%s with latency %s is served as %s, want %s", test.container, test.mode, got, test.want)
+		}
+	}
+}
+
+// TestPartsStandAlone looks for the parameter sets in every part of a transport stream, wherever its keyframes are.
+func TestPartsStandAlone(t *testing.T) {
+	t.Parallel()
+	track := videoTrack(t)
+	stream := pattern{length: 12 * time.Second, fps: 30, gop: 10 * time.Second, video: track, audio: audioTrack(t)}
+	p, _ := run(t, Options{LowLatency: true, Container: resource.ContainerTS}, stream.build(t))
+	parts := 0
+	for _, g := range p.Snapshot().segments {
+		for i := range g.parts {
+			parts++
+			for name, set := range map[string][]byte{"SPS": track.SPS, "PPS": track.PPS} {
+				if n := bytes.Count(g.parts[i].data, set); n != 1 {
+					t.Errorf("part %d of segment %d has %d of the %s", i, g.msn, n, name)
+				}
+			}
+		}
+	}
+	if parts < 50 {
+		t.Errorf("%d parts", parts)
 	}
 }
 

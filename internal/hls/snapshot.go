@@ -158,17 +158,21 @@ func infoOf(p plan, w *window, video, audio *media.Track) VariantInfo {
 	return v
 }
 
+// rateSlack is by how much a frame rate that was measured over a second or two may be off.
+const rateSlack = 0.05
+
 // frameRate returns what the parameter sets say if the pictures agree, else the nearest customary rate, else what was
 // measured.
 func frameRate(interval int64, told float64) float64 {
 	measured := float64(second) / float64(interval)
-	near := func(rate, tolerance float64) bool { return rate > 0 && abs64(measured-rate) <= tolerance*rate }
-	if near(told, 0.01) {
+	if told > 0 && abs64(measured-told) <= rateSlack*told {
 		return told
 	}
 	best, off := measured, measured
-	for _, rate := range [...]float64{24000. / 1001, 24, 25, 30000. / 1001, 30, 48, 50, 60000. / 1001, 60} {
-		if d := abs64(measured - rate); near(rate, 0.004) && d < off {
+	for _, rate := range [...]float64{
+		5, 10, 12, 15, 20, 24000. / 1001, 24, 25, 30000. / 1001, 30, 48, 50, 60000. / 1001, 60, 90, 100, 120,
+	} {
+		if d := abs64(measured - rate); d <= rateSlack*rate && d < off {
 			best, off = rate, d
 		}
 	}

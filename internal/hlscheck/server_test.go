@@ -124,7 +124,7 @@ func run(frames []media.Frame, duration uint32) mp4.Run {
 func tsPart(mux *mpegts.Muxer, pictures, sounds []media.Frame) []byte {
 	body := mux.AppendTables(nil)
 	for i := range pictures {
-		body = mux.AppendVideo(body, &pictures[i])
+		body = mux.AppendVideo(body, &pictures[i], false)
 	}
 	return mux.AppendAudio(body, sounds)
 }

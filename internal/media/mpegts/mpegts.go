@@ -52,20 +52,22 @@ func (m *Muxer) SetTracks(video, audio *media.Track) {
 }
 
 // VideoSize returns the number of bytes AppendVideo writes for the frame.
-func (m *Muxer) VideoSize(f *media.Frame) int {
-	return packetBytes(clockField, videoHeader(f)+h264.AnnexBSize(f.Track, f.Data, f.Key))
+func (m *Muxer) VideoSize(f *media.Frame, entry bool) int {
+	return packetBytes(clockField, videoHeader(f)+h264.AnnexBSize(f.Track, f.Data, f.Key || entry))
 }
 
-// AppendVideo appends one access unit as a PES packet, with the clock reference and, on a key frame, the random access
-// indicator and the parameter sets. The frame tells its own track, so parameters may change without SetTracks.
-func (m *Muxer) AppendVideo(dst []byte, f *media.Frame) []byte {
-	header := videoHeader(f)
-	es := h264.AnnexBSize(f.Track, f.Data, f.Key)
+// AppendVideo appends one access unit as a PES packet, with the clock reference, on a key frame with the random access
+// indicator, and there and at an entry with the parameter sets. An entry is where a receiver may come in although no
+// picture can be shown before the next key frame: without the sets it would not even know the codec's profile. The frame
+// tells its own track, so parameters may change without SetTracks.
+func (m *Muxer) AppendVideo(dst []byte, f *media.Frame, entry bool) []byte {
+	header, sets := videoHeader(f), f.Key || entry
+	es := h264.AnnexBSize(f.Track, f.Data, sets)
 	dts := ticks(f.DTS, f.Track.TimeScale)
 	p := packets{pid: videoPID, counter: &m.videoPackets, clock: true, reference: dts - lead, randomAccess: f.Key}
 	return p.append(dst, header+es, func(pes []byte) []byte {
 		pes = appendPESHeader(pes, videoStreamID, header, es, ticks(f.PTS(), f.Track.TimeScale), dts)
-		return h264.AppendAnnexB(pes, f.Track, f.Data, f.Key)
+		return h264.AppendAnnexB(pes, f.Track, f.Data, sets)
 	})
 }
 

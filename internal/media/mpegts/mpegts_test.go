@@ -167,9 +167,9 @@ func TestStuffing(t *testing.T) {
 	for i, n := range lengths {
 		au := append([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, bytes.Repeat([]byte{0x41}, n)...)
 		f := &media.Frame{Track: track, DTS: int64(i) * 3000, Offset: offset(n), Data: au, Key: n%7 == 0}
-		size := m.VideoSize(f)
+		size := m.VideoSize(f, false)
 		before := len(stream)
-		stream = m.AppendVideo(stream, f)
+		stream = m.AppendVideo(stream, f, false)
 		if len(stream)-before != size {
 			t.Fatalf("%d bytes for %d, VideoSize says %d", len(stream)-before, n, size)
 		}
@@ -268,7 +268,7 @@ func TestWrap(t *testing.T) {
 	for i := range int64(3) {
 		stream = m.AppendVideo(stream, &media.Frame{
 			Track: track, DTS: start + i*3000, Offset: 3000, Data: []byte{0, 0, 0, 2, 0x41, 1},
-		})
+		}, false)
 	}
 	for i, d := range pes(demux(t, stream), videoPID) {
 		h := d.PES.Header.OptionalHeader
@@ -407,7 +407,7 @@ func mux(t *testing.T, clip *mediatest.Clip, tags [][]byte) []byte {
 			stream = m.AppendID3(stream, int64(part)*18000, tags[part])
 		}
 		for i := range video {
-			stream = m.AppendVideo(stream, &video[i])
+			stream = m.AppendVideo(stream, &video[i], false)
 		}
 		stream = m.AppendAudio(stream, audio)
 		if !rest {
@@ -452,8 +452,8 @@ func appendPart(m *mpegts.Muxer, dst []byte, video, audio []media.Frame, tag []b
 	size := mpegts.TablesSize + m.AudioSize(audio) + m.ID3Size(tag)
 	dst = m.AppendID3(m.AppendAudio(m.AppendTables(dst), audio), 0, tag)
 	for i := range video {
-		size += m.VideoSize(&video[i])
-		dst = m.AppendVideo(dst, &video[i])
+		size += m.VideoSize(&video[i], i == 0)
+		dst = m.AppendVideo(dst, &video[i], i == 0)
 	}
 	return dst, size
 }
