@@ -31,8 +31,9 @@ test: ## install what the tests need, and run every test
 network: ## judge 200 ms of jitter as well, in real time, on a machine that does nothing else
 	RIVUS_TEST_ALONE=1 $(GO) test -race -count=1 -timeout 10m ./test/network
 
+# A cache of its own: one that has seen another checkout, since deleted, reports what is in its generated files.
 lint: $(LINT) ## run the linters
-	$(LINT) run ./...
+	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache $(LINT) run ./...
 
 $(LINT):
 	@mkdir -p bin

@@ -97,12 +97,16 @@ func TestUnknownPaths(t *testing.T) {
 		{"POST", "/nothing", "text/html", 403, "application/json"},
 		{"POST", "/", "", 403, "application/json"},
 		{"GET", "/stage", "text/html", 200, "text/html"},
+		{"OPTIONS", "/", "", 204, ""},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), c.method, s.PublicURL+c.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Accept", c.accept)
+		if c.method == http.MethodOptions { // a page on another origin that wants to publish
+			r.Header.Set("Access-Control-Request-Method", http.MethodPost)
+		}
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)

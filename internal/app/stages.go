@@ -138,7 +138,7 @@ func (m *stages) handler(r *http.Request) http.Handler {
 	if path == whipPath || strings.HasPrefix(path, whipPath+"/") {
 		return m.whip
 	}
-	if path == "/" && r.Method == http.MethodPost && isSDP(r) {
+	if path == "/" && (r.Method == http.MethodPost && isSDP(r) || preflight(r)) {
 		return http.HandlerFunc(m.whip.Redirect) // clients that were given the bare origin
 	}
 	if id, ok := strings.CutPrefix(path, eventsPath); ok && id != "" && !strings.Contains(id, "/") {
@@ -150,4 +150,9 @@ func (m *stages) handler(r *http.Request) http.Handler {
 func isSDP(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/sdp"
+}
+
+// preflight reports whether a page asks if it may send a POST.
+func preflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == http.MethodPost
 }

@@ -138,6 +138,10 @@ const (
 // are.
 func (h *Handler) Redirect(w http.ResponseWriter, r *http.Request) {
 	cors(w)
+	if r.Method == http.MethodOptions { // a page's preflight comes here too
+		h.options(w, r, "POST, OPTIONS")
+		return
+	}
 	http.Redirect(w, r, h.opt.URLs.Of(r)+h.opt.Prefix, http.StatusTemporaryRedirect)
 }
 

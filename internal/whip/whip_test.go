@@ -264,6 +264,12 @@ func TestErrors(t *testing.T) {
 	if h.Redirect(w, httptest.NewRequest("POST", "/", nil)); w.Header().Get("Location") != "https://live.example/rt/whip" {
 		t.Errorf("redirect with a public URL: %v", w.Header())
 	}
+	w = httptest.NewRecorder()
+	ask := httptest.NewRequest("OPTIONS", "/", nil)
+	ask.Header.Set("Access-Control-Request-Method", "POST")
+	if h.Redirect(w, ask); w.Code != 204 || w.Header().Get("Location") != "" || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("a preflight of the root: %d %v", w.Code, w.Header())
+	}
 }
 
 // TestICEServersAreNotForEverybody: a preflight, which any page may cause, is not told of them.

@@ -60,9 +60,14 @@ type channel struct {
 	PlaybackURL string
 }
 
-// createChannels makes n low-latency channels that keep the source as it is, in a container of the API's name.
+// createChannels makes n channels that keep the source as it is, in a container of the API's name: with low latency, which
+// transport streams are not served with.
 func (s *server) createChannels(ctx context.Context, n int, container string) ([]channel, error) {
-	in := map[string]any{"type": "BASIC", "latencyMode": "LOW", "containerFormat": container}
+	latency := "LOW"
+	if container == "TS" {
+		latency = "NORMAL"
+	}
+	in := map[string]any{"type": "BASIC", "latencyMode": latency, "containerFormat": container}
 	list := make([]channel, 0, n)
 	for range n {
 		var made struct {
