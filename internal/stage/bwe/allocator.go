@@ -7,14 +7,13 @@ import (
 
 // How the allocator moves. Downwards at once, upwards one proven step after the other, each failure doubling the wait.
 const (
-	tolerance   = 1.15                    // layers may exceed an estimate that no congestion has tested
-	delivered   = 0.75                    // of a picture that arrives: rates of layers are those of half a second
-	begins      = 1500 * time.Millisecond // a picture begins with a keyframe, which is several times as large
-	lenient     = 1.25                    // before a video goes off altogether: a decrease takes more than the link has lost
-	headroom    = 1.15                    // what must have been proved, over what is to be sent
-	probeMargin = 1.20                    // what a probe asks for, over what is to be sent
-	probeStep   = 1.5                     // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
-	careful     = 1.2                     // the same after a failure
+	tolerance   = 1.15 // layers may exceed an estimate that no congestion has tested
+	delivered   = 0.75 // of a picture that arrives: rates of layers are those of half a second
+	lenient     = 1.25 // before a video goes off altogether: a decrease takes more than the link has lost
+	headroom    = 1.15 // what must have been proved, over what is to be sent
+	probeMargin = 1.20 // what a probe asks for, over what is to be sent
+	probeStep   = 1.5  // how far a probe may go beyond what is sent or was carried: one that fails makes a queue
+	careful     = 1.2  // the same after a failure
 	probeLength = 300 * time.Millisecond
 	proofLife   = 2 * time.Second // a passed probe proves nothing after that
 	settle      = time.Second     // after an upgrade, for its layer to arrive
@@ -49,7 +48,6 @@ type Allocator struct {
 	failed   bool          // the last attempt was one
 	next     time.Duration // earliest time of the next upgrade or probe
 	upgraded time.Duration
-	admitted time.Duration // the newest first layer of a video
 	trouble  time.Duration // the last failed probe or downgrade
 	drain    time.Duration // since when nothing but audio is sent; 0: it is not so
 	drains   time.Duration // the end of the last drain
@@ -77,7 +75,7 @@ func (a *Allocator) Allocate(now time.Duration, s State, demands []Demand) Plan 
 	audio := a.gather(demands)
 	a.listen(now, s)
 	budget := a.capped(s.Estimate) - audio
-	a.admit(now, s, budget)
+	a.admit(s, budget)
 	audioOnly := a.drainsQueue(now, s)
 	a.reduce(now, s, budget, audio)
 	a.restore(now, s, budget)
@@ -249,7 +247,7 @@ func (a *Allocator) fail(now, limit time.Duration) {
 
 // admit gives videos seen for the first time their lowest layer, as far as the estimate goes: pictures at once, probes
 // for more. The first one comes in any case while the estimate is a guess: to try it costs less than to probe for it.
-func (a *Allocator) admit(now time.Duration, s State, budget int) {
+func (a *Allocator) admit(s State, budget int) {
 	used := a.used()
 	for _, v := range a.order {
 		if v.layer != fresh {
@@ -264,7 +262,6 @@ func (a *Allocator) admit(now time.Duration, s State, budget int) {
 		if tries := s.Guess && !s.Congested && used == 0 && a.capped(cost) == cost; used+cost <= budget || tries {
 			v.layer = lowest
 			used += cost
-			a.admitted = now
 		}
 	}
 }
@@ -285,7 +282,7 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	reduced := false
 	for used > limit {
 		v := a.richest()
-		if v == nil || v.down(v.layer) == None && (float64(used) <= float64(limit)*leave || a.carries(now, s, audio, v)) {
+		if v == nil || v.down(v.layer) == None && (float64(used) <= float64(limit)*leave || a.carries(s, audio, v)) {
 			break
 		}
 		used -= v.rate()
@@ -304,14 +301,13 @@ func (a *Allocator) reduce(now time.Duration, s State, budget, audio int) {
 	a.next = max(a.next, now+firstWait)
 }
 
-// carries reports whether the last layer of the last picture arrives, or has just begun to: whatever an estimate says, the
-// link carries what it delivers without loss.
-func (a *Allocator) carries(now time.Duration, s State, audio int, v *video) bool {
+// carries reports whether the last layer of the last picture arrives, or comes so little late that no audio suffers from
+// it: whatever an estimate says, the link carries what it delivers without loss.
+func (a *Allocator) carries(s State, audio int, v *video) bool {
 	if v.rate() != a.used() || a.capped(audio+v.rate()) != audio+v.rate() || a.drain > 0 || s.Loss > lowLoss {
 		return false
 	}
-	begins := now-a.admitted < begins && s.Queue.Seconds() < longQueue
-	return !s.Congested || begins || float64(s.Throughput) >= delivered*float64(v.rate())
+	return !s.Congested || s.Queue.Seconds() < longQueue || float64(s.Throughput) >= delivered*float64(v.rate())
 }
 
 // waits reports whether the next attempt is still to come. While a picture is off altogether it comes sooner.

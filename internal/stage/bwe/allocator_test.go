@@ -267,6 +267,10 @@ func TestALowestLayerThatFitsTheEstimateComesBack(t *testing.T) {
 	demands := []Demand{video3(1), video3(2)}
 	s.steps(100, demands)
 	s.state.Estimate, s.state.Congested, s.width = 150, true, 150
+	if got := s.step(demands); !slices.Equal(got, []int{0, None}) {
+		t.Fatalf("congested, but audio does not suffer: %v", got)
+	}
+	s.state.Queue = 300 * time.Millisecond
 	if got := s.step(demands); !slices.Equal(got, []int{None, None}) {
 		t.Fatalf("congested: %v", got)
 	}
@@ -274,7 +278,7 @@ func TestALowestLayerThatFitsTheEstimateComesBack(t *testing.T) {
 	if got := s.step(demands); !slices.Equal(got, []int{None, None}) {
 		t.Fatalf("still congested: %v", got)
 	}
-	s.state.Congested = false
+	s.state.Congested, s.state.Queue = false, 0
 	if got := s.steps(100, demands); !slices.Equal(got, []int{0, None}) {
 		t.Fatalf("calm: %v", got)
 	}
