@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -68,6 +69,7 @@ type Section struct {
 // others are refused in the answer, as are those that carry neither audio nor video.
 type Offer struct {
 	Audio, Video *Section // nil when absent or rejected by the peer
+	Sending      [2]int   // by kind: how many sections the peer wants to send in
 	Software     string   // the session name or tool, for logs
 
 	desc  *sdp.SessionDescription
@@ -100,6 +102,9 @@ func ParseOffer(text string) (*Offer, error) {
 			continue
 		}
 		s.index = i
+		if s.Sends {
+			o.Sending[s.Kind]++
+		}
 		if slot := o.slot(s.Kind); s.better(*slot) {
 			*slot = s
 		}
@@ -424,12 +429,14 @@ func (o *Offer) password() string { return o.transport("ice-pwd") }
 // insists tells whether the peer is the DTLS server and nothing else, as FFmpeg's WHIP muxer is unless told otherwise.
 func (o *Offer) insists() bool { return o.transport("setup") == "passive" }
 
-// transport returns an attribute of the one transport that all sections share.
+// transport returns an attribute of the one transport that all sections share: that of the first section in the bundle
+// that is not rejected (RFC 9143, section 7.3.1). Others may name a transport of their own, which is then of no use.
 func (o *Offer) transport(key string) string {
-	for _, s := range []*Section{o.Audio, o.Video} {
-		if s == nil {
-			continue
-		}
+	sections := slices.DeleteFunc([]*Section{o.Audio, o.Video}, func(s *Section) bool { return s == nil })
+	slices.SortFunc(sections, func(a, b *Section) int {
+		return cmp.Or(slices.Index(o.group, a.MID)-slices.Index(o.group, b.MID), a.index-b.index)
+	})
+	for _, s := range sections {
 		if v, ok := o.lookup(o.desc.MediaDescriptions[s.index], key); ok {
 			return v
 		}

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -196,4 +197,37 @@ func FuzzFragment(f *testing.F) {
 			t.Fatalf("%v: %+v became %+v", err, a, b)
 		}
 	})
+}
+
+// TestTransportOfTheBundle: sections that name a transport each share that of the first in the bundle, whatever its kind,
+// and of the next when that one is rejected (RFC 9143, section 7.3.1).
+func TestTransportOfTheBundle(t *testing.T) {
+	t.Parallel()
+	section := func(media string, port int, mid string) string {
+		return fmt.Sprintf("m=%s %d UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=rtcp-mux\r\na=setup:actpass\r\n"+
+			"a=ice-ufrag:ufrag%s\r\na=ice-pwd:0123456789012345678901%s\r\na=fingerprint:sha-256 %s\r\na=rtpmap:96 %s\r\n",
+			media, port, mid, mid, mid, strings.Repeat("AB:", 31)+"AB", map[string]string{"audio": "opus/48000/2", "video": "VP8/90000"}[media])
+	}
+	offer := func(group string, sections ...string) string {
+		return "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE " + group + "\r\n" + strings.Join(sections, "")
+	}
+	for name, c := range map[string]struct{ offer, want string }{
+		"audio first":           {offer("0 1", section("audio", 9, "0"), section("video", 9, "1")), "ufrag0"},
+		"video first":           {offer("0 1", section("video", 9, "0"), section("audio", 9, "1")), "ufrag0"},
+		"the group's order":     {offer("1 0", section("audio", 9, "0"), section("video", 9, "1")), "ufrag1"},
+		"the first is not ours": {offer("0 1", section("video", 0, "0"), section("audio", 9, "1")), "ufrag1"},
+		"a second of its kind":  {offer("0 1 2", section("video", 9, "0"), section("video", 9, "1"), section("audio", 9, "2")), "ufrag0"},
+	} {
+		o, err := ParseOffer(c.offer)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := o.transport("ice-ufrag"); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if strings.Count(c.offer, "m=video 9") != o.Sending[Video] {
+			t.Errorf("%s: %d videos are sent", name, o.Sending[Video])
+		}
+	}
 }

@@ -144,6 +144,9 @@ func badOffer(err error) error {
 
 // offered chooses the codecs in which a publisher sends: its own first choice among those that are allowed.
 func (m *Manager) offered(o *rtc.Offer) (audio, video *rtc.Codec, err error) {
+	if max(o.Sending[rtc.Audio], o.Sending[rtc.Video]) > 1 { // a part of it must not go unsaid (RFC 9725, section 4.4.2)
+		return nil, nil, fail(http.StatusUnprocessableEntity, resource.ErrorInvalidInput, "a publication is one audio and one video at most")
+	}
 	if s := o.Audio; s != nil && s.Sends {
 		if len(s.Codecs) == 0 {
 			return nil, nil, fail(http.StatusUnprocessableEntity, resource.ErrorInvalidAudioCodec, "audio must be Opus")
