@@ -42,8 +42,8 @@ func undisturbed(t *testing.T, v *rtctest.Viewer, before rtctest.Report, from, t
 	}
 }
 
-// TestASubscriberThatStopsReading stops for a while, goes on, and stops for ever: over UDP nothing gets through any more,
-// over TCP the server's data stays in the buffers of the connection.
+// TestASubscriberThatStopsReading stops for a while, goes on, and is gone: over UDP nothing gets through, over TCP the
+// server's data stays in the buffers of the connection for that while.
 func TestASubscriberThatStopsReading(t *testing.T) {
 	for _, network := range []string{"UDP", "TCP"} {
 		t.Run(network, func(t *testing.T) {
@@ -54,17 +54,19 @@ func TestASubscriberThatStopsReading(t *testing.T) {
 			carol := s.watch(t, s.member(t, "carol"), alice, rtctest.Options{})
 			bob := s.member(t, "bob")
 			var sub *rtctest.Subscriber
-			var stop, resume func()
+			var stop, resume, cut func()
 			if network == "UDP" {
 				link := rtctest.NewLink(t, 1, rtctest.Shape{}, rtctest.Shape{})
 				sub = rtctest.NewSubscriber(t, rtctest.Options{Settings: link.Apply(t)})
 				s.join(t, bob, "/subscribe/"+alice.id, sub, nil)
 				stop, resume = link.Cut, func() { link.SetDown(rtctest.Shape{}); link.SetUp(rtctest.Shape{}) }
+				cut = stop
 			} else {
 				relay := rtctest.NewRelay(t, s.Media)
 				sub = rtctest.NewSubscriber(t, rtctest.Options{TCP: true})
 				s.join(t, bob, "/subscribe/"+alice.id, sub, relay.Redirect)
 				stop, resume = func() { relay.Stall(true) }, func() { relay.Stall(false) }
+				cut = relay.Cut // who only does not read, and sends checks, is there
 			}
 			view := rtctest.Watch(sub)
 			until(t, "both see", func() bool { return view.Video().Frames > 0 && carol.Video().Frames > 0 })
@@ -76,7 +78,7 @@ func TestASubscriberThatStopsReading(t *testing.T) {
 			resume()
 			until(t, "bob sees again", func() bool { return view.Video().Frames > shown+10 })
 
-			stop()
+			cut()
 			s.goneInTime(t, bob, pub)
 			undisturbed(t, carol, before, from+1, pub.Voice())
 		})

@@ -10,16 +10,16 @@ import (
 )
 
 // Relay is a TCP connection's way to the server that can stop: what the server sends then stays in the buffers of the
-// connection, as with a client that does not read, while the client's own data goes on.
+// connection, as with a client that does not read, while the client's own data goes on, unless the way is cut.
 type Relay struct {
 	listener net.Listener
 	server   string
 	group    sync.WaitGroup
 
-	mu    sync.Mutex
-	conns []net.Conn
-	open  chan struct{} // closed while data flows
-	ended bool
+	mu       sync.Mutex
+	conns    []net.Conn
+	down, up chan struct{} // closed while data flows from the server, and to it
+	ended    bool
 }
 
 // NewRelay makes a relay to a server's "host:port" that lasts as long as the test.
@@ -29,8 +29,9 @@ func NewRelay(tb testing.TB, server string) *Relay {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &Relay{listener: l, server: server, open: make(chan struct{})}
-	close(r.open)
+	r := &Relay{listener: l, server: server, down: make(chan struct{}), up: make(chan struct{})}
+	close(r.down)
+	close(r.up)
 	r.group.Go(r.accept)
 	tb.Cleanup(r.close)
 	return r
@@ -56,25 +57,33 @@ func (r *Relay) Redirect(sdp string) string {
 }
 
 // Stall stops what comes from the server, or lets it go on.
-func (r *Relay) Stall(stalled bool) {
+func (r *Relay) Stall(stalled bool) { r.gate(&r.down, stalled) }
+
+// Cut stops both directions for good, without a word to either side.
+func (r *Relay) Cut() {
+	r.gate(&r.down, true)
+	r.gate(&r.up, true)
+}
+
+func (r *Relay) gate(way *chan struct{}, shut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
-	case <-r.open:
-		if stalled {
-			r.open = make(chan struct{})
+	case <-*way:
+		if shut {
+			*way = make(chan struct{})
 		}
 	default:
-		if !stalled {
-			close(r.open)
+		if !shut {
+			close(*way)
 		}
 	}
 }
 
-func (r *Relay) flowing() <-chan struct{} {
+func (r *Relay) flowing(way *chan struct{}) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.open
+	return *way
 }
 
 func (r *Relay) close() {
@@ -85,7 +94,8 @@ func (r *Relay) close() {
 		_ = c.Close()
 	}
 	r.mu.Unlock()
-	r.Stall(false)
+	r.gate(&r.down, false)
+	r.gate(&r.up, false)
 	r.group.Wait()
 }
 
@@ -103,8 +113,8 @@ func (r *Relay) accept() {
 		if !r.keep(client, server) {
 			return
 		}
-		r.group.Go(func() { r.carry(client, server, false) })
-		r.group.Go(func() { r.carry(server, client, true) })
+		r.group.Go(func() { r.carry(client, server, &r.up) })
+		r.group.Go(func() { r.carry(server, client, &r.down) })
 	}
 }
 
@@ -122,17 +132,13 @@ func (r *Relay) keep(conns ...net.Conn) bool {
 }
 
 // carry copies one direction until either side ends, and then ends both.
-func (r *Relay) carry(from, to net.Conn, stalls bool) {
+func (r *Relay) carry(from, to net.Conn, way *chan struct{}) {
 	defer func() { _, _ = from.Close(), to.Close() }()
 	buf := make([]byte, 32<<10)
 	for {
-		if stalls {
-			<-r.flowing()
-		}
+		<-r.flowing(way)
 		n, err := from.Read(buf)
-		if stalls {
-			<-r.flowing()
-		}
+		<-r.flowing(way)
 		if err != nil {
 			return
 		}
