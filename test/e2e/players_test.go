@@ -31,7 +31,8 @@ func TestPlayers(t *testing.T) {
 	}
 }
 
-// playIn watches six seconds. Freezes are told in media that was published meanwhile, so a slow machine makes none.
+// playIn watches six seconds. Freezes are told in media that was published meanwhile, so a slow server makes none; a
+// browser that gets no processor time may.
 func playIn(t *testing.T, player, url string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "node", "players.mjs", player, url, "6")
@@ -42,6 +43,7 @@ func playIn(t *testing.T, player, url string) {
 	}
 	var seen struct {
 		Played, Freeze float64
+		Busy           float64 // how many times as long as on a quiet machine things take
 		Error          string
 		Notes          []string
 		Requests       struct{ Failed []string }
@@ -49,7 +51,7 @@ func playIn(t *testing.T, player, url string) {
 	if err := json.Unmarshal(out, &seen); err != nil {
 		t.Fatalf("%s: %v in %s", player, err, out)
 	}
-	if seen.Played < 6 || seen.Freeze > 1.2 || seen.Error != "" || len(seen.Notes)+len(seen.Requests.Failed) > 0 {
+	if seen.Played < 6 || seen.Freeze > 1.2*seen.Busy || seen.Error != "" || len(seen.Notes)+len(seen.Requests.Failed) > 0 {
 		t.Errorf("%s: %s", player, out)
 	}
 }

@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
+import { busy } from './patience.mjs';
 
 const [, , player, url, seconds = '10'] = process.argv;
 const modules = new URL('./node_modules/', import.meta.url);
@@ -132,7 +133,7 @@ try {
   });
   const vhs = await page.evaluate(`(${start[player]})(document.querySelector('video'), ${JSON.stringify(url)})`);
   const seen = await page.evaluate(`(${watch})(${JSON.stringify(url)}, ${Number(seconds)})`);
-  console.log(JSON.stringify({ ...seen, player, vhs, requests }));
+  console.log(JSON.stringify({ ...seen, player, vhs, requests, busy: busy() }));
 } finally {
   await browser.close();
   pages.close();
