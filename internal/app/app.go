@@ -226,8 +226,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	service := ivs.New(ivs.Options{
 		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims},
 		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
-		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).ingest },
-		SRTEndpoint:    func(c awsapi.Caller) string { return endpoints.of(c.BaseURL).srt },
+		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL) },
 		Unbuilt:        awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
 	})
 	s.realtime.service = s.newRealtime(pager)

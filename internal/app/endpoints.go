@@ -9,30 +9,27 @@ import (
 // the server.
 const maxEndpoints = 64
 
-// endpoints remembers what channels name as the places to send to, by the base URL that the caller addressed.
+// endpoints remembers what channels name as the place to send to, by the base URL that the caller addressed.
 type endpoints struct {
 	ingest func(baseURL string) string
 
 	mu    sync.RWMutex
-	known map[string]endpoint
+	known map[string]string
 }
-
-// endpoint is where encoders send to, over RTMPS and over SRT.
-type endpoint struct{ ingest, srt string }
 
 func newEndpoints(ingest func(baseURL string) string) *endpoints {
-	return &endpoints{ingest: ingest, known: map[string]endpoint{}}
+	return &endpoints{ingest: ingest, known: map[string]string{}}
 }
 
-// of returns the endpoints for callers of a base URL. When there are too many it starts over.
-func (e *endpoints) of(baseURL string) endpoint {
+// of returns the endpoint for callers of a base URL. When there are too many it starts over.
+func (e *endpoints) of(baseURL string) string {
 	e.mu.RLock()
 	found, ok := e.known[baseURL]
 	e.mu.RUnlock()
 	if ok {
 		return found
 	}
-	found = endpoint{ingest: e.ingest(baseURL), srt: hostname(baseURL)}
+	found = e.ingest(baseURL)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.known) >= maxEndpoints {
@@ -43,7 +40,7 @@ func (e *endpoints) of(baseURL string) endpoint {
 }
 
 // ingestEndpoint is the value of Channel.ingestEndpoint: encoders put rtmps:// in front and /app/ behind it, so it is a
-// bare host when RTMPS is on its usual port, 443, and host:port otherwise.
+// bare host when RTMPS is on its usual port, 443, and host:port otherwise. It is "" when nothing listens for RTMPS.
 func (s *server) ingestEndpoint(baseURL string) string {
 	if s.cfg.IngestEndpoint != "" {
 		return s.cfg.IngestEndpoint
@@ -52,26 +49,25 @@ func (s *server) ingestEndpoint(baseURL string) string {
 	if err != nil {
 		return ""
 	}
-	port := s.rtmpsPort()
-	if port == "" || port == "443" {
-		return u.Hostname()
-	}
-	return joinHostPort(u.Hostname(), port)
-}
-
-// rtmpsPort is the port to send RTMPS to: an HTTPS listener on the usual port takes it as well.
-func (s *server) rtmpsPort() string {
-	if s.cfg.TLS() && portOf(s.listeners.http) == "443" {
-		return "443"
-	}
-	return portOf(s.listeners.rtmps)
-}
-
-// hostname is the host of a URL without its port.
-func hostname(baseURL string) string {
-	u, err := url.Parse(baseURL)
-	if err != nil {
+	switch port := s.rtmpsPort(); port {
+	case "":
 		return ""
+	case "443":
+		return u.Hostname()
+	default:
+		return joinHostPort(u.Hostname(), port)
 	}
-	return u.Hostname()
+}
+
+// rtmpsPort is the port to send RTMPS to, "" for none. An HTTPS listener takes it as well: it is the first choice on the
+// usual port, and the only one without a port for RTMPS alone.
+func (s *server) rtmpsPort() string {
+	https := ""
+	if s.cfg.TLS() {
+		https = portOf(s.listeners.http)
+	}
+	if own := portOf(s.listeners.rtmps); own != "" && https != "443" {
+		return own
+	}
+	return https
 }

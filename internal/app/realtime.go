@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
@@ -63,16 +62,6 @@ func (s *server) newRealtime(pager *awsapi.Pager) *ivsrealtime.Service {
 	o.Tokens, o.Pager, o.Quotas = s.realtime.tokens, pager, s.cfg.Quotas == "aws"
 	o.Clock, o.Logger = s.clock, s.log
 	o.Unbuilt = awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log}
-	o.RTMPEndpoint = func(c awsapi.Caller) string { return s.stageIngest("rtmp", c.BaseURL, portOf(s.listeners.rtmp)) }
-	o.RTMPSEndpoint = func(c awsapi.Caller) string { return s.stageIngest("rtmps", c.BaseURL, s.rtmpsPort()) }
+	o.Closed = s.stages.manager == nil
 	return ivsrealtime.New(o)
-}
-
-// stageIngest is a value of Stage.endpoints: a whole URL with its port, "" when nothing listens there.
-func (s *server) stageIngest(scheme, baseURL, port string) string {
-	u, err := url.Parse(baseURL)
-	if err != nil || port == "" {
-		return ""
-	}
-	return scheme + "://" + joinHostPort(u.Hostname(), port) + "/app/"
 }

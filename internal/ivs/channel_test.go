@@ -48,7 +48,7 @@ func TestCreateChannelAnswer(t *testing.T) {
 			"name": "demo", "playbackRestrictionPolicyArn": "",
 			"playbackUrl": "` + e.url + `/api/video/v1/us-west-2.111122223333.channel.` + id + `.m3u8",
 			"preset": "", "recordingConfigurationArn": "",
-			"srt": {"endpoint": "srt.test", "passphrase": "` + *out.Channel.Srt.Passphrase + `"},
+			"srt": {"passphrase": "` + *out.Channel.Srt.Passphrase + `"},
 			"tags": {}, "type": "STANDARD"
 		},
 		"streamKey": {

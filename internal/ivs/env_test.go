@@ -98,7 +98,6 @@ func start(tb testing.TB, change ...func(*ivs.Options)) *env {
 		Channels: e.channels, Streams: e.streams, Broadcasts: e.media,
 		Pager: awsapi.NewPager(bytes.Repeat([]byte{7}, 32)), Logger: slog.New(slog.DiscardHandler),
 		IngestEndpoint: func(awsapi.Caller) string { return "ingest.test:1935" },
-		SRTEndpoint:    func(awsapi.Caller) string { return "srt.test" },
 		Clock:          func() time.Time { return time.Unix(0, e.now.Load()) },
 	}
 	for _, c := range change {

@@ -61,8 +61,8 @@ type Options struct {
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
-	// IngestEndpoint and SRTEndpoint return what a channel's answer names as the place to send to.
-	IngestEndpoint, SRTEndpoint func(awsapi.Caller) string
+	// IngestEndpoint returns what a channel's answer names as the place to send to, "" for none.
+	IngestEndpoint func(awsapi.Caller) string
 	// References look up the resources that a channel can refer to, by their type. A type that is not in it is a
 	// capability that is not built, and Unbuilt decides.
 	References map[string]Lookup

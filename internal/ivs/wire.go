@@ -15,18 +15,19 @@ func playbackURL(c awsapi.Caller, channel arn.ARN) string {
 	return c.BaseURL + "/api/video/v1/" + channel.Region + "." + channel.Account + ".channel." + channel.ID + ".m3u8"
 }
 
-// wireChannel returns a channel as the API shows it, with every member (spec ivs.md 4.1).
+// wireChannel returns a channel as the API shows it, with every member (spec ivs.md 4.1) but the addresses at which
+// nothing listens: srt has no endpoint. Its passphrase is the channel's own all the same, stored and stable.
 func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 	v := &struct { // what the answer points to, in one piece
 		resource.Channel
-		arn, ingest, playback, srt string
-	}{ch, ch.ARN.String(), s.opts.IngestEndpoint(c), playbackURL(c, ch.ARN), s.opts.SRTEndpoint(c)}
+		arn, ingest, playback string
+	}{ch, ch.ARN.String(), s.opts.IngestEndpoint(c), playbackURL(c, ch.ARN)}
 	return &Channel{
 		AdConfigurationArn: &v.AdConfigurationARN,
 		Arn:                &v.arn,
 		Authorized:         &v.Authorized,
 		ContainerFormat:    &v.ContainerFormat,
-		IngestEndpoint:     &v.ingest,
+		IngestEndpoint:     unlessEmpty(&v.ingest),
 		InsecureIngest:     &v.InsecureIngest,
 		LatencyMode:        &v.LatencyMode,
 		MultitrackInputConfiguration: &MultitrackInputConfiguration{
@@ -39,10 +40,18 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 		PlaybackUrl:                  &v.playback,
 		Preset:                       &v.Preset,
 		RecordingConfigurationArn:    &v.RecordingConfigurationARN,
-		Srt:                          &Srt{Endpoint: &v.srt, Passphrase: &v.SRTPassphrase},
+		Srt:                          &Srt{Passphrase: &v.SRTPassphrase},
 		Tags:                         awsapi.Shown(v.Tags),
 		Type:                         &v.Type,
 	}
+}
+
+// unlessEmpty leaves an address out of an answer at which nothing listens.
+func unlessEmpty(address *string) *string {
+	if *address == "" {
+		return nil
+	}
+	return address
 }
 
 // wireChannelSummary returns a channel as lists show it: without addresses and secrets (spec ivs.md 5).

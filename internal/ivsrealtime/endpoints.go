@@ -20,8 +20,12 @@ const (
 	maxEndpoints     = 32
 )
 
-// endpointsFor returns the addresses that clients of a caller dial (DESIGN.md, "Real-time addresses").
-func endpointsFor(c awsapi.Caller, now time.Time) resource.Endpoints {
+// endpointsFor returns the addresses that clients of a caller dial (DESIGN.md, "Real-time addresses"), empty ones when
+// nobody can join here.
+func (s *Service) endpointsFor(c awsapi.Caller, now time.Time) resource.Endpoints {
+	if s.opts.Closed {
+		return resource.Endpoints{At: now}
+	}
 	return resource.Endpoints{
 		Events: "ws" + strings.TrimPrefix(c.BaseURL, "http") + "/rt/events",
 		WHIP:   c.BaseURL + "/rt/whip",
@@ -30,7 +34,11 @@ func endpointsFor(c awsapi.Caller, now time.Time) resource.Endpoints {
 }
 
 // withEndpoints returns the list with e last, without those that are too old, and whether that is worth a write.
+// Addresses that are empty are none.
 func withEndpoints(list []resource.Endpoints, e resource.Endpoints) ([]resource.Endpoints, bool) {
+	if e.Events == "" && e.WHIP == "" {
+		return list, false
+	}
 	for _, old := range list {
 		if old.Events == e.Events && old.WHIP == e.WHIP && e.At.Sub(old.At) < endpointsRenewed {
 			return list, false
@@ -45,7 +53,7 @@ func withEndpoints(list []resource.Endpoints, e resource.Endpoints) ([]resource.
 
 // advertise stores the addresses that an answer to the caller is about to name.
 func (s *Service) advertise(ctx context.Context, c awsapi.Caller, st resource.Stage) error {
-	e := endpointsFor(c, s.opts.Clock().UTC())
+	e := s.endpointsFor(c, s.opts.Clock().UTC())
 	if _, changed := withEndpoints(st.Endpoints, e); !changed {
 		return nil
 	}

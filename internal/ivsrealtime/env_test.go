@@ -120,10 +120,8 @@ func (e *env) open(tb testing.TB) {
 	tb.Helper()
 	o := ivsrealtime.Options{
 		Media: e.media, Pager: awsapi.NewPager(bytes.Repeat([]byte{7}, 32)), Logger: slog.New(slog.DiscardHandler),
-		RTMPEndpoint:  func(awsapi.Caller) string { return "rtmp://ingest.test/app/" },
-		RTMPSEndpoint: func(awsapi.Caller) string { return "rtmps://ingest.test:443/app/" },
-		Clock:         func() time.Time { return time.Unix(0, e.now.Load()) },
-		Unbuilt:       awsapi.Unbuilt{Accept: true},
+		Clock:   func() time.Time { return time.Unix(0, e.now.Load()) },
+		Unbuilt: awsapi.Unbuilt{Accept: true},
 	}
 	o.Stages = table(tb, e.state, store.StageDefinition())
 	o.PublicKeys = table(tb, e.state, store.PublicKeyDefinition())

@@ -54,7 +54,7 @@ func (s *Service) mint(c awsapi.Caller, stage arn.ARN, g grant) (ParticipantToke
 		capabilities = []string{capabilityPublish, capabilitySubscribe}
 	}
 	now := s.opts.Clock().UTC().Truncate(time.Second)
-	e := endpointsFor(c, now)
+	e := s.endpointsFor(c, now)
 	claims := token.Claims{
 		ParticipantID: arn.NewID(), StageARN: stage, Attributes: g.Attributes,
 		Publish:   slices.Contains(capabilities, capabilityPublish),

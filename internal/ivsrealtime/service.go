@@ -62,8 +62,8 @@ type Options struct {
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
-	// RTMPEndpoint and RTMPSEndpoint return what a stage's answer names as the places to send to, "" for none.
-	RTMPEndpoint, RTMPSEndpoint func(awsapi.Caller) string
+	// Closed says that nobody can join a stage here, so that answers and tokens name no addresses to do it.
+	Closed bool
 	// Unbuilt decides about stages that are to be recorded.
 	Unbuilt awsapi.Unbuilt
 	// Clock tells the time; nil means time.Now.

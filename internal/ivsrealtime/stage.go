@@ -14,10 +14,8 @@ import (
 // CreateStage makes a stage and the tokens that the request asks for, in the same order: all of it or nothing.
 func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateStageRequest) (*CreateStageResponse, error) {
 	now := s.opts.Clock().UTC()
-	st := resource.Stage{
-		ARN: resource.StageARN(c.Scope, arn.NewID()), CreatedAt: now,
-		Endpoints: []resource.Endpoints{endpointsFor(c, now)},
-	}
+	st := resource.Stage{ARN: resource.StageARN(c.Scope, arn.NewID()), CreatedAt: now}
+	st.Endpoints, _ = withEndpoints(nil, s.endpointsFor(c, now))
 	set(&st.Name, in.Name)
 	var err error
 	if st.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
@@ -108,7 +106,7 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 			return nil, err
 		}
 	}
-	e := endpointsFor(c, s.opts.Clock().UTC())
+	e := s.endpointsFor(c, s.opts.Clock().UTC())
 	rec, err := s.opts.Stages.Update(ctx, keyOf(a), func(st resource.Stage) (resource.Stage, error) {
 		recording, err := withRecording(st.Recording, in.AutoParticipantRecordingConfiguration)
 		if err == nil {

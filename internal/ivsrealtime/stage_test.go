@@ -36,8 +36,7 @@ func TestPlainStage(t *testing.T) {
 		`"hlsConfiguration":{"targetSegmentDurationSeconds":6},"mediaTypes":["AUDIO_VIDEO"],` +
 		`"recordParticipantReplicas":true,"recordingReconnectWindowSeconds":0,"storageConfigurationArn":"",` +
 		`"thumbnailConfiguration":{"recordingMode":"DISABLED","storage":["SEQUENTIAL"],"targetIntervalSeconds":60}},` +
-		`"endpoints":{"events":"ws://` + host + `/rt/events","rtmp":"rtmp://ingest.test/app/",` +
-		`"rtmps":"rtmps://ingest.test:443/app/","whip":"http://` + host + `/rt/whip"},"name":"","tags":{}}`
+		`"endpoints":{"events":"ws://` + host + `/rt/events","whip":"http://` + host + `/rt/whip"},"name":"","tags":{}}`
 	wantBody(t, rec, `{"participantTokens":[],"stage":`+stage+`}`)
 	_, err = api.GetStage(t.Context(), &sdk.GetStageInput{Arn: out.Stage.Arn})
 	check(t, err)

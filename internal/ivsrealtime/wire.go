@@ -11,18 +11,24 @@ import (
 // wireStage returns a stage as the API shows it. The active session is only there while there is one (spec
 // ivs-realtime.md 4.1).
 func (s *Service) wireStage(c awsapi.Caller, st resource.Stage, sessionID string) *Stage {
-	e := endpointsFor(c, st.CreatedAt)
 	return &Stage{
 		ActiveSessionId:                       unlessEmpty(sessionID),
 		Arn:                                   st.ARN.String(),
 		AutoParticipantRecordingConfiguration: wireRecording(st.Recording),
-		Endpoints: &StageEndpoints{
-			Events: &e.Events, Whip: &e.WHIP,
-			Rtmp: new(s.opts.RTMPEndpoint(c)), Rtmps: new(s.opts.RTMPSEndpoint(c)),
-		},
-		Name: &st.Name,
-		Tags: awsapi.Shown(st.Tags),
+		Endpoints:                             s.wireEndpoints(c, st),
+		Name:                                  &st.Name,
+		Tags:                                  awsapi.Shown(st.Tags),
 	}
+}
+
+// wireEndpoints returns the addresses of a stage at which something listens: none of RTMP, and nil when nobody can join
+// here.
+func (s *Service) wireEndpoints(c awsapi.Caller, st resource.Stage) *StageEndpoints {
+	if s.opts.Closed {
+		return nil
+	}
+	e := s.endpointsFor(c, st.CreatedAt)
+	return &StageEndpoints{Events: &e.Events, Whip: &e.WHIP}
 }
 
 // wireStageSummary returns a stage as lists show it: without addresses and settings.
