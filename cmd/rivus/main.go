@@ -120,7 +120,7 @@ func (c *demoCmd) Run(ctx context.Context, e env) error {
 
 func logger(c config.Config, w io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // the flag's enum allows nothing else
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // Validate allows nothing else
 	opts := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))

@@ -133,7 +133,7 @@ func TestRefusedStarts(t *testing.T) {
 		{"foreign directory", free(foreign), "is not empty and not ours: it holds \"photo.jpg\""},
 		{"public address", append(free(dir), "--http-addr=0.0.0.0:0"), "or --insecure"},
 		{"unknown flag", []string{"--colour"}, "unknown flag --colour"},
-		{"no certificate", append(free(dir), "--tls-cert="+dir+"/none.pem", "--tls-key="+dir+"/none.pem"), "certificate: stat "},
+		{"no certificate", append(free(dir), "--tls-cert="+dir+"/none.pem", "--tls-key="+dir+"/none.pem"), "--tls-cert, --tls-key: open "},
 		{"stages that nobody reaches", append(free(dir), "--public-url=https://live.example.com"), "is a loopback address"},
 		{"no NATS server there", append(free(dir), "--nats-url=nats://u:sesame@"+silent(t)), "the NATS server at nats://127.0.0.1:"},
 	} {

@@ -217,9 +217,12 @@ func (d *dialer) dial(t *testing.T, a answer, kind, address string) error {
 		offer := rtctest.NewPublisher(t, rtctest.Options{}).Offer(t)
 		return d.request(ctx, http.MethodPost, address, a.user, offer, http.StatusCreated)
 	case "stage.endpoints.events", "token.events_url":
-		c, _, err := websocket.Dial(ctx, address+"/"+a.stage, &websocket.DialOptions{HTTPClient: d.http, Subprotocols: []string{a.user}})
+		c, resp, err := websocket.Dial(ctx, address+"/"+a.stage, &websocket.DialOptions{HTTPClient: d.http, Subprotocols: []string{a.user}})
 		if err != nil {
 			return err
+		}
+		if resp.Body != nil {
+			_ = resp.Body.Close()
 		}
 		defer func() { _ = c.CloseNow() }()
 		_, _, err = c.Read(ctx) // the state of the stage: the token was good

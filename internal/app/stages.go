@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/config"
@@ -33,15 +32,10 @@ func (s *server) openStages(ctx context.Context) error {
 	if s.cfg.MediaAddr == "" || s.cfg.MediaAddr == config.Off {
 		return nil
 	}
-	var external []netip.Addr
-	for _, text := range s.cfg.ExternalIP {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
-			return fmt.Errorf("--external-ip: %w", err)
-		}
-		external = append(external, ip)
+	external, err := s.cfg.ExternalIPs()
+	if err != nil {
+		return err
 	}
-	var err error
 	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr); err != nil {
 		return fmt.Errorf("--media-addr: %w", err)
 	}

@@ -7,13 +7,10 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -46,15 +43,15 @@ type Config struct {
 	Insecure      bool   `name:"insecure" env:"RIVUS_INSECURE" help:"Allow a public address without TLS."`
 
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
-	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" enum:"off,aws" help:"Service quotas and call rates: off or aws."`
+	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" help:"Service quotas and call rates: off or aws."`
 
 	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
 
 	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`
 	StageHistory time.Duration `name:"stage-history" env:"RIVUS_STAGE_HISTORY" default:"1440h" placeholder:"DURATION" help:"How long ended stage sessions, their participants and events are kept."`
 
-	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
-	LogFormat string `name:"log-format" env:"RIVUS_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	LogLevel  string `name:"log-level" env:"RIVUS_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat string `name:"log-format" env:"RIVUS_LOG_FORMAT" default:"text" help:"text or json."`
 	ReadyJSON bool   `name:"ready-json" env:"RIVUS_READY_JSON" help:"Print one line of JSON with all addresses to stdout once everything listens."`
 }
 
@@ -67,75 +64,8 @@ func Default() (Config, error) {
 	return c, nil
 }
 
-// Validate reports every setting that cannot work, each with what to do about it.
-func (c *Config) Validate() error {
-	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-
-	for _, a := range []struct{ flag, addr string }{
-		{"--http-addr", c.HTTPAddr}, {"--rtmp-addr", c.RTMPAddr}, {"--rtmps-addr", c.RTMPSAddr}, {"--media-addr", c.MediaAddr}, {"--admin-addr", c.AdminAddr},
-	} {
-		if a.addr == "" && a.flag != "--http-addr" || a.addr == Off && a.flag == "--media-addr" {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(a.addr); err != nil {
-			fail("%s: %q is not host:port", a.flag, a.addr)
-		}
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		fail("--tls-cert and --tls-key go together")
-	}
-	if c.TLSSelfSigned && c.TLSCert != "" {
-		fail("--tls-self-signed and --tls-cert exclude each other")
-	}
-	if !c.Insecure && !c.TLS() && !Loopback(c.HTTPAddr) {
-		fail("--http-addr %s is public and has no TLS: give --tls-cert and --tls-key, --tls-self-signed, or --insecure", c.HTTPAddr)
-	}
-	if !c.Insecure && c.RTMPAddr != "" && !Loopback(c.RTMPAddr) && c.InsecureIngestAllowed() {
-		fail("--allow-insecure-ingest on the public address %s sends stream keys in the clear: give --insecure as well if you mean it", c.RTMPAddr)
-	}
-	if c.RTMPSAddr != "" && !c.TLS() && !Loopback(c.RTMPSAddr) {
-		fail("--rtmps-addr %s needs --tls-cert and --tls-key, or --tls-self-signed", c.RTMPSAddr)
-	}
-	if c.AdminAddr != "" && !Loopback(c.AdminAddr) {
-		fail("--admin-addr %s must be a loopback address: it serves profiles and metrics without authentication", c.AdminAddr)
-	}
-	if !regexp.MustCompile(`^[0-9]{12}$`).MatchString(c.AccountID) {
-		fail("--account-id: %q is not 12 digits", c.AccountID)
-	}
-	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		fail("--access-key-id and --secret-access-key go together")
-	}
-	if c.AccessKeyID != "" && !regexp.MustCompile(`^\w{1,128}$`).MatchString(c.AccessKeyID) {
-		fail("--access-key-id has to be of up to 128 letters, digits and underscores: it stands in signatures")
-	}
-	if c.PublicURL != "" && !isOrigin(c.PublicURL) {
-		fail("--public-url: not an http or https origin such as https://live.example.com")
-	}
-	if strings.Contains(c.IngestEndpoint, "/") {
-		fail("--ingest-endpoint: %q has to be a host, or host:port, without a scheme or path: encoders put those around it", c.IngestEndpoint)
-	}
-	if host := c.publicHost(); host != "" && !Loopback(host) && Loopback(c.MediaAddr) {
-		fail("--media-addr %s is a loopback address, so nobody who comes by --public-url %s can join a stage: give an address that is reached from there, such as --media-addr :8189 (and --external-ip behind a NAT), or --media-addr off",
-			c.MediaAddr, c.PublicURL)
-	}
-	if c.DrainDelay < 0 || c.DrainDelay > maxDrainDelay {
-		fail("--drain-delay: %s is not between 0 and %s", c.DrainDelay, maxDrainDelay)
-	}
-	if c.StageHistory < time.Hour {
-		fail("--stage-history: %s is less than an hour", c.StageHistory)
-	}
-	if _, err := c.Proxies(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
 // Off is the value of --media-addr that runs a server without stages.
 const Off = "off"
-
-// maxDrainDelay is longer than any load balancer takes to notice, and shorter than anybody waits for a stop.
-const maxDrainDelay = time.Hour
 
 // publicHost returns the host of the public URL with a port, "" without a public URL.
 func (c *Config) publicHost() string {
@@ -150,13 +80,6 @@ func (c *Config) publicHost() string {
 // may be meant so; with a public URL, Validate refuses it.
 func (c *Config) MediaUnreachable() bool {
 	return !Loopback(c.HTTPAddr) && Loopback(c.MediaAddr)
-}
-
-// isOrigin reports whether s is an http or https URL of a scheme and a host only.
-func isOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
-		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 // TLS reports whether --http-addr speaks TLS.
@@ -183,6 +106,19 @@ func (c *Config) Proxies() ([]netip.Prefix, error) {
 			return nil, fmt.Errorf("--trusted-proxies: %q is not an address or CIDR", s)
 		}
 		out = append(out, p)
+	}
+	return out, nil
+}
+
+// ExternalIPs returns the addresses of --external-ip, which go into candidates as they are.
+func (c *Config) ExternalIPs() ([]netip.Addr, error) {
+	var out []netip.Addr
+	for _, s := range c.ExternalIP {
+		ip, err := netip.ParseAddr(s)
+		if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
+			return nil, fmt.Errorf("--external-ip: %q is not an IP address that others can send to", s)
+		}
+		out = append(out, ip.Unmap())
 	}
 	return out, nil
 }
