@@ -85,6 +85,7 @@ type server struct {
 	metrics    *metrics
 	listeners  *listeners
 	http       *http.Server
+	guard      httpGuard
 	ready      readiness
 }
 
@@ -241,8 +242,9 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	if err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
+	s.guard.log = s.log
 	s.http = &http.Server{
-		Handler:           restoreTLS(s.route(pages)),
+		Handler:           s.guard.wrap(restoreTLS(s.route(pages))),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      2 * time.Minute, // a segment on a slow line, or a blocked playlist request

@@ -65,6 +65,15 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_rtmp_turned_away_total", "Connections turned away because a limit was reached.", r.Turned)
 	counter("rivus_rtmp_received_bytes_total", "Bytes read from encoders.", r.BytesIn)
 
+	const panics, about = "rivus_panics_total", "Panics, each of which ended one connection, peer or request. A defect: please report the log line."
+	counter(panics, about, r.Panics, "part", "rtmp")
+	counter(panics, about, p.guard.panics.Load(), "part", "http")
+	counter(panics, about, p.origin.Panics(), "part", "playback")
+	if p.stages.manager != nil {
+		counter(panics, about, p.stages.port.Panics(), "part", "media")
+		counter(panics, about, int64(p.stages.manager.Totals().Panics), "part", "stage") //nolint:gosec // it takes centuries to overflow
+	}
+
 	b := p.broadcasts.Stats()
 	for _, state := range []resource.StreamState{resource.Starting, resource.Live, resource.Stalled} {
 		gauge("rivus_streams", "Streams of this node, by state.", float64(b.Streams[state]), "state", strings.ToLower(string(state)))

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -18,12 +19,15 @@ const (
 )
 
 // ingest feeds the broadcast from one publisher until the publisher is done, and gives the intake back. It runs on the
-// publisher's goroutine and returns what ended it.
+// publisher's goroutine and returns what ended it. A panic of the packager ends the broadcast like a broken connection.
 func (b *broadcast) ingest(f *feed, in *intake) error {
-	err := b.pump(f, in)
-	b.call(func() { b.left(in, err) })
+	err := errDefect // unless pump says otherwise
+	defer func() { b.call(func() { b.left(in, err) }) }()
+	err = b.pump(f, in)
 	return err
 }
+
+var errDefect = errors.New("a defect of the server ended the stream")
 
 func (b *broadcast) pump(f *feed, in *intake) error {
 	playable := in.packager.Snapshot().Ready()

@@ -67,6 +67,9 @@ type RequestCount struct {
 	Count  int64
 }
 
+// Panics returns how many requests have panicked on connections that the handler serves itself.
+func (h *Handler) Panics() int64 { return h.server.Panics() }
+
 // Stats returns the present numbers.
 func (h *Handler) Stats() Stats {
 	s := Stats{

@@ -104,6 +104,9 @@ func (p *Port) Addr() string { return net.JoinHostPort(p.addr.host, strconv.Itoa
 // Stats returns counters of what is sent and read over UDP.
 func (p *Port) Stats() burst.Stats { return p.udp.Stats() }
 
+// Panics returns how many panics have ended a peer, or cost a datagram.
+func (p *Port) Panics() int64 { return p.peers.Panics() }
+
 // Close closes both sockets. Peers that still use them fail.
 func (p *Port) Close() error {
 	var err error

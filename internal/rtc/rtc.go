@@ -57,6 +57,9 @@ func NewEngine(o Options) (*Engine, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{opt: o}
+	if o.Port != nil {
+		o.Port.peers.SetLogger(o.Logger)
+	}
 	return e, e.makeKey()
 }
 

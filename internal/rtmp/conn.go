@@ -43,6 +43,8 @@ type conn struct {
 	in     *chunk.Reader
 	out    []byte // answers that are not written yet
 
+	publication *Publication // nil until there is a request to publish
+
 	deadline time.Time // when waiting for the encoder ends
 	armed    time.Time // the read deadline that is set on nc; not after deadline
 	arrived  time.Time // when nc last gave bytes

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ type Stats struct {
 	Refused    int64 // publish requests refused so far
 	Turned     int64 // connections turned away at once because a limit was reached
 	BytesIn    int64 // read from encoders so far
+	Panics     int64 // connections ended by a defect of the server
 }
 
 // maxRefusals is how many refused publish requests wait for their answer at a time. Beyond that the connection is
@@ -66,7 +68,7 @@ type Server struct {
 	refusals chan struct{} // holds one entry for each refusal that waits
 	hush     hush
 
-	publishing, accepted, refused, turned, bytesIn atomic.Int64
+	publishing, accepted, refused, turned, bytesIn, panics atomic.Int64
 }
 
 // NewServer returns a server that is ready for Serve and ServeConn.
@@ -88,6 +90,7 @@ func (s *Server) Stats() Stats {
 		Refused:    s.refused.Load(),
 		Turned:     s.turned.Load(),
 		BytesIn:    s.bytesIn.Load(),
+		Panics:     s.panics.Load(),
 	}
 }
 
@@ -157,7 +160,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 		c.end(&Rejection{CodeShutdown, "the server is shutting down"})
 	})
 	begun := time.Now()
-	p, err := c.serve(ctx, begun)
+	p, err := c.guarded(ctx, begun)
 	reason := c.reason(p, err) // before the server stops, which would be the reason then
 	if c.farewell(ctx, p, err) {
 		c.hangUp()
@@ -173,6 +176,23 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, secure bool) {
 	}
 	c.log(ctx, p, reason, time.Since(begun))
 }
+
+// guarded is serve. A panic in it, the handler's included, is the end of this connection only; its state is not used any
+// more but for the last words.
+func (c *conn) guarded(ctx context.Context, begun time.Time) (p *Publication, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.server.panics.Add(1)
+			c.server.o.Logger.LogAttrs(ctx, slog.LevelError, "rtmp: a panic ended a connection", slog.Any("panic", v),
+				slog.String("remote", c.remote.String()), slog.String("stack", string(debug.Stack())))
+			p, err = c.publication, errDefect
+			c.out = nil // may be half a message
+		}
+	}()
+	return c.serve(ctx, begun)
+}
+
+var errDefect = errors.New("a defect of the server")
 
 // serve takes the connection from its first byte to the end of its publication, if it comes to one.
 func (c *conn) serve(ctx context.Context, begun time.Time) (*Publication, error) {
@@ -195,6 +215,7 @@ func (c *conn) serve(ctx context.Context, begun time.Time) (*Publication, error)
 	if err != nil {
 		return p, err
 	}
+	c.publication = p
 	return p, o.Handler.Publish(ctx, p)
 }
 

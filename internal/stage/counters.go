@@ -5,6 +5,7 @@ import "sync/atomic"
 // counters are figures of a Manager that only grow. Writers add to them once a burst.
 type counters struct {
 	received, sent, resent, padded, nacked, dropped  atomic.Uint64 // packets
+	panics                                           atomic.Uint64
 	feedback, allocations, changes, probes, requests atomic.Uint64
 }
 
@@ -21,6 +22,7 @@ type Totals struct {
 	LayerChanges     uint64 // that it led to
 	Probes           uint64 // begun
 	KeyframeRequests uint64 // sent to publishers
+	Panics           uint64 // each of which ended a socket, a publication or a stage's session on this node
 }
 
 // Totals returns the figures.
@@ -30,6 +32,6 @@ func (m *Manager) Totals() Totals {
 		Received: c.received.Load(), Sent: c.sent.Load(), Resent: c.resent.Load(), Padded: c.padded.Load(),
 		Nacked: c.nacked.Load(), Dropped: c.dropped.Load(), Feedback: c.feedback.Load(),
 		Allocations: c.allocations.Load(), LayerChanges: c.changes.Load(), Probes: c.probes.Load(),
-		KeyframeRequests: c.requests.Load(),
+		KeyframeRequests: c.requests.Load(), Panics: c.panics.Load(),
 	}
 }

@@ -16,9 +16,10 @@ type environment struct {
 	now      clock
 	batch    func() Departure // for packets of any sinks; nil where sinks need none
 	counters *counters
-	host     *bwe.Host // what all downlinks share; nil for none
-	pixels   int       // of a picture, at most; 0: any
-	download int       // bits a second to one participant, at most; 0: what the link carries
+	defect   func(v any) // told of a panic on a goroutine of theirs
+	host     *bwe.Host   // what all downlinks share; nil for none
+	pixels   int         // of a picture, at most; 0: any
+	download int         // bits a second to one participant, at most; 0: what the link carries
 }
 
 // publication is what one participant sends: a source, its tracks, and the subscriptions fed from them.

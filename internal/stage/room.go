@@ -106,9 +106,9 @@ func (r *room) serve(ctx context.Context) {
 	for !r.closing || len(r.participants) > 0 {
 		select {
 		case fn := <-r.inbox:
-			fn()
+			r.attempt(fn)
 		case <-tick.C:
-			r.tick()
+			r.attempt(r.tick)
 		case <-done:
 			done = nil
 			r.closing = true
@@ -129,7 +129,7 @@ func (r *room) drainInbox() {
 	for {
 		select {
 		case fn := <-r.inbox:
-			fn()
+			r.attempt(fn)
 		case <-waited:
 			return
 		}
@@ -140,7 +140,11 @@ func (r *room) drainInbox() {
 func (r *room) do(ctx context.Context, fn func() error) error {
 	reply := make(chan error, 1)
 	select {
-	case r.inbox <- func() { reply <- fn() }:
+	case r.inbox <- func() {
+		err := errDefect // unless fn says otherwise
+		defer func() { reply <- err }()
+		err = fn()
+	}:
 		return <-reply // the room runs fn at once, and fn does not block
 	case <-r.over:
 		return errGone

@@ -151,10 +151,14 @@ func (m *Manager) listen(ctx context.Context, c *websocket.Conn, claims token.Cl
 	for _, part := range [...]func(context.Context, *websocket.Conn, *socket){write, ping} {
 		group.Go(func() {
 			defer stop()
+			defer r.guard(s)
 			part(reading, c, s)
 		})
 	}
-	m.read(reading, c, s, r, p)
+	func() {
+		defer r.guard(s)
+		m.read(reading, c, s, r, p)
+	}()
 	stop()
 	group.Wait()
 	_ = r.do(context.WithoutCancel(ctx), func() error { r.disconnected(p, s); return nil })

@@ -63,6 +63,7 @@ func newWriter(t *track) *writer {
 }
 
 func (w *writer) run() {
+	defer w.guard()
 	defer close(w.done)
 	defer w.pacing.Stop()
 	for {

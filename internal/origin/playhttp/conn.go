@@ -51,6 +51,7 @@ func newConn(s *Server, raw net.Conn, unread []byte) *conn {
 func (c *conn) run(first Request) {
 	defer func() {
 		if v := recover(); v != nil { // as net/http does: one request must not end the server
+			c.server.panics.Add(1)
 			c.server.opt.Logger.Error("playback: a request panicked", "panic", v, "stack", string(debug.Stack()))
 		}
 		c.patience.stop()

@@ -419,6 +419,9 @@ func TestPanic(t *testing.T) {
 	if got := other.get(t, "b"); got != "GET /play/b? " {
 		t.Errorf("%q", got)
 	}
+	if n := w.Panics(); n != 1 {
+		t.Errorf("%d panics are counted", n)
+	}
 }
 
 // tape is a connection that plays requests and throws answers away.

@@ -58,6 +58,7 @@ type Server struct {
 	giveBack  *handover
 	taking    atomic.Bool
 	draining  atomic.Bool
+	panics    atomic.Int64
 	exchanges sync.Pool // of net/http's requests
 	date      dateCache
 
@@ -109,6 +110,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.begin(Request{}, nil) // holds on to nothing
 	s.exchanges.Put(x)
 }
+
+// Panics returns how many requests of the loop have panicked. Those that net/http carries it handles itself.
+func (s *Server) Panics() int64 { return s.panics.Load() }
 
 // Shutdown takes no more connections over, closes those that are idle and lets the others finish their answers, as
 // http.Server.Shutdown does. When ctx ends it cuts the rest. It returns ctx's error if it came to that, and always after

@@ -385,6 +385,16 @@ func (c *client) report(ssrc uint32) {
 	c.send(b)
 }
 
+// sendRTP sends an RTP packet.
+func (c *client) sendRTP(plain []byte) {
+	c.tb.Helper()
+	b, err := c.out.EncryptRTP(nil, plain, nil)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	c.send(b)
+}
+
 // settle makes the server put its association away.
 func (c *client) settle() {
 	c.tb.Helper()

@@ -46,6 +46,7 @@ type Mux struct {
 	out     Socket
 	now     func() time.Duration // the clock of the agents
 	streams atomic.Uint32        // numbers TCP connections
+	defects defects
 
 	mu     sync.RWMutex
 	ufrags map[string]*Peer
@@ -102,6 +103,7 @@ func (m *Mux) run() {
 // Datagram takes a datagram of the UDP socket and tells whether it was for a peer. It keeps no reference to b, and may
 // destroy it.
 func (m *Mux) Datagram(b []byte, from netip.AddrPort) bool {
+	defer m.guard()
 	path := ice.Path{Addr: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}
 	if !ice.IsMessage(b) {
 		// When a client has several connections on one port nobody can tell whose a packet is, but each can tell whether

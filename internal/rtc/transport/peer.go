@@ -162,7 +162,10 @@ func (p *Peer) spawn(f func()) {
 	p.life.Lock()
 	defer p.life.Unlock()
 	if !p.closed {
-		p.group.Go(f)
+		p.group.Go(func() {
+			defer p.guard()
+			f()
+		})
 	}
 }
 
@@ -184,19 +187,25 @@ func (p *Peer) message(m *ice.Message, from ice.Path, s *stream) bool {
 		return false
 	}
 	defer p.leave()
+	defer p.guard()
 	var out ice.Output
+	ok := p.hear(m, from, s, &out)
+	p.send(&out)
+	return ok
+}
+
+// hear lets the agent answer a message.
+func (p *Peer) hear(m *ice.Message, from ice.Path, s *stream, out *ice.Output) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if s != nil && p.streams[from.Stream] == nil && len(p.streams) == maxStreams {
-		p.mu.Unlock()
 		return false
 	}
-	ok := p.agent.Message(p.mux.now(), from, m, &out)
+	ok := p.agent.Message(p.mux.now(), from, m, out)
 	if ok && s != nil {
 		p.streams[from.Stream] = s
 	}
-	p.settle(&out)
-	p.mu.Unlock()
-	p.send(&out)
+	p.settle(out)
 	return ok
 }
 
@@ -261,6 +270,7 @@ func (p *Peer) detach(from ice.Path) {
 		return
 	}
 	defer p.leave()
+	defer p.guard()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.streams, from.Stream)
@@ -274,21 +284,14 @@ func (p *Peer) tick() {
 		return
 	}
 	defer p.leave()
+	defer p.guard()
 	select {
 	case <-p.ended:
 		return
 	default:
 	}
 	var out ice.Output
-	now := p.mux.now()
-	p.mu.Lock()
-	alive := p.agent.Alive(now)
-	if alive {
-		p.agent.Tick(now, &out)
-		p.settle(&out)
-	}
-	p.mu.Unlock()
-	if !alive {
+	if !p.look(&out) {
 		p.over(ErrLost)
 		return
 	}
@@ -298,12 +301,26 @@ func (p *Peer) tick() {
 	}
 }
 
+// look lets the agent do what is due; false: the peer is gone.
+func (p *Peer) look(out *ice.Output) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.mux.now()
+	if !p.agent.Alive(now) {
+		return false
+	}
+	p.agent.Tick(now, out)
+	p.settle(out)
+	return true
+}
+
 // packet takes what is not STUN, on a path that the peer has checked (RFC 7983, section 7).
 func (p *Peer) packet(b []byte, from ice.Path) {
 	if len(b) == 0 || !p.enter() {
 		return
 	}
 	defer p.leave()
+	defer p.guard()
 	switch {
 	case b[0] >= 20 && b[0] < 64:
 		p.dtls.record(b)

@@ -128,11 +128,16 @@ func (p *Peer) authentic(err error, from ice.Path) bool {
 	p.dtls.proven()
 	if now := p.mux.now(); now-time.Duration(p.heard.Load()) >= beat {
 		p.heard.Store(int64(now))
-		p.mu.Lock()
-		p.agent.Heard(now, from)
-		p.mu.Unlock()
+		p.note(now, from)
 	}
 	return true
+}
+
+// note tells the agent that something authentic has come.
+func (p *Peer) note(now time.Duration, from ice.Path) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.agent.Heard(now, from)
 }
 
 // openRTP decrypts an RTP packet in its place.

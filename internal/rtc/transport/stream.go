@@ -53,6 +53,7 @@ type stream struct {
 // Serve owns a TCP connection whose first frame, which was read already, has to be a check of one of our peers. It
 // returns when the connection is over.
 func (m *Mux) Serve(c net.Conn, frame []byte) {
+	defer m.guard()
 	defer func() { _ = c.Close() }()
 	remote, ok := c.RemoteAddr().(*net.TCPAddr)
 	var msg ice.Message
@@ -72,7 +73,10 @@ func (m *Mux) Serve(c net.Conn, frame []byte) {
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(func() { s.run(p) })
+	writer.Go(func() {
+		defer p.guard()
+		s.run(p)
+	})
 	s.read(p)
 	p.detach(s.path)
 	close(s.ended)

@@ -1,0 +1,48 @@
+package broadcast
+
+import (
+	"testing"
+
+	"github.com/rivus-live/rivus/internal/rtmp"
+)
+
+// brokenSource panics where the publisher's loop would get its next message, once the encoder's end is reached.
+type brokenSource struct{ *fakeSource }
+
+func (s brokenSource) Read() (rtmp.Message, error) {
+	m, err := s.fakeSource.Read()
+	if err != nil {
+		panic("injected")
+	}
+	return m, err
+}
+
+// TestPanicEndsTheBroadcast: a panic in the publisher's loop, where the packager runs, leaves no channel behind that is
+// taken by nobody; the next publisher is let in.
+func TestPanicEndsTheBroadcast(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, t.TempDir(), nil)
+	ch, key := n.channel(t, nil)
+	source, panicked := brokenSource{newFakeSource()}, make(chan any, 1)
+	go func() {
+		defer func() { panicked <- recover() }() // as the RTMP server does
+		_ = n.Manager.publish(t.Context(), request{key: key, remote: "192.0.2.1", software: "test"}, source)
+	}()
+	source.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
+	first := n.waitLive(t, ch)
+	close(source.messages)
+	if v := <-panicked; v != "injected" {
+		t.Fatalf("recovered %v", v)
+	}
+	n.waitGone(t, ch)
+	next := n.publish(t, key, "")
+	next.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
+	if s := n.waitLive(t, ch); s.StreamID == first.StreamID {
+		t.Error("the broken stream goes on")
+	}
+	close(next.messages)
+	if err := <-next.done; err != nil {
+		t.Error(err)
+	}
+	n.waitGone(t, ch)
+}
