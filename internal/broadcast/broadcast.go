@@ -171,7 +171,10 @@ func (b *broadcast) tick() {
 		b.stop(reason)
 		return
 	}
-	edges, changed := b.life.tick(now, b.heard())
+	edges, changed, err := b.life.tick(now, b.heard())
+	if err != nil {
+		b.log.Error("broadcast took no step", "error", err)
+	}
 	if changed {
 		b.moved(now, edges)
 	}

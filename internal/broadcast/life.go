@@ -70,20 +70,27 @@ func (l *life) end(now time.Time) ([]edge, error) {
 }
 
 // tick does what is due, given when media last came, and reports whether anything changed.
-func (l *life) tick(now, lastMedia time.Time) (edges []edge, changed bool) {
+func (l *life) tick(now, lastMedia time.Time) (edges []edge, changed bool, err error) {
 	starving := now.Sub(lastMedia) >= starvingTime
 	switch {
 	case l.state == resource.Live && starving:
-		l.state, l.health = resource.Stalled, resource.Starving
-		return []edge{starvationStart}, true
+		return l.turn(resource.Stalled, resource.Starving, starvationStart)
 	case l.state == resource.Stalled && !starving:
-		l.state, l.health = resource.Live, resource.Healthy
-		return []edge{starvationEnd}, true
+		return l.turn(resource.Live, resource.Healthy, starvationEnd)
 	case l.state == resource.Live && l.health == resource.Unknown && now.Sub(l.started) >= settleTime:
 		l.health = resource.Healthy
-		return nil, true
+		return nil, true, nil
 	}
-	return nil, false
+	return nil, false, nil
+}
+
+// turn makes a step of a stream that is on air.
+func (l *life) turn(next resource.StreamState, health resource.Health, e edge) ([]edge, bool, error) {
+	if err := l.to(next); err != nil {
+		return nil, false, err
+	}
+	l.health = health
+	return []edge{e}, true, nil
 }
 
 // expired tells whether a limit ends the stream now.

@@ -106,7 +106,7 @@ func TestLife(t *testing.T) {
 				case st.end:
 					edges, err = l.end(now)
 				default:
-					edges, _ = l.tick(now, media)
+					edges, _, err = l.tick(now, media)
 				}
 				if err != nil || !slices.Equal(edges, st.edges) || l.state != st.state || l.health != st.health {
 					t.Fatalf("step %d: %v %s %s (%v), want %v %s %s", i, edges, l.state, l.health, err, st.edges, st.state, st.health)
@@ -130,7 +130,10 @@ func TestNextIsWhenSomethingHappens(t *testing.T) {
 		due := func(at time.Time) bool {
 			c := l
 			_, over := c.expired(at, media)
-			_, changed := c.tick(at, media)
+			_, changed, err := c.tick(at, media)
+			if err != nil {
+				t.Error(err)
+			}
 			return over || changed
 		}
 		at := l.next(media)
