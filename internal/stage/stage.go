@@ -104,7 +104,7 @@ func NewManager(o Options) *Manager {
 		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
 	}
 	m.env = environment{
-		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, host: &m.host,
+		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, host: &m.host, defect: m.defect,
 		pixels: o.Limits.Pixels, download: o.Limits.DownloadBitrate,
 	}
 	if o.Engine != nil {
@@ -154,6 +154,13 @@ func (m *Manager) Drain(ctx context.Context) error {
 	for _, r := range list {
 		if err := r.closeAll(ctx, because(shutdown, "")); err != nil && !errors.Is(err, errGone) {
 			return err
+		}
+	}
+	for _, r := range list { // all have been told: they end side by side
+		select {
+		case <-r.over:
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // the caller's
 		}
 	}
 	return nil
