@@ -92,10 +92,11 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	if text != "" {
 		options.Subprotocols = []string{text}
 	}
-	c, err := websocket.Accept(w, r, options)
+	conn, err := websocket.Accept(w, r, options)
 	if err != nil {
 		return // Accept has answered
 	}
+	c := &wire{Conn: conn, control: http.NewResponseController(w)}
 	defer func() { _ = c.CloseNow() }()
 	c.SetReadLimit(-1) // message has the limit, and tells of it
 	if refusal != nil {
@@ -119,9 +120,23 @@ func offered(r *http.Request) (first string) {
 	return first
 }
 
+// wire is a WebSocket that can be cut off.
+type wire struct {
+	*websocket.Conn
+	control *http.ResponseController // of the request that it came with
+}
+
+// cut makes every read and write fail. CloseNow is not enough while Close runs: it waits for that, and Close, once it is in a
+// message of the client, for the message's end, which may never come.
+func (c *wire) cut() {
+	past := time.Unix(1, 0)
+	_ = c.control.SetReadDeadline(past)
+	_ = c.control.SetWriteDeadline(past)
+}
+
 // farewell tells the client why and closes. It does not wait long for one that does not answer.
-func farewell(ctx context.Context, c *websocket.Conn, why reason) {
-	late := time.AfterFunc(socketGoodbye, func() { _ = c.CloseNow() })
+func farewell(ctx context.Context, c *wire, why reason) {
+	late := time.AfterFunc(socketGoodbye, c.cut)
 	defer late.Stop()
 	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
 	defer cancel()
@@ -130,7 +145,7 @@ func farewell(ctx context.Context, c *websocket.Conn, why reason) {
 }
 
 // listen runs a socket to its end.
-func (m *Manager) listen(ctx context.Context, c *websocket.Conn, claims token.Claims, from client) {
+func (m *Manager) listen(ctx context.Context, c *wire, claims token.Claims, from client) {
 	s := newSocket()
 	var p *participant
 	r, err := m.in(ctx, claims.StageARN, true, func(r *room) (err error) {
@@ -148,7 +163,7 @@ func (m *Manager) listen(ctx context.Context, c *websocket.Conn, claims token.Cl
 	m.recheck(ctx, claims)
 	reading, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
-	for _, part := range [...]func(context.Context, *websocket.Conn, *socket){write, ping} {
+	for _, part := range [...]func(context.Context, *wire, *socket){write, ping} {
 		group.Go(func() {
 			defer stop()
 			defer r.guard(s)
@@ -165,7 +180,7 @@ func (m *Manager) listen(ctx context.Context, c *websocket.Conn, claims token.Cl
 }
 
 // write sends what is queued until the socket is closed or the client is gone.
-func write(ctx context.Context, c *websocket.Conn, s *socket) {
+func write(ctx context.Context, c *wire, s *socket) {
 	for {
 		select {
 		case b := <-s.out:
@@ -186,7 +201,7 @@ func write(ctx context.Context, c *websocket.Conn, s *socket) {
 
 // ping finds out whether the client is still there, and cuts off one that does not take its leave. What the client is to
 // be told does not wait for its answers.
-func ping(ctx context.Context, c *websocket.Conn, s *socket) {
+func ping(ctx context.Context, c *wire, s *socket) {
 	every := time.NewTicker(socketPing)
 	defer every.Stop()
 	for {
@@ -211,7 +226,7 @@ func ping(ctx context.Context, c *websocket.Conn, s *socket) {
 }
 
 // read takes commands until the connection ends.
-func (m *Manager) read(ctx context.Context, c *websocket.Conn, s *socket, r *room, p *participant) {
+func (m *Manager) read(ctx context.Context, c *wire, s *socket, r *room, p *participant) {
 	window, count := time.Now(), 0
 	for {
 		kind, reader, err := c.Reader(ctx)

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +89,26 @@ func TestSilentClient(t *testing.T) {
 		}
 	}
 	eventually(t, "it is gone", func() bool { return e.Stats().Participants == 0 })
+}
+
+// TestEndlessMessage: neither a stranger nor a participant stays for as long as a message of theirs goes on.
+func TestEndlessMessage(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	for name, tok := range map[string]string{"stranger": "x", "participant": e.token("alice", nil)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, _ := rawSocket(t, e, tok)
+			head := []byte{0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0} // a terabyte, masked with zeros
+			_, err := conn.Write(head)
+			for more := make([]byte, 1<<16); err == nil; {
+				_, err = conn.Write(more)
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal("it is still read")
+			}
+		})
+	}
 }
 
 // rawSocket opens an events socket on a bare connection.
