@@ -364,8 +364,9 @@ func readCodecs(k Kind, m *sdp.MediaDescription) []Codec {
 	}
 	for pt, value := range maps {
 		if name, _, _ := strings.Cut(value, "/"); strings.EqualFold(name, "rtx") && slices.Contains(m.MediaName.Formats, pt) {
-			if apt, ok := strings.CutPrefix(fmtps[pt], "apt="); ok {
-				rtx[strings.TrimSpace(apt)] = payloadType(pt)
+			c := Codec{Fmtp: fmtps[pt]} // RFC 4588, section 8.6: rtx-time may stand beside apt
+			if apt := strings.TrimSpace(c.parameter("apt")); apt != "" {
+				rtx[apt] = payloadType(pt)
 			}
 		}
 	}
