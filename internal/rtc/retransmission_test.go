@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// balanced is an offer whose sections have a transport each, until they are bundled.
+// balanced is an offer of audio and video with a transport each, and retransmissions with the given parameters.
 func balanced(group, apt string) string {
 	section := func(media, mid, ufrag, maps string) string {
 		return "m=" + media + "\nc=IN IP4 0.0.0.0\na=mid:" + mid + "\na=sendonly\na=rtcp-mux\na=setup:actpass\na=ice-ufrag:" + ufrag +
@@ -15,20 +15,6 @@ func balanced(group, apt string) string {
 		section("video 9 UDP/TLS/RTP/SAVPF 96 97", "v", "videoufrag", "a=rtpmap:96 VP8/90000\na=rtpmap:97 rtx/90000\na=fmtp:97 "+apt+"\n") +
 		section("audio 9 UDP/TLS/RTP/SAVPF 111", "a", "audioufrag", "a=rtpmap:111 opus/48000/2\n")
 	return strings.ReplaceAll(text, "\n", "\r\n")
-}
-
-// TestTransportOfBundle: the transport is that of the section that the bundle names first.
-func TestTransportOfBundle(t *testing.T) {
-	t.Parallel()
-	for group, want := range map[string]string{"v a": "videoufrag", "a v": "audioufrag"} {
-		o, err := ParseOffer(balanced(group, "apt=96"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := o.ufrag(); got != want {
-			t.Errorf("BUNDLE %s: %s", group, got)
-		}
-	}
 }
 
 // TestRetransmissionTime: what an offer says of its retransmissions beside their payload type does not lose them.
