@@ -170,7 +170,7 @@ func (s *server) closeState() {
 
 // build makes the parts of both planes and plugs them together.
 func (s *server) build(ctx context.Context) error {
-	sessions, err := store.OpenTable(ctx, s.store, store.SessionDefinition())
+	sessions, err := store.OpenEventTable(ctx, s.store, store.SessionDefinition())
 	if err != nil {
 		return fmt.Errorf("sessions: %w", err)
 	}

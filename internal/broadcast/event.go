@@ -1,7 +1,10 @@
 package broadcast
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/resource"
@@ -51,7 +54,28 @@ type detail struct {
 	Reason      string `json:"reason,omitempty"`
 }
 
-// newEvent forms the event of an edge. The code is empty where none is defined.
+// once tells of the edges that a stream has at most one of: whoever tells of one, the owner or who ends its session after
+// its death, tells of the same event.
+func (e edge) once() bool {
+	return e == sessionCreated || e == streamStart || e == sessionEnded || e == streamEnd
+}
+
+// id returns the name of an event of a stream, a UUID as on the real bus.
+func (e edge) id(streamID string) string {
+	var id [16]byte
+	if e.once() {
+		sum := sha256.Sum256([]byte(streamID + "/" + edgeNames[e].name))
+		copy(id[:], sum[:])
+		id[6] = id[6]&0x0f | 0x80 // version 8: of our own making (RFC 9562, 5.8)
+	} else {
+		rand.Read(id[:])          // never fails: the runtime ends the process when the system has no randomness
+		id[6] = id[6]&0x0f | 0x40 // version 4
+	}
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+// newEvent forms the event of an edge, once: its ID stays with it. The code is empty where none is defined.
 func newEvent(e edge, ch *resource.Channel, streamID, code string, now time.Time) store.Event {
 	return detail{StreamID: streamID, Code: code}.event(e, ch, now)
 }
@@ -66,6 +90,7 @@ func (d detail) event(e edge, ch *resource.Channel, now time.Time) store.Event {
 	d.EventName, d.ChannelName = names.name, ch.Name
 	data, _ := json.Marshal(d) // strings cannot fail to marshal
 	return store.Event{
+		ID:        e.id(d.StreamID),
 		Type:      names.kind,
 		Source:    eventSource,
 		Time:      now,

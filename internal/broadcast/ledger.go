@@ -97,7 +97,7 @@ func (b *broadcast) write(ctx context.Context, r record) error {
 type storeLedger struct {
 	key      store.Key
 	hold     *cluster.Hold[resource.Stream]
-	sessions *store.Table[resource.Session]
+	sessions *store.EventTable[resource.Session]
 	history  *store.Log[resource.Session]
 	archived bool // the session is in the history
 	removed  bool // the open session is gone
@@ -117,7 +117,7 @@ func (l *storeLedger) save(ctx context.Context, r *record) error {
 		if err != nil {
 			return fmt.Errorf("save session: %w", err)
 		}
-		r.described = false // a repeated save must not tell the events twice
+		r.described = false
 	}
 	if err := l.hold.Put(ctx, r.stream); err != nil {
 		return fmt.Errorf("save stream: %w", err)
@@ -128,8 +128,8 @@ func (l *storeLedger) save(ctx context.Context, r *record) error {
 // close moves the session to the history and gives the claim up.
 func (l *storeLedger) close(ctx context.Context, r *record) error {
 	if !l.archived {
-		if err := l.history.Append(ctx, l.key, r.session.StreamID, r.session); err != nil {
-			return fmt.Errorf("archive session: %w", err)
+		if err := archive(ctx, l.history, l.key, r.session); err != nil {
+			return err
 		}
 		l.archived = true
 	}
@@ -145,8 +145,17 @@ func (l *storeLedger) close(ctx context.Context, r *record) error {
 	return nil
 }
 
+// archive appends an ended session to the history.
+func archive(ctx context.Context, log *store.Log[resource.Session], key store.Key, s resource.Session) error {
+	once := store.Once{ID: s.StreamID + "/end", Since: s.EndTime}
+	if err := log.AppendOnce(ctx, key, s.StreamID, once, s); err != nil {
+		return fmt.Errorf("archive session: %w", err)
+	}
+	return nil
+}
+
 // removeSession takes an ended session out of the open ones; the events of its end go with it.
-func removeSession(ctx context.Context, t *store.Table[resource.Session], key store.Key, id string, events []store.Event) error {
+func removeSession(ctx context.Context, t *store.EventTable[resource.Session], key store.Key, id string, events []store.Event) error {
 	_, err := t.Delete(ctx, key, func(s resource.Session) error { return sameSession(s, id) }, events...)
 	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Fenced) {
 		return fmt.Errorf("close session: %w", err)

@@ -177,6 +177,9 @@ func TestEvents(t *testing.T) {
 		if len(e.Resources) != 1 || e.Resources[0] != "arn:aws:ivs:us-west-2:111122223333:channel/hT4kPz81QmXc" {
 			t.Errorf("resources %v", e.Resources)
 		}
+		if again := newEvent(tt.edge, &ch, "st-1", tt.code, epoch()); len(e.ID) != 36 || (again.ID == e.ID) != tt.edge.once() {
+			t.Errorf("%s has the ID %q, and another time %q", edgeNames[tt.edge].name, e.ID, again.ID)
+		}
 		if string(e.Detail) != tt.detail || !json.Valid(e.Detail) {
 			t.Errorf("detail %s, want %s", e.Detail, tt.detail)
 		}

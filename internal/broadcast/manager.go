@@ -30,8 +30,8 @@ import (
 type Options struct {
 	Channels *store.Table[resource.Channel]
 	Claims   *cluster.Claims[resource.Stream]
-	Sessions *store.Table[resource.Session] // the open ones
-	History  *store.Log[resource.Session]   // the ended ones
+	Sessions *store.EventTable[resource.Session] // the open ones
+	History  *store.Log[resource.Session]        // the ended ones
 	Node     *cluster.Node
 
 	MaxStreams    int                         // at a time in one account and region on this node; 0: no limit

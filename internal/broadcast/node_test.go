@@ -30,6 +30,12 @@ func scope() arn.Scope { return arn.Scope{Region: "us-west-2", Account: "1111222
 // newNode starts a node on the data in dir; the test's end stops it.
 func newNode(t *testing.T, dir string, change func(*Options)) *node {
 	t.Helper()
+	return newNodeOn(t, natsd.Options{Dir: dir}, change)
+}
+
+// newNodeOn is newNode with a state engine of the test's choice.
+func newNodeOn(t *testing.T, engine natsd.Options, change func(*Options)) *node {
+	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.NewTextHandler(t.Output(), nil))
 	check := func(err error) {
 		t.Helper()
@@ -37,7 +43,8 @@ func newNode(t *testing.T, dir string, change func(*Options)) *node {
 			t.Fatal(err)
 		}
 	}
-	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir, Logger: log})
+	engine.Logger = log
+	conn, err := natsd.Start(ctx, engine)
 	check(err)
 	st, err := store.Open(ctx, conn, store.Options{Logger: log})
 	check(err)
@@ -46,7 +53,7 @@ func newNode(t *testing.T, dir string, change func(*Options)) *node {
 	o := Options{Node: member, Logger: log}
 	o.Channels, err = store.OpenTable(ctx, st, store.ChannelDefinition())
 	check(err)
-	o.Sessions, err = store.OpenTable(ctx, st, store.SessionDefinition())
+	o.Sessions, err = store.OpenEventTable(ctx, st, store.SessionDefinition())
 	check(err)
 	o.Claims, err = cluster.OpenClaims(ctx, st, member, store.StreamDefinition())
 	check(err)

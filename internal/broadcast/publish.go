@@ -124,6 +124,7 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	b, in := m.newBroadcast(s.key, publicChannel(rec.Value), stream, records, f)
 	created := newEvent(sessionCreated, &b.channel, stream.StreamID, "", now)
 	if err := m.openSession(ctx, s.key, b.session, created); err != nil {
+		m.discardSession(ctx, s.key, b.session) // it may be open all the same
 		return nil, nil, err
 	}
 	if err := m.launch(ctx, s, b); err != nil {

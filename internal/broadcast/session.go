@@ -50,10 +50,10 @@ func (m *Manager) closeSession(ctx context.Context, key store.Key, s resource.Se
 	// The owner may have come as far as the history and no further; what it wrote there is better.
 	_, err := m.opt.History.Last(ctx, key, s.StreamID)
 	if fault.Is(err, fault.NotFound) {
-		err = m.opt.History.Append(ctx, key, s.StreamID, s)
+		err = archive(ctx, m.opt.History, key, s)
 	}
 	if err != nil {
-		return fmt.Errorf("archive session: %w", err)
+		return fmt.Errorf("end the session: %w", err)
 	}
 	return removeSession(ctx, m.opt.Sessions, key, s.StreamID, events)
 }

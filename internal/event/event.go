@@ -1,8 +1,8 @@
 // Package event moves events from the aggregates they happened to into the outbox, and reads them there.
 //
 // An event is stored with the change that caused it, so neither can exist without the other. The relay copies it to
-// the outbox, under its own ID, and then takes it out of its record: it is in the outbox at least once, and exactly
-// once as long as no more than two minutes lie between two copies.
+// the outbox, under its own ID, and then takes it out of its record. It is in the outbox exactly once, however often the
+// change that caused it or the copying was tried, and in the order in which it happened to its resource.
 //
 // Imports: arn, store.
 package event
@@ -44,13 +44,21 @@ func NewRelay(ctx context.Context, opt Options) (*Relay, error) {
 func (r *Relay) Run(ctx context.Context) error {
 	return r.store.Relay(ctx, func(ctx context.Context, events []store.Event) error {
 		for _, e := range events {
-			key := store.Key{Scope: e.Scope, ID: e.Source}
-			if err := r.outbox.AppendOnce(ctx, key, e.Type, e.ID, e); err != nil {
+			if err := r.outbox.AppendOnce(ctx, keyOf(e), e.Type, store.Once{ID: e.ID, Since: e.Time}, e); err != nil {
 				return fmt.Errorf("event: copy %s to the outbox: %w", e.ID, err)
 			}
 		}
 		return nil
 	})
+}
+
+// keyOf returns what an event happened to: the events of one resource follow each other, those of others go beside them.
+func keyOf(e store.Event) store.Key {
+	key := store.Key{Scope: e.Scope, ID: e.Source}
+	if len(e.Resources) > 0 {
+		key.ID = e.Resources[0]
+	}
+	return key
 }
 
 // Follow calls fn for every event in the outbox behind the cursor, oldest first, and then for every new one, until ctx

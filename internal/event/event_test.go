@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/natsd"
@@ -31,7 +32,7 @@ func TestEventsReachTheOutboxOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	lights, err := store.OpenTable(t.Context(), s, store.Definition[light]{Name: "light", Class: store.Facts})
+	lights, err := store.OpenEventTable(t.Context(), s, store.Definition[light]{Name: "light", Class: store.Facts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestEventsReachTheOutboxOnce(t *testing.T) {
 			}
 			for i := range switches {
 				_, err := lights.Update(ctx, key, func(l light) (light, error) { l.On = !l.On; return l, nil }, store.Event{
-					Type: "Light Change", Source: "aws.ivs", Detail: json.RawMessage(fmt.Sprintf(`{"light":%d,"step":%d}`, r, i)),
+					ID: fmt.Sprint(r, "-", i), Type: "Light Change", Source: "aws.ivs", Time: time.Now(), Detail: json.RawMessage(fmt.Sprintf(`{"light":%d,"step":%d}`, r, i)),
 				})
 				if err != nil {
 					t.Error(err)

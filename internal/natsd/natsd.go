@@ -28,7 +28,14 @@ type Options struct {
 	ExternalURL    string       // one or more comma-separated NATS URLs; when set, no server is started in Dir
 	AcceptDataLoss bool         // go past damage: serve what can still be read
 	Logger         *slog.Logger // nil discards
+
+	// Between stands between Rivus and the engine, for tests of what goes wrong there; nil: nothing does.
+	Between func(Exchange) Exchange
 }
+
+// Exchange sends one request to the engine and returns its answer. An error before the answer leaves open whether the
+// engine has the request; nats.ErrNoResponders says that it has not.
+type Exchange func(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 
 // Conn is a connection to the engine, and the engine itself when it is embedded.
 type Conn struct {
@@ -182,6 +189,15 @@ func (c *Conn) onReconnect(*nats.Conn) { c.opt.Logger.Info("state engine reconne
 
 // NATS returns the client connection. It reconnects for ever.
 func (c *Conn) NATS() *nats.Conn { return c.nc }
+
+// Request is the Exchange with the engine by which records are written and read.
+func (c *Conn) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	exchange := Exchange(c.nc.RequestMsgWithContext)
+	if c.opt.Between != nil {
+		exchange = c.opt.Between(exchange)
+	}
+	return exchange(ctx, m) //nolint:wrapcheck // the caller says what it asked
+}
 
 // JetStream returns the JetStream interface of the connection.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }

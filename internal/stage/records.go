@@ -192,7 +192,8 @@ func (r *recorder) flush(ctx context.Context) (over bool, err error) {
 	for len(events) > 0 {
 		e := events[0]
 		key := store.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
-		err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, e.id, e.ParticipantEvent)
+		once := store.Once{ID: e.id, Since: e.Time}
+		err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent)
 		if err != nil {
 			return over, fmt.Errorf("append event: %w", err)
 		}
@@ -296,7 +297,7 @@ func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at ti
 	}
 	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
 	s.EndTime = at
-	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, s.SessionID+"/end", s); err != nil {
+	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: at}, s); err != nil {
 		return fmt.Errorf("archive session: %w", err)
 	}
 	_, err = rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {

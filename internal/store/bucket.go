@@ -83,11 +83,10 @@ func newBucket(conn *natsd.Conn, log *slog.Logger, cfg jetstream.StreamConfig) *
 }
 
 func (b *bucket) engine() engine {
-	g := engine{b.conn.NATS(), b.conn.JetStream(), nil}
 	if b.cfg.Storage == jetstream.FileStorage {
-		g.room = b.conn.Room
+		return newEngine(b.conn, b.conn.Room)
 	}
-	return g
+	return newEngine(b.conn, nil)
 }
 
 // run follows the engine until ctx ends. It opens the ledger first: an account of records without the stream they were
@@ -169,6 +168,11 @@ func (b *bucket) openLedger(ctx context.Context) error {
 
 // loaded is called when everything has been read: for the first time, the bucket is judged and then open.
 func (b *bucket) loaded(ctx context.Context, load *loading) error {
+	if !b.opening {
+		if err := b.confirm(ctx, load.seen); err != nil {
+			return err
+		}
+	}
 	b.mu.Lock()
 	b.complete(load.seen)
 	b.mu.Unlock()
@@ -281,15 +285,26 @@ func (b *bucket) reopen(ctx context.Context) error {
 	} else if info, err = ensureStream(ctx, js, b.cfg); err != nil {
 		return err
 	}
-	if !b.created.IsZero() && !info.Created.Equal(b.created) {
+	b.mu.RLock()
+	behind := info.State.LastSeq < b.applied
+	b.mu.RUnlock()
+	if !b.created.IsZero() && (behind || !info.Created.Equal(b.created)) {
 		b.log.Warn("the bucket was made anew; what it held is gone", "bucket", b.name)
-		b.mu.Lock()
-		b.complete(nil)
-		b.applied = 0
-		b.mu.Unlock()
+		b.renumber()
 	}
 	b.created = info.Created
 	return nil
+}
+
+// renumber makes the image take whatever the engine shows next: a stream that was made anew, or whose memory is gone,
+// counts from 1 again. What the engine does not show any more goes when everything has been read.
+func (b *bucket) renumber() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for subject, k := range b.subjects {
+		b.subjects[subject] = known{gone: k.gone}
+	}
+	b.applied = 0
 }
 
 // take brings one state into the image and, for facts, into the ledger. last tells that no other waits behind it.
@@ -386,6 +401,29 @@ func (b *bucket) queue(subject string, events []Event) {
 	case b.work <- struct{}{}:
 	default:
 	}
+}
+
+// confirm asks the engine's leader for what was not shown, before it counts as gone: the server that reads for us may be
+// one that has just started and lags behind the others.
+func (b *bucket) confirm(ctx context.Context, seen map[string]struct{}) error {
+	b.mu.RLock()
+	var missing []string
+	for subject, k := range b.subjects {
+		if _, ok := seen[subject]; !ok && !k.gone {
+			missing = append(missing, subject)
+		}
+	}
+	b.mu.RUnlock()
+	for _, subject := range missing {
+		m, err := b.engine().ask(ctx, b.cfg.Name, lookup{LastFor: subject})
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			seen[subject] = struct{}{}
+		}
+	}
+	return nil
 }
 
 // complete takes out of the image what the engine did not show when it was asked for everything. The caller holds

@@ -46,7 +46,7 @@ func storm(dir string) error {
 	if err != nil {
 		return err
 	}
-	table, err := OpenTable(ctx, s, thingDefinition(Facts))
+	table, err := OpenEventTable(ctx, s, thingDefinition(Facts))
 	if err != nil {
 		return err
 	}
@@ -66,9 +66,9 @@ func storm(dir string) error {
 				r, err := table.Get(ctx, key)
 				switch {
 				case err != nil:
-					r, err = table.Create(ctx, key, thing{Count: i}, Event{Type: "made"})
+					r, err = table.Create(ctx, key, thing{Count: i}, eventOf("made"))
 				case i%7 == 6:
-					r, err = table.Delete(ctx, key, nil, Event{Type: "deleted"})
+					r, err = table.Delete(ctx, key, nil, eventOf("deleted"))
 					r.Value.Count = -1
 				default:
 					r, err = table.Update(ctx, key, func(o thing) (thing, error) { o.Count = i; return o, nil })

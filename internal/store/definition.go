@@ -65,8 +65,8 @@ type Change[T any] struct {
 }
 
 // Event is something that happened to an aggregate. It travels inside the put that makes it true and is copied to the
-// outbox later. The store fills ID and Scope when they are empty; an ID is unique, and the IDs of one record's events
-// end in growing numbers.
+// outbox later. Who sees it happen gives it its ID and its time, once: they stay the same however often the put is
+// repeated, and two events never share an ID. The store fills Scope when it is empty.
 type Event struct {
 	ID        string          `json:"id"`
 	Type      string          `json:"type"`   // the detail-type, for instance "IVS Stream State Change"

@@ -8,14 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 )
 
 // envelope is the stored form of a record. In front of its JSON stands a checksum over the subject and everything
 // after the checksum, so a record can neither be altered nor change places unnoticed:
 //
-//	{"sum":"<32 hexadecimal digits>","birth":"…","next":3,"events":[…],"value":{…}}
+//	{"sum":"<32 hexadecimal digits>","puts":"…","events":[…],"value":{…}}
 //
 // A deleted record leaves an envelope with "gone" and without a value, which carries the events of the deletion.
 type envelope[T any] struct {
@@ -26,8 +25,7 @@ type envelope[T any] struct {
 
 // history is what an envelope keeps from one put to the next beside the value.
 type history struct {
-	Birth  string  `json:"birth"`            // tells this record from a later one of the same key
-	Next   uint64  `json:"next"`             // number of the record's next event
+	Puts   stamps  `json:"puts"`             // the latest writes
 	Events []Event `json:"events,omitempty"` // not yet in the outbox, oldest first
 }
 
@@ -85,24 +83,47 @@ func checksum(subject string, body []byte) string {
 	return hex.EncodeToString(h.Sum(sum[:0])[:sumSize/2])
 }
 
-// with returns the history after one more put with these events. It never changes h's own events.
-func (h history) with(key Key, events []Event) history {
-	if h.Birth == "" {
-		h.Birth = rand.Text()[:8]
-		h.Next = 1
+// stamp tells one write from every other one of the same record.
+type stamp string
+
+// stamps are those of the latest writes of a record, oldest first, in one string: every record in memory has them.
+type stamps string
+
+const (
+	stampSize  = 8
+	stampsKept = 4 // more writers than these do not come between a write and the look at it
+)
+
+func newStamp() stamp { return stamp(rand.Text()[:stampSize]) }
+
+func (s stamps) with(mark stamp) stamps {
+	s += stamps(mark)
+	return s[max(0, len(s)-stampsKept*stampSize):]
+}
+
+func (s stamps) last(mark stamp) bool { return strings.HasSuffix(string(s), string(mark)) }
+
+func (s stamps) has(mark stamp) bool {
+	for ; len(s) >= stampSize; s = s[:len(s)-stampSize] {
+		if s.last(mark) {
+			return true
+		}
 	}
+	return false
+}
+
+// with returns the history after one more write with these events. It never changes h's own events. An event that waits
+// already, from a write whose answer was lost, is not told again.
+func (h history) with(key Key, mark stamp, events []Event) history {
+	h.Puts = h.Puts.with(mark)
 	h.Events = slices.Clone(h.Events)
 	for _, e := range events {
-		if e.ID == "" {
-			e.ID = key.ID + "-" + h.Birth + "-" + strconv.FormatUint(h.Next, 10)
+		if slices.ContainsFunc(h.Events, func(waiting Event) bool { return waiting.ID == e.ID }) {
+			continue
 		}
 		if e.Scope.Region == "" && e.Scope.Account == "" {
 			e.Scope = key.Scope
 		}
-		if e.Time.IsZero() {
-			e.Time = time.Now().UTC()
-		}
-		h.Next++
 		h.Events = append(h.Events, e)
 	}
 	return h

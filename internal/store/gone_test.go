@@ -76,9 +76,9 @@ func TestDeletionKeepsItsEvents(t *testing.T) {
 	t.Parallel()
 	dir, ctx := t.TempDir(), t.Context()
 	conn, s := start(t, dir)
-	table, ok := things(t, s, Facts), must[Record[thing]](t)
+	table, ok := eventThings(t, s), must[Record[thing]](t)
 	ok(table.Create(ctx, keyOf("a"), thing{}))
-	ok(table.Delete(ctx, keyOf("a"), nil, Event{Type: "gone"}))
+	ok(table.Delete(ctx, keyOf("a"), nil, eventOf("gone")))
 	stream, err := conn.JetStream().Stream(ctx, s.facts.cfg.Name)
 	if err != nil {
 		t.Fatal(err)

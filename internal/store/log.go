@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,17 @@ type Entry[T any] struct {
 	Time     time.Time // when it was appended
 	Sequence uint64    // grows with every append to the log
 
-	links links
+	links  links
+	header []byte
+}
+
+// id returns the ID under which the entry was appended, "" when it cannot be read.
+func (e *Entry[T]) id() string {
+	header, err := nats.DecodeHeadersMsg(e.header)
+	if err != nil {
+		return ""
+	}
+	return header.Get(jetstream.MsgIDHeader)
 }
 
 // links are sequences of other entries of the resource; 0 is none.
@@ -67,7 +78,7 @@ func OpenLogAge[T any](ctx context.Context, s *Store, name string, age time.Dura
 	}
 	l.cfg = jetstream.StreamConfig{
 		Name: "RIVUS_" + name, Subjects: []string{l.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
-		DenyDelete: true, AllowDirect: true, Duplicates: 2 * time.Minute, Replicas: s.replicas,
+		DenyDelete: true, AllowDirect: true, Duplicates: engineRemembers, Replicas: s.replicas,
 	}
 	if s.replicas == 1 { // at three the engine batches by itself and does not take this setting
 		l.cfg.PersistMode = jetstream.AsyncPersistMode
@@ -80,13 +91,43 @@ func OpenLogAge[T any](ctx context.Context, s *Store, name string, age time.Dura
 }
 
 // Append adds an entry to a session of a resource. On one replica it may be lost with the machine's power, not after
-// a clean stop.
+// a clean stop. After an error the entry may be there, now or later.
 func (l *Log[T]) Append(ctx context.Context, key Key, session string, value T) error {
-	return l.AppendOnce(ctx, key, session, "", value)
+	return l.append(ctx, key, session, rand.Text(), value)
 }
 
-// AppendOnce is Append that does nothing when an entry was appended under the same id in the last two minutes.
-func (l *Log[T]) AppendOnce(ctx context.Context, key Key, session, id string, value T) error {
+// Once names an entry, so that it is appended once however often that is tried.
+type Once struct {
+	ID    string
+	Since time.Time // when the ID was made: no entry under it can be older
+}
+
+// The engine itself refuses an ID that it has seen in the last two minutes. An ID of an age that comes near it is looked
+// for in the log, as far back as its age and a difference of clocks reach.
+const (
+	engineRemembers = 2 * time.Minute
+	clocksDiffer    = engineRemembers / 2
+)
+
+// AppendOnce is Append that does nothing when the entry is there already.
+func (l *Log[T]) AppendOnce(ctx context.Context, key Key, session string, once Once, value T) error {
+	if time.Since(once.Since) > engineRemembers-clocksDiffer {
+		e, err := l.load(ctx, lookup{LastFor: l.resource(key) + token(session)})
+		for err == nil && e != nil && e.Time.After(once.Since.Add(-clocksDiffer)) {
+			if e.id() == once.ID {
+				return nil
+			}
+			e, err = l.stepEntry(ctx, key, session, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.append(ctx, key, session, once.ID, value)
+}
+
+// append adds an entry under an ID. A message whose answer was lost is sent again: of two with one ID the engine keeps one.
+func (l *Log[T]) append(ctx context.Context, key Key, session, id string, value T) error {
 	all := l.resource(key) + ">"
 	subject := l.resource(key) + token(session)
 	leave, err := l.turns.enter(ctx, all)
@@ -94,7 +135,7 @@ func (l *Log[T]) AppendOnce(ctx context.Context, key Key, session, id string, va
 		return err
 	}
 	defer leave()
-	for range maxAttempts {
+	for repeated, n := false, 0; n < maxAttempts; n++ {
 		next, last, err := l.link(ctx, all, subject)
 		if err != nil {
 			return err
@@ -106,15 +147,15 @@ func (l *Log[T]) AppendOnce(ctx context.Context, key Key, session, id string, va
 		m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
 		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last, 10))
 		m.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, all)
-		if id != "" {
-			m.Header.Set(jetstream.MsgIDHeader, id)
-		}
+		m.Header.Set(jetstream.MsgIDHeader, id)
 		sequence, err := l.conn.publish(ctx, m)
 		if err == nil {
 			l.mark.advance(sequence)
 			return nil
 		}
-		if !errors.Is(err, errMismatch) {
+		if unsure := isUnsure(err); unsure && !repeated {
+			repeated = true
+		} else if unsure || !errors.Is(err, errMismatch) {
 			return err
 		}
 	}
@@ -232,7 +273,11 @@ func (l *Log[T]) load(ctx context.Context, what lookup) (*Entry[T], error) {
 	if err != nil || m == nil {
 		return nil, err
 	}
-	return l.decode(m.Subject, m.Data, m.Time, m.Sequence)
+	e, err := l.decode(m.Subject, m.Data, m.Time, m.Sequence)
+	if err == nil {
+		e.header = m.Header
+	}
+	return e, err
 }
 
 func (l *Log[T]) decode(subject string, data []byte, at time.Time, sequence uint64) (*Entry[T], error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
 )
@@ -88,7 +89,7 @@ func TestLogTakesAnIDOnce(t *testing.T) {
 	ctx := t.Context()
 	log := must[*Log[thing]](t)(OpenLog[thing](ctx, s, "outbox"))
 	for range 3 {
-		if err := log.AppendOnce(ctx, keyOf("a"), "s", "event-1", thing{}); err != nil {
+		if err := log.AppendOnce(ctx, keyOf("a"), "s", Once{ID: "event-1", Since: time.Now()}, thing{}); err != nil {
 			t.Fatal(err)
 		}
 	}

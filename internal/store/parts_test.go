@@ -87,7 +87,7 @@ func FuzzParseSubject(f *testing.F) {
 }
 
 func FuzzEnvelope(f *testing.F) {
-	good, err := seal("s", envelope[thing]{history: history{}.with(keyOf("a"), []Event{{Type: "x"}}), Value: thing{Name: "<&>"}})
+	good, err := seal("s", envelope[thing]{history: history{}.with(keyOf("a"), newStamp(), []Event{eventOf("x")}), Value: thing{Name: "<&>"}})
 	if err != nil {
 		f.Fatal(err)
 	}

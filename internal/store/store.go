@@ -96,7 +96,7 @@ func (s *Store) Close() {
 }
 
 // engine is the engine for what is stored on disk.
-func (s *Store) engine() engine { return engine{s.conn.NATS(), s.conn.JetStream(), s.conn.Room} }
+func (s *Store) engine() engine { return newEngine(s.conn, s.conn.Room) }
 
 // checkTimeout bounds Check: who asks for a server's health does not wait for long.
 const checkTimeout = 2 * time.Second

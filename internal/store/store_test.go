@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,7 +37,13 @@ func keyOf(id string) Key { return Key{Scope: scope, ID: id} }
 // start opens an engine and a store in dir, closed with the test.
 func start(tb testing.TB, dir string) (*natsd.Conn, *Store) {
 	tb.Helper()
-	conn, err := natsd.Start(tb.Context(), natsd.Options{Dir: dir, Logger: testLogger(tb)})
+	return startOn(tb, natsd.Options{Dir: dir})
+}
+
+func startOn(tb testing.TB, opt natsd.Options) (*natsd.Conn, *Store) {
+	tb.Helper()
+	opt.Logger = testLogger(tb)
+	conn, err := natsd.Start(tb.Context(), opt)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,6 +69,17 @@ func things(tb testing.TB, s *Store, class Class) *Table[thing] {
 	}
 	return table
 }
+
+func eventThings(tb testing.TB, s *Store) *EventTable[thing] {
+	tb.Helper()
+	table, err := OpenEventTable(tb.Context(), s, thingDefinition(Facts))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return table
+}
+
+func eventOf(name string) Event { return Event{ID: rand.Text(), Type: name, Time: time.Now()} }
 
 func must[T any](tb testing.TB) func(T, error) T {
 	tb.Helper()
@@ -255,17 +273,17 @@ func TestEventsTravelWithTheRecord(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	conn, s := start(t, dir)
-	table, ctx, ok := things(t, s, Facts), t.Context(), must[Record[thing]](t)
+	table, ctx, ok := eventThings(t, s), t.Context(), must[Record[thing]](t)
 	count := func(o thing) (thing, error) { o.Count++; return o, nil }
-	ok(table.Create(ctx, keyOf("a"), thing{}, Event{Type: "one"}))
-	ok(table.Update(ctx, keyOf("a"), count, Event{Type: "two"}))
-	ok(table.Delete(ctx, keyOf("a"), nil, Event{Type: "three"}))
-	ok(table.Create(ctx, keyOf("a"), thing{Count: 7}, Event{Type: "four"}))
+	ok(table.Create(ctx, keyOf("a"), thing{}, eventOf("one")))
+	ok(table.Update(ctx, keyOf("a"), count, eventOf("two")))
+	ok(table.Delete(ctx, keyOf("a"), nil, eventOf("three")))
+	ok(table.Create(ctx, keyOf("a"), thing{Count: 7}, eventOf("four")))
 	s.Close()
 	conn.Close()
 
 	_, s = start(t, dir)
-	table = things(t, s, Facts)
+	table = eventThings(t, s)
 	var got []Event
 	relaying, stop := context.WithCancel(ctx)
 	defer stop()
@@ -277,7 +295,7 @@ func TestEventsTravelWithTheRecord(t *testing.T) {
 		got = append(got, events...)
 		switch tries {
 		case 2: // the record changes between the delivery and the clearing
-			ok(table.Update(ctx, keyOf("a"), count, Event{Type: "five"}))
+			ok(table.Update(ctx, keyOf("a"), count, eventOf("five")))
 		case 3:
 			stop()
 		}

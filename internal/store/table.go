@@ -76,6 +76,19 @@ func (t *Table[T]) Get(ctx context.Context, key Key) (Record[T], error) {
 	return e.Record, nil
 }
 
+// GetNewest is Get that asks the engine in any case. It is for who must know whose a record is now: after a change of
+// the engine's leader the index may be behind, and for a while ahead of an engine whose memory is gone.
+func (t *Table[T]) GetNewest(ctx context.Context, key Key) (Record[T], error) {
+	e, err := t.newest(ctx, key)
+	if err != nil {
+		return Record[T]{}, err
+	}
+	if e == nil || e.gone {
+		return Record[T]{}, t.notFound(key)
+	}
+	return e.Record, nil
+}
+
 // find returns the entry of a key, asking the engine when the index has none: another process may just have made it.
 func (t *Table[T]) find(ctx context.Context, key Key) (*entry[T], error) {
 	if e := t.index.get(key); e != nil {
@@ -87,14 +100,17 @@ func (t *Table[T]) find(ctx context.Context, key Key) (*entry[T], error) {
 // newest returns the entry of a key as new as the engine's, which for a deleted record is not in the index; nil when the
 // engine has none.
 func (t *Table[T]) newest(ctx context.Context, key Key) (*entry[T], error) {
+	before := t.index.get(key)
 	m, err := t.b.engine().ask(ctx, t.b.cfg.Name, lookup{LastFor: t.subject(key)})
 	if err != nil || m == nil {
 		return nil, err
 	}
-	if e := t.index.get(key); e == nil || e.Revision < m.Sequence {
+	if before == nil || before.Revision < m.Sequence {
 		t.b.await(ctx, m.Sequence)
 	}
-	if e := t.index.get(key); e != nil && e.Revision >= m.Sequence {
+	// An index that was ahead of the engine before it was asked holds what the engine has forgotten.
+	forgotten := before != nil && before.Revision > m.Sequence
+	if e := t.index.get(key); e != nil && e.Revision >= m.Sequence && !forgotten {
 		return e, nil
 	}
 	if verify(m.Subject, m.Data) != nil {

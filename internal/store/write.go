@@ -19,7 +19,11 @@ import (
 const maxAttempts = 100
 
 // Create stores a new record; fault.Conflict when the key is taken.
-func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event) (Record[T], error) {
+func (t *Table[T]) Create(ctx context.Context, key Key, value T) (Record[T], error) {
+	return t.create(ctx, key, value, nil)
+}
+
+func (t *Table[T]) create(ctx context.Context, key Key, value T, events []Event) (Record[T], error) {
 	return t.write(ctx, key, false, func(e *entry[T]) (draft[T], error) {
 		if e != nil && !e.gone {
 			return draft[T]{}, fault.New(fault.Conflict, "the %s %s exists already", t.def.Name, key.ID)
@@ -31,7 +35,11 @@ func (t *Table[T]) Create(ctx context.Context, key Key, value T, events ...Event
 // Update changes a record: change gets a copy of the present value and returns the next one. When another writer was
 // faster, change is called again with the newer value, so it must have no side effects; concurrent callers all
 // succeed, in some order. An error of change is returned as it is. A missing record is fault.NotFound.
-func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, error), events ...Event) (Record[T], error) {
+func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, error)) (Record[T], error) {
+	return t.update(ctx, key, change, nil)
+}
+
+func (t *Table[T]) update(ctx context.Context, key Key, change func(old T) (T, error), events []Event) (Record[T], error) {
 	return t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
 			return draft[T]{}, t.notFound(key)
@@ -46,8 +54,8 @@ func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, e
 }
 
 // Put stores value if the record's revision is still expected (0: the record must not exist); fault.Fenced otherwise.
-func (t *Table[T]) Put(ctx context.Context, key Key, value T, expected uint64, events ...Event) (Record[T], error) {
-	return t.put(ctx, key, draft[T]{value: value, events: events}, expected)
+func (t *Table[T]) Put(ctx context.Context, key Key, value T, expected uint64) (Record[T], error) {
+	return t.put(ctx, key, draft[T]{value: value}, expected)
 }
 
 // PutTTL is Put for a record of a Presence table that disappears when it is not written again within ttl, which is
@@ -79,7 +87,11 @@ func (t *Table[T]) put(ctx context.Context, key Key, d draft[T], expected uint64
 
 // Delete removes a record and returns its last value. check, which may be nil, decides on the very value that is
 // removed; its error is returned as it is. A missing record is fault.NotFound.
-func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error, events ...Event) (Record[T], error) {
+func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error) (Record[T], error) {
+	return t.remove(ctx, key, check, nil)
+}
+
+func (t *Table[T]) remove(ctx context.Context, key Key, check func(T) error, events []Event) (Record[T], error) {
 	var last Record[T]
 	_, err := t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
@@ -110,9 +122,15 @@ var (
 	errBehind   = errors.New("the index is behind")
 )
 
+// lookTimeout bounds the look at a record whose write was not answered. The caller may have gone by then.
+const lookTimeout = 2 * time.Second
+
 // write is the one way into the engine: decide says what to store, given the present entry, and is asked again when
 // that entry was not the newest any more. expects tells that there should be an entry, and so to ask for one that the
 // index does not have; else the engine refuses the write when there is one after all.
+//
+// Every write has a stamp, which stays in the record over the next ones. So a write whose answer was lost is found in the
+// record, and one that may still be on its way can be repeated: the engine takes one of the two.
 func (t *Table[T]) write(
 	ctx context.Context, key Key, expects bool, decide func(*entry[T]) (draft[T], error),
 ) (Record[T], error) {
@@ -126,6 +144,7 @@ func (t *Table[T]) write(
 	if e == nil && expects {
 		e, err = t.newest(ctx, key)
 	}
+	mark, repeated := newStamp(), false
 	for range maxAttempts {
 		if err != nil {
 			return Record[T]{}, err
@@ -133,26 +152,51 @@ func (t *Table[T]) write(
 		var d draft[T]
 		if d, err = decide(e); err == nil {
 			var r Record[T]
-			if r, err = t.publish(ctx, subject, key, e, d); err == nil {
+			if r, err = t.publish(ctx, subject, key, e, d, mark); err == nil {
 				return r, nil
 			}
 		}
-		if !errors.Is(err, errMismatch) && !errors.Is(err, errBehind) {
+		failed, unsure := err, isUnsure(err)
+		if !unsure && !errors.Is(err, errMismatch) && !errors.Is(err, errBehind) {
 			return Record[T]{}, err
 		}
-		e, err = t.newest(ctx, key)
+		if e, err = t.look(ctx, key); err == nil && e != nil && e.Puts.has(mark) {
+			return e.recordOf(mark, d.value), nil
+		}
+		if unsure && (err != nil || repeated || ctx.Err() != nil) {
+			return Record[T]{}, failed
+		}
+		repeated = repeated || unsure
 	}
 	return Record[T]{}, fault.New(fault.Unavailable, "the %s %s is changed too often by others", t.def.Name, key.ID)
 }
 
+// look is newest also for a caller that has gone.
+func (t *Table[T]) look(ctx context.Context, key Key) (*entry[T], error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	return t.newest(ctx, key)
+}
+
+// recordOf returns what a write that was found afterwards has stored. When another writer came on top of it, its revision
+// is not known any more: it is 0, with which no further write can succeed by mistake.
+func (e *entry[T]) recordOf(mark stamp, value T) Record[T] {
+	if e.Puts.last(mark) {
+		return e.Record
+	}
+	return Record[T]{Key: e.Key, Value: value}
+}
+
 // publish stores a draft on top of e and waits until the index has it.
-func (t *Table[T]) publish(ctx context.Context, subject string, key Key, e *entry[T], d draft[T]) (Record[T], error) {
+func (t *Table[T]) publish(
+	ctx context.Context, subject string, key Key, e *entry[T], d draft[T], mark stamp,
+) (Record[T], error) {
 	var past history
 	var expected uint64
 	if e != nil {
 		past, expected = e.history, e.Revision
 	}
-	data, err := seal(subject, envelope[T]{history: past.with(key, d.events), Gone: d.gone, Value: d.value})
+	data, err := seal(subject, envelope[T]{history: past.with(key, mark, d.events), Gone: d.gone, Value: d.value})
 	if err != nil {
 		return Record[T]{}, err
 	}
