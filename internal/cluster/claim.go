@@ -23,8 +23,11 @@ type Claims[T any] struct {
 	node  *Node
 	table *store.Table[Claim[T]]
 
-	mu    sync.Mutex
-	holds map[store.Key]*Hold[T]
+	mu     sync.Mutex
+	holds  map[store.Key]*Hold[T]
+	taking map[store.Key]chan struct{} // closed when the Take of a key is over
+	left   map[store.Key]*T            // claims of ours without a hold, with their last value if it is known
+	swept  chan struct{}               // holds a token when left may have grown
 }
 
 // indexUnreleased is the index that lists when the caller names none: claims under one value, released ones absent.
@@ -39,8 +42,12 @@ func OpenClaims[T any](ctx context.Context, s *store.Store, n *Node, def store.D
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	c := &Claims[T]{node: n, table: table, holds: map[store.Key]*Hold[T]{}}
+	c := &Claims[T]{
+		node: n, table: table, holds: map[store.Key]*Hold[T]{}, taking: map[store.Key]chan struct{}{},
+		left: map[store.Key]*T{}, swept: make(chan struct{}, 1),
+	}
 	n.running.Go(func() { table.Watch(n.ctx, c.changed) })
+	n.running.Go(c.sweep)
 	return c, nil
 }
 
@@ -61,29 +68,59 @@ func claimDefinition[T any](def store.Definition[T]) store.Definition[Claim[T]] 
 	return out
 }
 
-// changed tells the holder of a claim that another owner has it. It judges the claim as it is now: what is told may be
-// older than the hold.
+// changed tells the holder of a claim that another owner has it, and finds claims of ours that nobody holds. It judges the
+// claim as it is now: what is told may be older than the hold.
 func (c *Claims[T]) changed(change store.Change[Claim[T]]) {
-	c.mu.Lock()
-	h := c.holds[change.Key]
-	c.mu.Unlock()
-	if h == nil || change.New == nil { // a claim that is gone was forgotten by the engine; the next write brings it back
+	if change.New == nil { // a claim that is gone was forgotten by the engine; the next write brings it back
 		return
 	}
-	now, revision, err := c.current(c.node.ctx, change.Key)
+	h := c.holder(change.Key)
+	if h == nil {
+		if c.ours(*change.New) {
+			c.leave(change.Key, nil)
+		}
+		return
+	}
+	if !h.owns(*change.New) {
+		c.check(c.node.ctx, h)
+	}
+}
+
+// check looks whether another owner has the claim of a hold, and tells the hold.
+func (c *Claims[T]) check(ctx context.Context, h *Hold[T]) {
+	now, revision, err := c.newest(ctx, h.key)
 	if err == nil && revision > 0 && !h.owns(now) {
 		h.lose()
 	}
 }
 
-// Take claims a key: it must have no claim, a released one, or one whose node is gone. fault.Conflict otherwise.
+func (c *Claims[T]) holder(key store.Key) *Hold[T] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holds[key]
+}
+
+// ours tells whether this process has a claim.
+func (c *Claims[T]) ours(claim Claim[T]) bool {
+	n := c.node
+	return claim.Node == n.opt.NodeID && claim.Incarnation == n.incarnation && !claim.Released
+}
+
+// Take claims a key: it must have no claim, a released one, one whose node is gone, or one of this process that nobody
+// holds, because the answer to its writing was lost. fault.Conflict otherwise. After an error, what may have been
+// claimed all the same is given up again.
 func (c *Claims[T]) Take(ctx context.Context, key store.Key, value T) (*Hold[T], error) {
-	for {
-		old, revision, err := c.current(ctx, key)
+	leave, err := c.enter(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	for look := c.current; ; look = c.newest { // the index may be behind, or ahead of an engine that has forgotten
+		old, revision, err := look(ctx, key)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.free(ctx, old, revision); err != nil {
+		if err := c.free(ctx, key, old, revision); err != nil {
 			return nil, err
 		}
 		h := newHold(c, key, old.Epoch+1)
@@ -94,14 +131,41 @@ func (c *Claims[T]) Take(ctx context.Context, key store.Key, value T) (*Hold[T],
 			return h, nil
 		}
 		if !fault.Is(err, fault.Fenced) {
+			defer c.leave(key, nil)
 			return nil, err
 		}
 	}
 }
 
+// enter waits until no other caller takes the key: between the writing of a claim and its hold nobody may take it for one
+// that was left.
+func (c *Claims[T]) enter(ctx context.Context, key store.Key) (leave func(), err error) {
+	for {
+		c.mu.Lock()
+		before := c.taking[key]
+		if before == nil {
+			mine := make(chan struct{})
+			c.taking[key] = mine
+			c.mu.Unlock()
+			return func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.taking, key)
+				close(mine)
+			}, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("cluster: wait for another claim of %s: %w", key.ID, ctx.Err())
+		}
+	}
+}
+
 // free tells whether a claim may be taken.
-func (c *Claims[T]) free(ctx context.Context, old Claim[T], revision uint64) error {
-	if revision == 0 || old.Released {
+func (c *Claims[T]) free(ctx context.Context, key store.Key, old Claim[T], revision uint64) error {
+	if revision == 0 || old.Released || c.ours(old) && c.holder(key) == nil {
 		return nil
 	}
 	alive, err := c.node.Alive(ctx, old.Node, old.Incarnation)
@@ -117,7 +181,7 @@ func (c *Claims[T]) hold(ctx context.Context, h *Hold[T]) {
 	c.holds[h.key] = h
 	c.mu.Unlock()
 	if now, revision, err := c.current(ctx, h.key); err == nil && revision > 0 && !h.owns(now) {
-		h.lose()
+		c.check(ctx, h)
 	}
 }
 
@@ -133,6 +197,15 @@ func (c *Claims[T]) forget(key store.Key, h *Hold[T]) {
 // current returns the claim of a key and its revision, 0 when there is none.
 func (c *Claims[T]) current(ctx context.Context, key store.Key) (Claim[T], uint64, error) {
 	r, err := c.table.Get(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return Claim[T]{}, 0, nil
+	}
+	return r.Value, r.Revision, err
+}
+
+// newest is current that asks the engine in any case.
+func (c *Claims[T]) newest(ctx context.Context, key store.Key) (Claim[T], uint64, error) {
+	r, err := c.table.GetNewest(ctx, key)
 	if fault.Is(err, fault.NotFound) {
 		return Claim[T]{}, 0, nil
 	}

@@ -40,6 +40,7 @@ type Options struct {
 // Lease is the presence record of a node; it disappears when the node no longer renews it.
 type Lease struct {
 	Incarnation string            `json:"incarnation"`
+	Life        int64             `json:"life"` // a later process of the same name has a higher one
 	Addresses   map[string]string `json:"addresses,omitempty"`
 }
 
@@ -47,6 +48,7 @@ type Lease struct {
 type Node struct {
 	opt         Options
 	incarnation string
+	life        int64 // set by take
 	leases      *store.Table[Lease]
 	ctx         context.Context // ends with Close; parent of commands being served and of the claims' watching
 	stop        context.CancelFunc
@@ -87,22 +89,29 @@ func (n *Node) key() store.Key { return store.Key{ID: n.opt.NodeID} }
 // take writes the lease over whatever is there.
 func (n *Node) take(ctx context.Context) error {
 	for {
-		expected := uint64(0)
-		r, err := n.leases.Get(ctx, n.key())
-		switch {
-		case err == nil:
-			expected = r.Revision
-		case !fault.Is(err, fault.NotFound):
+		there, err := n.stored(ctx)
+		if err != nil {
 			return err
 		}
-		if err = n.write(ctx, expected); !fault.Is(err, fault.Fenced) {
+		// The clock puts this process behind an earlier one also when the engine has forgotten that one.
+		n.life = max(time.Now().UnixNano(), there.Value.Life+1)
+		if err = n.write(ctx, there.Revision); !fault.Is(err, fault.Fenced) {
 			return err
 		}
 	}
 }
 
+// stored returns the node's lease as the engine has it, the zero record when it has none.
+func (n *Node) stored(ctx context.Context) (store.Record[Lease], error) {
+	r, err := n.leases.GetNewest(ctx, n.key())
+	if fault.Is(err, fault.NotFound) {
+		return store.Record[Lease]{}, nil
+	}
+	return r, err
+}
+
 func (n *Node) write(ctx context.Context, expected uint64) error {
-	lease := Lease{Incarnation: n.incarnation, Addresses: n.opt.Addresses}
+	lease := Lease{Incarnation: n.incarnation, Life: n.life, Addresses: n.opt.Addresses}
 	r, err := n.leases.PutTTL(ctx, n.key(), lease, expected, n.opt.LeaseTTL)
 	if err != nil {
 		return err
@@ -135,26 +144,29 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 }
 
-// renew writes the lease again. When the record is not as we left it, it decides whose it is now: an engine that lost
-// its memory, or that did not hear of us for too long, has none and takes ours anew.
+// renew writes the lease again. When the record is not as we left it, it looks whose it is: an earlier renewal of ours may
+// have arrived without an answer, and an engine that lost its memory, or that did not hear of us for too long, has none,
+// or one from before us. Only the lease of a later process of our name is fault.Fenced; whatever else keeps us from
+// writing is fault.Unavailable, and the next renewal tries again.
 func (n *Node) renew(ctx context.Context) error {
 	n.mu.Lock()
 	expected := n.revision
 	n.mu.Unlock()
-	err := n.write(ctx, expected)
-	if !fault.Is(err, fault.Fenced) {
-		return err
+	for range maxWriteAttempts {
+		err := n.write(ctx, expected)
+		if !fault.Is(err, fault.Fenced) {
+			return err
+		}
+		there, err := n.stored(ctx)
+		if err != nil {
+			return err
+		}
+		if there.Value.Incarnation != n.incarnation && there.Value.Life > n.life {
+			return fault.New(fault.Fenced, "another process runs under this node's name")
+		}
+		expected = there.Revision
 	}
-	r, err := n.leases.Get(ctx, n.key())
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return n.write(ctx, 0)
-	case err != nil:
-		return err
-	case r.Value.Incarnation != n.incarnation:
-		return fault.New(fault.Fenced, "another process runs under this node's name")
-	}
-	return n.write(ctx, r.Revision)
+	return fault.New(fault.Unavailable, "the lease of node %s changes too often", n.opt.NodeID)
 }
 
 // Close gives up the lease and waits for the commands being served.

@@ -37,8 +37,14 @@ type world struct {
 
 func newWorld(t *testing.T) world {
 	t.Helper()
+	return newWorldOn(t, natsd.Options{Dir: t.TempDir()})
+}
+
+func newWorldOn(t *testing.T, opt natsd.Options) world {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	conn, err := natsd.Start(t.Context(), natsd.Options{Dir: t.TempDir(), Logger: log})
+	opt.Logger = log
+	conn, err := natsd.Start(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -45,12 +46,21 @@ func (h *Hold[T]) Put(ctx context.Context, value T) error {
 	})
 }
 
-// Release gives the claim up with a last value. The hold must not be used afterwards.
+// Release gives the claim up with a last value. The hold must not be used afterwards. After an error the claim is given up
+// as soon as the engine answers again.
 func (h *Hold[T]) Release(ctx context.Context, value T) error {
+	leave, err := h.claims.enter(ctx, h.key)
 	h.claims.forget(h.key, h)
-	return h.write(ctx, func(expected uint64) (store.Record[Claim[T]], error) {
-		return h.claims.table.PutTTL(ctx, h.key, h.claim(value, true), expected, releasedTTL)
-	})
+	if err == nil {
+		defer leave()
+		err = h.write(ctx, func(expected uint64) (store.Record[Claim[T]], error) {
+			return h.claims.table.PutTTL(ctx, h.key, h.claim(value, true), expected, releasedTTL)
+		})
+	}
+	if err != nil && !fault.Is(err, fault.Fenced) {
+		h.claims.leave(h.key, &value)
+	}
+	return err
 }
 
 // Epoch returns the number of this ownership; a later owner of the same key has a higher one.
@@ -87,7 +97,7 @@ func (h *Hold[T]) write(ctx context.Context, put func(expected uint64) (store.Re
 		if !fault.Is(err, fault.Fenced) {
 			return err
 		}
-		claim, revision, err := h.claims.current(ctx, h.key)
+		claim, revision, err := h.claims.newest(ctx, h.key)
 		if err != nil {
 			return err
 		}
@@ -145,8 +155,8 @@ func (c *Claims[T]) recoverOne(ctx context.Context, o Orphan[T], end func(contex
 		return err
 	}
 	last, err := end(ctx, o.Key, o.Value)
-	if err != nil {
-		return err
+	if err != nil { // who comes next for this key has to end it
+		return errors.Join(err, h.Release(ctx, o.Value))
 	}
 	return h.Release(ctx, last)
 }
