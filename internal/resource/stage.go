@@ -117,6 +117,10 @@ type StageSession struct {
 	SessionID string    `json:"sessionId"` // "st-" and 13 characters of [A-Za-z0-9]
 	StartTime time.Time `json:"startTime"` // the first participant joined
 	EndTime   time.Time `json:"endTime,omitzero"`
+
+	// Holders are the nodes on which the stage is open, with somebody on it or within the grace time. Only a session
+	// without any ends.
+	Holders []Holder `json:"holders,omitempty"`
 }
 
 // Values of Participant.Protocol.
@@ -174,7 +178,7 @@ type Participant struct {
 	RedundantIngest        bool    `json:"redundantIngest,omitempty"`
 }
 
-// Holder is a node, in one life of it, that has a connection of a participant.
+// Holder is a node, in one life of it, that has a connection of a participant, or a stage's session open.
 type Holder struct {
 	Node        string `json:"node"`
 	Incarnation string `json:"incarnation"`

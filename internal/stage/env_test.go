@@ -48,6 +48,12 @@ func newEnv(tb testing.TB, change func(*Options)) *env {
 // newEnvOn is newEnv with a state engine of the test's choice.
 func newEnvOn(tb testing.TB, engineOptions natsd.Options, change func(*Options)) *env {
 	tb.Helper()
+	return newEnvWith(tb, engineOptions, change, func(*store.Store, *natsd.Conn) {})
+}
+
+// newEnvWith is newEnvOn that shows the state to the test.
+func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options), show func(*store.Store, *natsd.Conn)) *env {
+	tb.Helper()
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
 	check := func(err error) {
 		tb.Helper()
@@ -60,6 +66,7 @@ func newEnvOn(tb testing.TB, engineOptions natsd.Options, change func(*Options))
 	check(err)
 	st, err := store.Open(ctx, conn, store.Options{Logger: log})
 	check(err)
+	show(st, conn)
 	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Logger: log})
 	check(err)
 	port, err := rtc.Listen(ctx, "127.0.0.1:0")

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -218,9 +219,22 @@ func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
 	}
 	key := store.Key{Scope: r.stage.Scope, ID: r.stage.ID}
 	session := resource.StageSession{StageARN: r.stage, SessionID: "st-" + arn.Random(sessionIDLen), StartTime: start}
-	record, err := r.manager.opt.Records.Sessions.Create(ctx, key, session)
+	session.Holders = r.holders(nil, true)
+	t := r.manager.opt.Records.Sessions
+	record, err := t.Create(ctx, key, session)
 	if fault.Is(err, fault.Conflict) {
-		record, err = r.manager.opt.Records.Sessions.Get(ctx, key)
+		record, err = t.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
+			if !open.EndTime.IsZero() {
+				return open, errEnding
+			}
+			open.Holders = r.holders(open.Holders, true)
+			return open, nil
+		})
+	}
+	if err == errEnding { //nolint:errorlint // returned as it is
+		if before, getErr := t.Get(ctx, key); getErr == nil { // who began to end it may be gone
+			err = errors.Join(err, r.manager.endSession(ctx, before.Value, before.Value.EndTime))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("open session: %w", err)
@@ -228,6 +242,8 @@ func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
 	r.session = record.Value
 	return nil
 }
+
+var errEnding = fault.New(fault.Unavailable, "the session before is being ended")
 
 // write writes one participant to presence and history.
 func (r *recorder) write(ctx context.Context, p presence) error {
@@ -282,25 +298,41 @@ func (r *recorder) close(ctx context.Context) error {
 	return r.manager.endSession(ctx, r.session, r.ended)
 }
 
-// endSession moves a session without connected participants to the history.
+// letGo takes this node, in any life of it, off the holders of a session, and returns the session. One that nobody holds any
+// more gets its end with the same write: from then on nobody can take part in it.
+func (m *Manager) letGo(ctx context.Context, s resource.StageSession, at time.Time) (resource.StageSession, error) {
+	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
+	record, err := m.opt.Records.Sessions.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
+		if open.SessionID != s.SessionID {
+			return open, errOther
+		}
+		open.Holders = slices.DeleteFunc(open.Holders, func(h resource.Holder) bool { return h.Node == m.opt.Node.ID() })
+		if len(open.Holders) == 0 && open.EndTime.IsZero() {
+			open.EndTime = at
+		}
+		return open, nil
+	})
+	return record.Value, err
+}
+
+// endSession lets go of a session and moves one that nobody holds any more to the history.
 func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at time.Time) error {
 	rec := m.opt.Records
-	inside, err := rec.Participants.List(ctx, store.Query{
-		Scope: s.StageARN.Scope, Index: "state", Limit: 1,
-		Value: store.ParticipantValue(s.StageARN, s.SessionID, string(resource.ParticipantConnected)),
-	})
-	if err != nil {
-		return fmt.Errorf("look for participants: %w", err)
-	}
-	if len(inside.Records) > 0 {
+	switch open, err := m.letGo(ctx, s, at); {
+	case fault.Is(err, fault.NotFound) || err == errOther: //nolint:errorlint // returned as it is
+		return m.removePresence(ctx, s)
+	case err != nil:
+		return fmt.Errorf("let go of the session: %w", err)
+	case len(open.Holders) > 0:
 		return nil
+	default:
+		s = open
 	}
 	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
-	s.EndTime = at
-	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: at}, s); err != nil {
+	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: s.EndTime}, s); err != nil {
 		return fmt.Errorf("archive session: %w", err)
 	}
-	_, err = rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {
+	_, err := rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {
 		if open.SessionID != s.SessionID {
 			return errOther
 		}
@@ -353,6 +385,17 @@ func (m *Manager) recover(ctx context.Context) {
 	}
 }
 
+// left tells whether a session is one that an earlier life of this node left: it was among its holders, or nobody is and the
+// session's end was begun, or comes from a version without holders. A session that another node holds is never ended here.
+func (m *Manager) left(s resource.StageSession) bool {
+	own := m.holder()
+	earlier := func(h resource.Holder) bool { return h.Node == own.Node && h.Incarnation != own.Incarnation }
+	if len(s.Holders) == 0 {
+		return !s.EndTime.IsZero() || !s.StartTime.After(m.begin)
+	}
+	return slices.ContainsFunc(s.Holders, earlier)
+}
+
 func (m *Manager) tidy(ctx context.Context) error {
 	own, t := m.holder(), m.opt.Records.Participants
 	gone := func(h resource.Holder) bool { return h.Node == own.Node && h.Incarnation != own.Incarnation }
@@ -375,7 +418,7 @@ func (m *Manager) tidy(ctx context.Context) error {
 		}
 	}
 	for _, s := range m.opt.Records.Sessions.All() {
-		if s.Value.StartTime.After(m.begin) {
+		if !m.left(s.Value) {
 			continue
 		}
 		if err := m.endSession(ctx, s.Value, m.opt.Clock()); err != nil {
