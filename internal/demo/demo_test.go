@@ -44,7 +44,9 @@ func TestDemo(t *testing.T) {
 		"as it comes":   {func(*config.Config) {}, false, []string{"Watch       http://127.0.0.1:", "create-participant-token --stage-arn arn:"}},
 		"on a terminal": {func(*config.Config) {}, true, []string{"alice       http://127.0.0.1:", "bob         http://127.0.0.1:", "/stage#token=eyJ"}},
 		"a public URL that leads elsewhere": {
-			func(c *config.Config) { c.PublicURL, c.TLSSelfSigned, c.MediaAddr = "https://live.invalid/", true, "0.0.0.0:0" },
+			func(c *config.Config) {
+				c.PublicURL, c.TLSSelfSigned, c.MediaAddr = "https://live.invalid/", true, "0.0.0.0:0"
+			},
 			false,
 			[]string{"Watch       https://live.invalid/watch"},
 		},
