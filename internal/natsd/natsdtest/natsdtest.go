@@ -101,18 +101,18 @@ func (r *Fault) Hit() <-chan struct{} { return r.hit }
 func (r *Fault) happened() { r.once.Do(func() { close(r.hit) }) }
 
 // Deliver lets the requests arrive that were held up by a fault of the kind Late.
-func (f *Faults) Deliver(t testing.TB, r *Fault) {
-	t.Helper()
+func (f *Faults) Deliver(tb testing.TB, r *Fault) {
+	tb.Helper()
 	f.mu.Lock()
 	late := r.late
 	r.late = nil
 	f.mu.Unlock()
 	if len(late) == 0 {
-		t.Fatal("nothing is late")
+		tb.Fatal("nothing is late")
 	}
 	for _, send := range late {
 		if err := send(); err != nil {
-			t.Fatalf("deliver what is late: %v", err)
+			tb.Fatalf("deliver what is late: %v", err)
 		}
 	}
 }
