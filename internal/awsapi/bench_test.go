@@ -52,7 +52,7 @@ func BenchmarkGetChannel(b *testing.B) {
 // TestGetChannelAllocations holds the pipeline's share of the budget: what it allocates is what it costs.
 func TestGetChannelAllocations(t *testing.T) {
 	serve := serveGetChannel(t)
-	const most = 25
+	const most = 28 // 18, and what pools forget on purpose under the race detector: 24 to 26
 	if n := testing.AllocsPerRun(200, serve); n > most {
 		t.Errorf("%v allocations a request, at most %d", n, most)
 	}

@@ -44,6 +44,7 @@ func TestPanicEndsTheSession(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
 	alice := e.connect(t, e.token("alice", nil))
+	alice.wait(typeState, nil) // the session is there
 	_, err := e.in(t.Context(), e.stage, false, func(*room) error { panic("injected") })
 	if !errors.Is(err, errDefect) {
 		t.Errorf("who asked was told %v", err)
