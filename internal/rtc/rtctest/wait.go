@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// longest is how long a test waits for what has to happen.
-const longest = 20 * time.Second
+// longest is how long a test waits for what has to happen: longer than a client of stock WebRTC needs to notice by itself,
+// 30 s, that nobody answers its checks, should the goodbye be lost.
+const longest = 45 * time.Second
 
 // WaitClosed fails the test when ch is not closed in time.
 func WaitClosed(tb testing.TB, what string, ch <-chan struct{}) {
