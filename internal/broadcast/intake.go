@@ -34,6 +34,7 @@ type intake struct {
 	script       onMetaData
 	changed      bool // what describe returns is new
 	came         tally
+	dateSteps    int64 // of the packager, as far as they are counted
 	shown        place
 }
 
@@ -299,11 +300,13 @@ func (in *intake) write(f media.Frame) error {
 		}
 		break
 	}
-	before := in.packager.Stats().DateSteps
 	if err := in.packager.Write(f); err != nil {
 		return err
 	}
-	in.counters.dateSteps.Add(in.packager.Stats().DateSteps - before)
+	if steps := in.packager.DateSteps(); steps != in.dateSteps {
+		in.counters.dateSteps.Add(steps - in.dateSteps)
+		in.dateSteps = steps
+	}
 	in.counters.frames.Add(1)
 	return nil
 }

@@ -229,6 +229,9 @@ func (p *Packager) Stats() Stats {
 	}
 }
 
+// DateSteps is Stats().DateSteps.
+func (p *Packager) DateSteps() int64 { return p.dateSteps.Load() }
+
 // count brings the statistics up to date.
 func (p *Packager) count() {
 	if p.preroll != nil {
