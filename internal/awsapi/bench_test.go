@@ -52,8 +52,12 @@ func BenchmarkGetChannel(b *testing.B) {
 // TestGetChannelAllocations holds the pipeline's share of the budget: what it allocates is what it costs.
 func TestGetChannelAllocations(t *testing.T) {
 	serve := serveGetChannel(t)
-	const most = 28 // 18, and what pools forget on purpose under the race detector: 24 to 26
-	if n := testing.AllocsPerRun(200, serve); n > most {
+	const most = 25
+	n := testing.AllocsPerRun(200, serve)
+	for range 4 { // under the race detector pools forget at random, so the least tells
+		n = min(n, testing.AllocsPerRun(200, serve))
+	}
+	if n > most {
 		t.Errorf("%v allocations a request, at most %d", n, most)
 	}
 }
