@@ -291,12 +291,12 @@ func wanted(o *rtc.Offer, pub *publication) (audio, video *rtc.Codec, err error)
 func (m *Manager) recheck(ctx context.Context, c token.Claims) {
 	burnt, err := m.opt.Records.Burnt.Find(ctx, "participant", store.BurntValue(c.StageARN, c.ParticipantID))
 	if err == nil {
-		_ = m.obey(ctx, directive{Stage: c.StageARN, Participant: c.ParticipantID, Reason: burnt.Value.Reason})
+		_, _ = m.obey(ctx, directive{Stage: c.StageARN, Participant: c.ParticipantID, Reason: burnt.Value.Reason})
 		return
 	}
 	_, err = m.opt.Records.Stages.Get(ctx, store.Key{Scope: c.StageARN.Scope, ID: c.StageARN.ID})
 	if fault.Is(err, fault.NotFound) {
-		_ = m.obey(ctx, directive{Stage: c.StageARN})
+		_, _ = m.obey(ctx, directive{Stage: c.StageARN})
 	}
 }
 

@@ -37,8 +37,10 @@ type recorder struct {
 	dirty    map[string]presence // participants to write
 	events   []numbered
 	dropped  int
-	ended    time.Time // zero while the room is open
+	waiting  []chan struct{} // closed when what was told before is written
+	ended    time.Time       // zero while the room is open
 	finished bool
+	stopped  bool // run has returned
 
 	session resource.StageSession // the goroutine's; SessionID "" before it is open
 }
@@ -98,6 +100,30 @@ func (r *recorder) finish(at time.Time) {
 	r.nudge()
 }
 
+// await returns when all that was told so far is written, or ctx is done, or nothing more will be written.
+func (r *recorder) await(ctx context.Context) {
+	written := make(chan struct{})
+	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return
+	}
+	r.waiting = append(r.waiting, written)
+	r.mu.Unlock()
+	r.nudge()
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+// release lets those go on who wait.
+func release(waiting []chan struct{}) {
+	for _, written := range waiting {
+		close(written)
+	}
+}
+
 // run writes until finish, or until ctx is done.
 func (r *recorder) run(ctx context.Context) {
 	defer r.mourn()
@@ -148,62 +174,79 @@ func (r *recorder) mourn() {
 	if lost := len(r.dirty) + len(r.events) + r.dropped; lost > 0 {
 		r.log.Error("records of the stage were lost", "count", lost)
 	}
+	r.stopped = true
+	release(r.waiting)
+	r.waiting = nil
 }
 
-// take returns what is to be written.
-func (r *recorder) take() (dirty map[string]presence, events []numbered, over bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	dirty, events, over = r.dirty, r.events, r.finished
-	r.dirty, r.events = make(map[string]presence), nil
-	return dirty, events, over
+// batch is what waits to be written, and who waits for that.
+type batch struct {
+	participants map[string]presence
+	events       []numbered
+	waiting      []chan struct{}
+	over         bool
 }
 
-// back returns what could not be written; newer records of a participant go before.
-func (r *recorder) back(dirty map[string]presence, events []numbered) {
+// takeBatch returns what is to be written.
+func (r *recorder) takeBatch() batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, p := range dirty {
+	b := batch{participants: r.dirty, events: r.events, waiting: r.waiting, over: r.finished}
+	r.dirty, r.events, r.waiting = make(map[string]presence), nil, nil
+	return b
+}
+
+// putBack returns what could not be written; newer records of a participant go before.
+func (r *recorder) putBack(b batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, p := range b.participants {
 		if _, newer := r.dirty[id]; !newer {
 			r.dirty[id] = p
 		}
 	}
-	r.events = append(events, r.events...)
+	r.events = append(b.events, r.events...)
+	r.waiting = append(b.waiting, r.waiting...)
 }
 
 // flush writes all that waits.
 func (r *recorder) flush(ctx context.Context) (over bool, err error) {
-	dirty, events, over := r.take()
-	defer func() {
-		if err != nil {
-			r.back(dirty, events)
-		}
-	}()
-	if len(dirty) > 0 || len(events) > 0 {
-		if err := r.open(ctx, dirty); err != nil {
-			return over, err
-		}
+	b := r.takeBatch()
+	if err := r.writeBatch(ctx, &b); err != nil {
+		r.putBack(b)
+		return b.over, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(dirty)) {
-		if err := r.write(ctx, dirty[id]); err != nil {
-			return over, err
-		}
-		delete(dirty, id)
+	release(b.waiting)
+	if b.over {
+		return true, r.close(ctx)
 	}
-	for len(events) > 0 {
-		e := events[0]
+	return false, nil
+}
+
+// writeBatch writes a batch and takes out of it what is written.
+func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
+	if len(b.participants) == 0 && len(b.events) == 0 {
+		return nil
+	}
+	if err := r.open(ctx, b.participants); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.participants)) {
+		if err := r.write(ctx, b.participants[id]); err != nil {
+			return err
+		}
+		delete(b.participants, id)
+	}
+	for len(b.events) > 0 {
+		e := b.events[0]
 		key := store.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
 		once := store.Once{ID: e.id, Since: e.Time}
-		err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent)
-		if err != nil {
-			return over, fmt.Errorf("append event: %w", err)
+		if err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent); err != nil {
+			return fmt.Errorf("append event: %w", err)
 		}
-		events = events[1:]
+		b.events = b.events[1:]
 	}
-	if over {
-		return over, r.close(ctx)
-	}
-	return over, nil
+	return nil
 }
 
 // open opens the stage's session, or takes part in the one that another node has opened.

@@ -109,14 +109,19 @@ func (r *Remote) send(ctx context.Context, holders []resource.Holder, d directiv
 	return nil
 }
 
-// serve takes the commands for this node.
+// serve takes the commands for this node. It answers when the records say that they are obeyed, for whoever asked reads those
+// next; and also if the watch of the participants that are burnt was there first.
 func (m *Manager) serve() (stop func(), err error) {
 	stop, err = m.opt.Node.Serve(subject(m.opt.Node.ID()), func(ctx context.Context, data []byte) (any, error) {
 		var d directive
 		if err := json.Unmarshal(data, &d); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "not a command")
 		}
-		return nil, m.obey(ctx, d)
+		r, err := m.obey(ctx, d)
+		if err == nil && r != nil {
+			r.recorder.await(ctx)
+		}
+		return nil, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
@@ -124,11 +129,11 @@ func (m *Manager) serve() (stop func(), err error) {
 	return stop, nil
 }
 
-// obey ends the connections of a participant, or of everybody.
-func (m *Manager) obey(ctx context.Context, d directive) error {
+// obey ends the connections of a participant, or of everybody, and returns the room that they were in; nil without one.
+func (m *Manager) obey(ctx context.Context, d directive) (*room, error) {
 	r, err := m.room(ctx, d.Stage, false)
 	if err != nil || r == nil {
-		return err
+		return nil, err
 	}
 	if d.Participant == "" {
 		err = r.closeAll(ctx, because(deleted, ""))
@@ -141,9 +146,9 @@ func (m *Manager) obey(ctx context.Context, d directive) error {
 		})
 	}
 	if errors.Is(err, errGone) {
-		return nil
+		err = nil
 	}
-	return err
+	return r, err
 }
 
 // burnt is told of every participant whose tokens are no good any more, from whatever node.
@@ -166,7 +171,7 @@ func (m *Manager) deleted(c store.Change[resource.Stage]) {
 func (m *Manager) enforceSoon(d directive) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestPatience)
 	defer cancel()
-	if err := m.obey(ctx, d); err != nil {
+	if _, err := m.obey(ctx, d); err != nil {
 		m.opt.Logger.Error("somebody stays connected who must not", "stage_arn", d.Stage.String(), "participant_id", d.Participant, "error", err)
 	}
 }

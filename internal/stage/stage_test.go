@@ -12,6 +12,8 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/natsd/natsdtest"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/store"
@@ -172,6 +174,31 @@ func TestKickReachesEverything(t *testing.T) {
 	rtctest.WaitClosed(t, "publication ends", bobPub.Ended())
 	t.Logf("kicked in %v", time.Since(begin))
 	eventually(t, "sessions are gone", func() bool { return e.whip.Sessions() == 1 })
+}
+
+// TestWhoDisconnectsReadsIt: when the command is answered, the records say what it did, and also if the watch of the
+// participants that are burnt obeyed first.
+func TestWhoDisconnectsReadsIt(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"command", "watch"} {
+		t.Run(first, func(t *testing.T) {
+			t.Parallel()
+			var faults natsdtest.Faults
+			e := newEnvOn(t, natsd.Options{Dir: t.TempDir(), Between: faults.Between}, nil)
+			e.connect(t, e.token("bob", nil))
+			eventually(t, "bob's presence", func() bool { _, p := e.presence(); return p["bob"].State() == resource.ParticipantConnected })
+			faults.Inject(natsdtest.Dropped, "rivus-presence.participant.", 2) // the next write is late
+			if first == "watch" {
+				e.enforceSoon(directive{Stage: e.stage, Participant: "bob"})
+			}
+			if err := e.remote.Disconnect(t.Context(), e.stage, "bob", ""); err != nil {
+				t.Fatal(err)
+			}
+			if _, p := e.presence(); p["bob"].State() != resource.ParticipantDisconnected {
+				t.Errorf("bob is %v", p["bob"].State())
+			}
+		})
+	}
 }
 
 func TestBurntWhileJoining(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 const (
 	region      = "us-west-2"
 	accessKeyID = "AKIABENCH"
-	secretKey   = "a secret that opens nothing else" // not a credential of anything outside this run
+	secretKey   = "aSecretThatOpensNothingElse" // not a credential of anything outside this run
 	stopTimeout = 20 * time.Second
 )
 
