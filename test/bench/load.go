@@ -19,6 +19,7 @@ type job struct {
 	View    *viewJob
 	Stage   *stageJob
 	Bare    *bareJob
+	Spin    int // busy threads
 }
 
 // load is what a load process does. run lasts until ctx ends; mark does what a command says and returns the answer. To
@@ -72,6 +73,8 @@ func (j job) load() (load, error) {
 		return newStageLoad(*j.Stage)
 	case j.Bare != nil:
 		return newBare(*j.Bare)
+	case j.Spin > 0:
+		return spin(j.Spin), nil
 	}
 	return nil, errors.New("load: empty job")
 }

@@ -63,6 +63,7 @@ func sections() []section {
 		{"stage-forward", measureForward},
 		{"stage-mesh", measureMesh},
 		{"stage-join", measureJoin},
+		{"stage-busy", measureBusy},
 		{"stage-churn", measureChurn},
 		{"micro", measureMicro},
 	}

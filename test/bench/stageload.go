@@ -15,7 +15,8 @@ import (
 // stageJob brings members on to stages.
 type stageJob struct {
 	Members []member
-	Loss    float64 // share of the packets that receivers lose on purpose
+	Loss    float64       // share of the packets that receivers lose on purpose
+	Gap     time.Duration // from the beginning of one subscription to the next; 0: as soon as one before is there
 }
 
 // member is one participant: its ticket, and what it does.
@@ -97,20 +98,25 @@ func newStageLoad(j stageJob) (*stageLoad, error) {
 func (l *stageLoad) run(ctx context.Context) error {
 	var all, senders errgroup.Group
 	all.Go(func() error { return l.tick(ctx) })
-	l.each(func(m member) error { return l.enter(ctx, m) })
-	l.each(func(m member) error { return l.publish(ctx, m, &senders) })
-	l.each(func(m member) error { return l.watch(ctx, m) })
+	l.each(func(m member) error { return l.enter(ctx, m) }, 0)
+	l.each(func(m member) error { return l.publish(ctx, m, &senders) }, 0)
+	l.each(func(m member) error { return l.watch(ctx, m) }, l.job.Gap)
 	err := all.Wait()
 	_ = senders.Wait() // always nil
 	l.close()
 	return err
 }
 
-// each does something for all members, a few at a time, and counts failures.
-func (l *stageLoad) each(do func(member) error) {
+// each does something for all members, a few at a time, or one after each gap whatever the others do. It counts failures.
+func (l *stageLoad) each(do func(member) error, gap time.Duration) {
 	var joins errgroup.Group
-	joins.SetLimit(joinsAtOnce)
+	if gap == 0 {
+		joins.SetLimit(joinsAtOnce)
+	}
+	next := time.Now()
 	for _, m := range l.job.Members {
+		time.Sleep(time.Until(next))
+		next = next.Add(gap)
 		joins.Go(func() error {
 			if err := do(m); err != nil {
 				l.mu.Lock()
