@@ -132,7 +132,7 @@ func (s *server) openState(ctx context.Context) error {
 	if s.key, err = loadRootKey(s.cfg); err != nil {
 		return err
 	}
-	if s.store, err = store.Open(ctx, s.conn, store.Options{Logger: s.log}); err != nil {
+	if s.store, err = store.Open(ctx, s.conn, store.Options{Replicas: s.conn.Replicas(s.cfg.NATSReplicas), Logger: s.log}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	if s.channels, err = store.OpenTable(ctx, s.store, store.ChannelDefinition()); err != nil {

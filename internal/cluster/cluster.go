@@ -77,7 +77,7 @@ func Join(ctx context.Context, opt Options) (*Node, error) {
 	}
 	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases, served: map[int]func(){}}
 	n.ctx, n.stop = context.WithCancel(context.Background())
-	if err := n.take(ctx); err != nil {
+	if err := store.AtStart(ctx, opt.Logger, "take the node's lease", n.take); err != nil {
 		n.stop()
 		return nil, fmt.Errorf("cluster: take the lease of node %s: %w", opt.NodeID, err)
 	}

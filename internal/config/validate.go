@@ -146,6 +146,12 @@ func (c *Config) checkState(p *problems) {
 	if c.NATSURL != "" && !areNATS(c.NATSURL) {
 		p.add("--nats-url: not a URL such as nats://nats.example.com:4222, nor several with commas between them")
 	}
+	switch {
+	case !slices.Contains([]int{0, 1, 3, 5}, c.NATSReplicas):
+		p.add("--nats-replicas: %d is not 1, 3 or 5: an even number of copies outlives no more losses than one less", c.NATSReplicas)
+	case c.NATSReplicas > 1 && c.NATSURL == "":
+		p.add("--nats-replicas %d needs --nats-url: the engine in the process is one server", c.NATSReplicas)
+	}
 	if !accountID.MatchString(c.AccountID) {
 		p.add("--account-id: %q is not 12 digits", c.AccountID)
 	}

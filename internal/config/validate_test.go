@@ -70,6 +70,11 @@ var refusals = map[string][]struct{ args, want string }{ //nolint:gochecknogloba
 		{"--trusted-proxies=10.0.0.0/33", "not an address or CIDR"},
 	},
 	"data-dir": {{"--data-dir=", "a directory is needed"}},
+	"nats-replicas": {
+		{"--nats-replicas=2", "2 is not 1, 3 or 5"},
+		{"--nats-replicas=-1", "-1 is not 1, 3 or 5"},
+		{"--nats-replicas=3", "needs --nats-url"},
+	},
 	"nats-url": {
 		{"--nats-url=http://x.example", "not a URL such as nats://"},
 		{"--nats-url=nats://", "not a URL"},

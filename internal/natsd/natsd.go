@@ -210,6 +210,22 @@ func (c *Conn) Dir() string {
 	return c.opt.Dir
 }
 
+// clusterReplicas is how many copies a cluster keeps unless somebody says otherwise: with fewer it cannot lose a server
+// and go on.
+const clusterReplicas = 3
+
+// Replicas returns how many copies of every record the engine is to keep: as many as are wanted, and where that is 0 as
+// many as suit the engine.
+func (c *Conn) Replicas(wanted int) int {
+	switch {
+	case wanted > 0:
+		return wanted
+	case c.opt.ExternalURL != "" && c.nc.ConnectedClusterName() != "":
+		return clusterReplicas
+	}
+	return 1
+}
+
 // AcceptDataLoss tells whether the operator asked to go past damage.
 func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
 

@@ -135,10 +135,10 @@ func readMark(path string) (state markState, there bool, err error) {
 func checkLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, name string) (*mark, error) {
 	js := s.conn.JetStream()
 	if s.conn.Dir() == "" {
-		asking, cancel := context.WithTimeout(ctx, engineTimeout)
-		defer cancel()
-		_, err := ensureStream(asking, js, cfg)
-		return nil, err
+		return nil, AtStart(ctx, s.log, "open the log "+name, func(ctx context.Context) error {
+			_, err := ensureStream(ctx, js, cfg)
+			return err
+		})
 	}
 	k := &mark{path: filepath.Join(s.conn.Dir(), "log-"+name), log: s.log, then: time.Now()}
 	state, there, err := readMark(k.path)

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -154,6 +155,9 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.Str
 	made := errors.Is(err, jetstream.ErrStreamNotFound)
 	if made {
 		stream, err = js.CreateStream(ctx, cfg)
+		if cfg.Replicas > 1 && isNoPlace(err) {
+			return nil, fmt.Errorf("make stream %s: the NATS cluster has no %d servers with room for it now (--nats-replicas): %w", cfg.Name, cfg.Replicas, err)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", cfg.Name, err)
@@ -167,6 +171,13 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.Str
 		return nil, fmt.Errorf("change stream %s: %w", cfg.Name, err)
 	}
 	return stream.CachedInfo(), nil
+}
+
+// isNoPlace reports whether the engine has too few servers for the copies of a stream.
+func isNoPlace(err error) bool {
+	const insufficientResources, noPeers, notClustered = 10023, 10005, 10074 // of nats-server's errors.json
+	var api *jetstream.APIError
+	return errors.As(err, &api) && slices.Contains([]jetstream.ErrorCode{insufficientResources, noPeers, notClustered}, api.ErrorCode)
 }
 
 func sameConfig(a, b jetstream.StreamConfig) bool {
@@ -232,7 +243,10 @@ func (s *Store) Secret(ctx context.Context, name string, size int) ([]byte, erro
 		if _, err := rand.Read(fresh.Value); err != nil {
 			return nil, fmt.Errorf("store: make secret %s: %w", name, err)
 		}
-		r, err = s.secrets.Create(ctx, key, fresh)
+		err = AtStart(ctx, s.log, "make the secret "+name, func(ctx context.Context) error {
+			r, err = s.secrets.Create(ctx, key, fresh)
+			return err
+		})
 		if err == nil {
 			return r.Value.Value, nil
 		}
