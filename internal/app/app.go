@@ -263,7 +263,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	defer stopParts()
 	g, gctx := errgroup.WithContext(partsCtx)
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
-	g.Go(func() error { return named("events", s.relay.Run(gctx)) })
+	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("stages", s.realtime.service.Run(gctx)) })
 	g.Go(func() error { return s.stages.run(gctx) })

@@ -168,8 +168,8 @@ func (c *Claims[T]) free(ctx context.Context, key store.Key, old Claim[T], revis
 	if revision == 0 || old.Released || c.ours(old) && c.holder(key) == nil {
 		return nil
 	}
-	alive, err := c.node.Alive(ctx, old.Node, old.Incarnation)
-	if err == nil && alive {
+	gone, err := c.node.Departed(ctx, old.Node, old.Incarnation)
+	if err == nil && !gone {
 		err = fault.New(fault.Conflict, "node %s holds it already", old.Node)
 	}
 	return err

@@ -1,7 +1,8 @@
 // Package cluster says which node is alive, which node runs what, and carries commands between nodes.
 //
 // A node holds one lease. What it runs it claims, by compare-and-set, under an epoch that grows with every new owner;
-// an owner that lost its claim finds out at its next write, or sooner through Lost, and must stop.
+// an owner that lost its claim finds out at its next write, or sooner through Lost, and must stop. What one node is to do for
+// all is a Singleton.
 //
 // Imports: fault, natsd, store.
 package cluster
@@ -53,9 +54,11 @@ type Node struct {
 	ctx         context.Context // ends with Close; parent of commands being served and of the claims' watching
 	stop        context.CancelFunc
 	running     sync.WaitGroup
+	tasks       *Claims[task] // of the cluster, each on one node
 
 	mu         sync.Mutex
-	revision   uint64         // of our lease
+	revision   uint64 // of our lease
+	members    members
 	served     map[int]func() // stops what Serve started
 	nextServed int
 }
@@ -75,11 +78,16 @@ func Join(ctx context.Context, opt Options) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases, served: map[int]func(){}}
+	n := &Node{opt: opt, incarnation: rand.Text(), leases: leases, served: map[int]func(){}, members: newMembers()}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := store.AtStart(ctx, opt.Logger, "take the node's lease", n.take); err != nil {
 		n.stop()
 		return nil, fmt.Errorf("cluster: take the lease of node %s: %w", opt.NodeID, err)
+	}
+	n.running.Go(func() { leases.Watch(n.ctx, n.told) })
+	if n.tasks, err = OpenClaims(ctx, opt.Store, n, taskDefinition()); err != nil {
+		n.Close()
+		return nil, err
 	}
 	return n, nil
 }
@@ -111,14 +119,15 @@ func (n *Node) stored(ctx context.Context) (store.Record[Lease], error) {
 }
 
 func (n *Node) write(ctx context.Context, expected uint64) error {
-	lease := Lease{Incarnation: n.incarnation, Life: n.life, Addresses: n.opt.Addresses}
+	lease, sent := Lease{Incarnation: n.incarnation, Life: n.life, Addresses: n.opt.Addresses}, time.Now()
 	r, err := n.leases.PutTTL(ctx, n.key(), lease, expected, n.opt.LeaseTTL)
 	if err != nil {
 		return err
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.revision = r.Revision
+	n.mu.Unlock()
+	n.renewedAt(sent)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func NewRelay(ctx context.Context, opt Options) (*Relay, error) {
 	return &Relay{store: opt.Store, outbox: outbox}, nil
 }
 
-// Run relays until ctx ends.
+// Run relays until ctx ends. One node of a cluster is enough: it relays for all.
 func (r *Relay) Run(ctx context.Context) error {
 	return r.store.Relay(ctx, func(ctx context.Context, events []store.Event) error {
 		for _, e := range events {
