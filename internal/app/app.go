@@ -225,7 +225,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	}
 	endpoints := newEndpoints(s.ingestEndpoint)
 	service := ivs.New(ivs.Options{
-		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims},
+		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims, Manager: s.broadcasts},
 		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL) },
 		Unbuilt:        awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
@@ -265,6 +265,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
+	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.reap)) })
 	g.Go(func() error { return named("stages", s.realtime.service.Run(gctx)) })
 	g.Go(func() error { return s.stages.run(gctx) })
 	ingestCtx, stopIngest := context.WithCancel(gctx)

@@ -88,10 +88,15 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_ingest_refused_total", "Publishers ended for what they sent.", b.Unfit)
 	counter("rivus_ingest_rebases_total", "Timestamp jumps taken out.", b.Rebases)
 	counter("rivus_ingest_date_steps_total", "Dates of playlists put right at a discontinuity.", b.DateSteps)
+	const reaped, of = "rivus_reaped_total", "Ended by this node because the node that had them was gone."
+	counter(reaped, of, b.Reaped, "kind", "stream_session")
+	counter(reaped, of, b.ReapedClaims, "kind", "claim")
 	sendPartLatency(out, b.PartLatency)
 
 	if p.stages.manager != nil {
 		st := p.stages.manager.Stats()
+		counter(reaped, of, st.ReapedSessions, "kind", "stage_session")
+		counter(reaped, of, st.ReapedParticipants, "kind", "participant")
 		gauge("rivus_stages", "Stages with somebody on them.", float64(st.Stages))
 		gauge("rivus_stage_participants", "Participants connected to this node.", float64(st.Participants))
 		gauge("rivus_stage_publications", "Publications that this node forwards.", float64(st.Publications))

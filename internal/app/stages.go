@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/publicurl"
@@ -113,6 +114,14 @@ func (m *stages) run(ctx context.Context) error {
 		return nil
 	}
 	return named("stage media", m.manager.Run(ctx))
+}
+
+// reap ends the sessions of nodes that are gone (cluster.Duty).
+func (m *stages) reap(ctx context.Context) (time.Time, error) {
+	if m.manager == nil {
+		return time.Time{}, nil
+	}
+	return m.manager.Reap(ctx)
 }
 
 // drain tells all participants that the server stops.

@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	viewerInterval = 3 * time.Second // between looks at the viewer count
+	viewerInterval = 3 * time.Second // between looks at the viewer count, and at the last frame
+	signInterval   = 9 * time.Second // between two times of the last frame that go to the disk
 	metadataInbox  = 32              // pieces of metadata that wait for a frame
 	finalGrace     = 5 * time.Second // for the last writes when the server stops
 	maxEvents      = 400             // waiting for the state engine; beyond it refused takeovers are not told
@@ -216,7 +217,15 @@ func (b *broadcast) show() {
 	b.dirty = true
 }
 
+// count keeps what the records say of the audience and of the last frame near the truth.
 func (b *broadcast) count() {
+	if at := b.heard(); b.reason == 0 && at.After(b.stream.LastFrame) {
+		b.stream.LastFrame = at
+		b.show()
+		if at.Sub(b.session.LastFrame) >= signInterval {
+			b.session.LastFrame, b.described = at, true
+		}
+	}
 	if b.viewers == nil {
 		return
 	}

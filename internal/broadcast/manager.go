@@ -91,13 +91,12 @@ func NewManager(o Options) *Manager {
 	}
 }
 
-// Run ends what an earlier incarnation of this node left open, then owns the broadcasts until ctx is done, ends them and
-// returns after the last one. Call it once.
+// Run owns the broadcasts until ctx is done, ends them and returns after the last one. Call it once. What nodes that are gone
+// left open is for Reap.
 func (m *Manager) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer close(m.closed)
-	group.Go(func() { m.recover(ctx) })
 	for {
 		select {
 		case s := <-m.starts:

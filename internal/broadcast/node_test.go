@@ -22,7 +22,9 @@ type node struct {
 	*Manager
 	remote *Remote
 	store  *store.Store
-	stop   func() // ends Run and everything below, once
+	crash  func() // has it renew its lease no more, and reap nothing; all else runs on
+	leave  func() // ends Run and gives the lease up, once
+	stop   func() // ends all nodes and everything below, once
 }
 
 func scope() arn.Scope { return arn.Scope{Region: "us-west-2", Account: "111122223333"} }
@@ -36,6 +38,35 @@ func newNode(t *testing.T, dir string, change func(*Options)) *node {
 // newNodeOn is newNode with a state engine of the test's choice.
 func newNodeOn(t *testing.T, engine natsd.Options, change func(*Options)) *node {
 	t.Helper()
+	return newWorld(t, engine).join(t, cluster.Options{NodeID: "one"}, change)
+}
+
+// world is a state engine on which nodes run.
+type world struct {
+	conn  *natsd.Conn
+	store *store.Store
+	nodes []*node
+}
+
+// newWorld starts an engine; it ends with the first node that stops in good order.
+func newWorld(t *testing.T, engine natsd.Options) *world {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	engine.Logger = log
+	conn, err := natsd.Start(t.Context(), engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), conn, store.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{conn: conn, store: st}
+}
+
+// join starts a node.
+func (w *world) join(t *testing.T, member cluster.Options, change func(*Options)) *node {
+	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.NewTextHandler(t.Output(), nil))
 	check := func(err error) {
 		t.Helper()
@@ -43,39 +74,50 @@ func newNodeOn(t *testing.T, engine natsd.Options, change func(*Options)) *node 
 			t.Fatal(err)
 		}
 	}
-	engine.Logger = log
-	conn, err := natsd.Start(ctx, engine)
+	member.Store, member.Conn, member.Logger = w.store, w.conn, log
+	me, err := cluster.Join(ctx, member)
 	check(err)
-	st, err := store.Open(ctx, conn, store.Options{Logger: log})
+	o := Options{Node: me, Logger: log}
+	o.Channels, err = store.OpenTable(ctx, w.store, store.ChannelDefinition())
 	check(err)
-	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Logger: log})
+	o.Sessions, err = store.OpenEventTable(ctx, w.store, store.SessionDefinition())
 	check(err)
-	o := Options{Node: member, Logger: log}
-	o.Channels, err = store.OpenTable(ctx, st, store.ChannelDefinition())
+	o.Claims, err = cluster.OpenClaims(ctx, w.store, me, store.StreamDefinition())
 	check(err)
-	o.Sessions, err = store.OpenEventTable(ctx, st, store.SessionDefinition())
-	check(err)
-	o.Claims, err = cluster.OpenClaims(ctx, st, member, store.StreamDefinition())
-	check(err)
-	o.History, err = store.OpenLog[resource.Session](ctx, st, "session")
+	o.History, err = store.OpenLog[resource.Session](ctx, w.store, "session")
 	check(err)
 	if change != nil {
 		change(&o)
 	}
-	n := &node{Manager: NewManager(o), remote: &Remote{Node: member, Claims: o.Claims}, store: st}
+	n := &node{Manager: NewManager(o), store: w.store}
+	n.remote = &Remote{Node: me, Claims: o.Claims, Manager: n.Manager}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var run sync.WaitGroup
-	run.Go(func() {
-		if err := n.Run(running); err != nil {
-			t.Errorf("run: %v", err)
+	renewing, crash := context.WithCancel(running)
+	var run, renew sync.WaitGroup
+	part := func(name string, do func() error) func() {
+		return func() {
+			if err := do(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
-	})
-	n.stop = sync.OnceFunc(func() {
+	}
+	run.Go(part("run", func() error { return n.Run(running) }))
+	run.Go(part("reaper", func() error { return me.Reap(renewing, n.Reap) }))
+	renew.Go(part("node", func() error { return me.Run(renewing) }))
+	n.crash = func() { crash(); renew.Wait() }
+	w.nodes = append(w.nodes, n)
+	n.leave = sync.OnceFunc(func() {
 		cancel()
 		run.Wait()
-		member.Close()
-		st.Close()
-		conn.Close()
+		renew.Wait()
+		me.Close()
+	})
+	n.stop = sync.OnceFunc(func() {
+		for _, other := range w.nodes {
+			other.leave()
+		}
+		w.store.Close()
+		w.conn.Close()
 	})
 	t.Cleanup(n.stop)
 	return n

@@ -122,6 +122,7 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	}
 	records := &storeLedger{key: s.key, hold: hold, sessions: m.opt.Sessions, history: m.opt.History}
 	b, in := m.newBroadcast(s.key, publicChannel(rec.Value), stream, records, f)
+	b.session.Holder = resource.Holder{Node: m.opt.Node.ID(), Incarnation: m.opt.Node.Incarnation()}
 	created := newEvent(sessionCreated, &b.channel, stream.StreamID, "", now)
 	if err := m.openSession(ctx, s.key, b.session, created); err != nil {
 		m.discardSession(ctx, s.key, b.session) // it may be open all the same

@@ -35,14 +35,21 @@ func subject(key store.Key) string {
 
 // Remote sends commands to whichever node runs a channel.
 type Remote struct {
-	Node   *cluster.Node
-	Claims *cluster.Claims[resource.Stream]
+	Node    *cluster.Node
+	Claims  *cluster.Claims[resource.Stream]
+	Manager *Manager // of this node
 }
 
-// Stop ends a channel's stream and returns when its session is closed. fault.NotLive when the channel has none;
-// fault.StreamUnavailable when the node that runs it does not answer.
+// Stop ends a channel's stream and returns when its session is closed; also one whose node is gone. fault.NotLive when the
+// channel has none; fault.StreamUnavailable when the node that runs it does not answer.
 func (r *Remote) Stop(ctx context.Context, channel arn.ARN) error {
-	return r.send(ctx, channel, command{Op: opStop})
+	err := r.send(ctx, channel, command{Op: opStop})
+	if fault.Is(err, fault.StreamUnavailable) && ctx.Err() == nil {
+		if ended, endErr := r.Manager.EndAbandoned(ctx, channel); ended || endErr != nil {
+			return endErr
+		}
+	}
+	return err
 }
 
 // PutMetadata inserts a text into a channel's stream, at one place for all viewers. Errors as for Stop; fault.Throttled

@@ -14,6 +14,7 @@ type counters struct {
 	foreignVideo, foreignAudio    atomic.Int64
 	sessions, refused, takeovers  atomic.Int64
 	unfit, dateSteps              atomic.Int64
+	reaped, reapedClaims          atomic.Int64
 	latency                       histogram
 }
 
@@ -59,6 +60,8 @@ type Stats struct {
 	ForeignAudio int64
 	Rebases      int64   // timestamp jumps taken out
 	DateSteps    int64   // dates of playlists that were put right at a discontinuity
+	Reaped       int64   // sessions ended here whose node was gone
+	ReapedClaims int64   // and claims without a session
 	PartLatency  Latency // from the arrival of the frame that completes a part (segment, without low latency) to its playlist
 }
 
@@ -70,7 +73,7 @@ func (m *Manager) Stats() Stats {
 		Sessions: c.sessions.Load(), Refused: c.refused.Load(), Takeovers: c.takeovers.Load(),
 		Unfit: c.unfit.Load(), ForeignVideo: c.foreignVideo.Load(), ForeignAudio: c.foreignAudio.Load(),
 		Bytes: c.bytes.Load(), Frames: c.frames.Load(), Drops: c.drops.Load(), Rebases: c.rebases.Load(),
-		DateSteps:   c.dateSteps.Load(),
+		DateSteps: c.dateSteps.Load(), Reaped: c.reaped.Load(), ReapedClaims: c.reapedClaims.Load(),
 		PartLatency: Latency{Bounds: slices.Clone(latencyBounds[:]), Sum: time.Duration(c.latency.sum.Load())},
 	}
 	for i := range c.latency.buckets {

@@ -216,9 +216,16 @@ func TestLostIsToldWithoutAWrite(t *testing.T) {
 	}
 	crash()
 	second, _ := w.join(t, "a") // a restart under the same name takes over without waiting
-	if err := w.claims(t, second).Recover(ctx, func(_ context.Context, k store.Key, v show) (show, error) {
-		return v, nil
-	}); err != nil {
+	claims := w.claims(t, second)
+	left, err := claims.Orphans(ctx)
+	if err != nil || len(left) != 1 || left[0].Key != keyOf("x") {
+		t.Fatalf("orphans %v, %v", left, err)
+	}
+	taken, err := claims.Take(ctx, left[0].Key, left[0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := taken.Release(ctx, show{}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -226,8 +233,8 @@ func TestLostIsToldWithoutAWrite(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the old owner was not told")
 	}
-	if left := w.claims(t, second).Orphans(); len(left) != 0 {
-		t.Fatalf("orphans left: %v", left)
+	if left, err = claims.Orphans(ctx); len(left) != 0 || err != nil {
+		t.Fatalf("orphans left: %v, %v", left, err)
 	}
 }
 

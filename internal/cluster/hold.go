@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -121,44 +120,22 @@ type Orphan[T any] struct {
 	Value T
 }
 
-// Orphans returns the unreleased claims of earlier incarnations of this node.
-func (c *Claims[T]) Orphans() []Orphan[T] {
+// Orphans returns the unreleased claims of lives of nodes that are gone.
+func (c *Claims[T]) Orphans(ctx context.Context) ([]Orphan[T], error) {
 	var out []Orphan[T]
 	for _, r := range c.table.All() {
-		claim := r.Value
-		if claim.Node == c.node.opt.NodeID && claim.Incarnation != c.node.incarnation && !claim.Released {
-			out = append(out, Orphan[T]{Key: r.Key, Value: claim.Value})
+		if r.Value.Released {
+			continue
+		}
+		gone, err := c.node.Departed(ctx, r.Value.Node, r.Value.Incarnation)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			out = append(out, Orphan[T]{Key: r.Key, Value: r.Value.Value})
 		}
 	}
-	return out
-}
-
-// Recover takes every orphan, calls end with its last value and releases it with what end returns. It goes on after an
-// error and returns the first. Claims that another node takes meanwhile are left to it.
-func (c *Claims[T]) Recover(ctx context.Context, end func(context.Context, store.Key, T) (T, error)) error {
-	var first error
-	for _, o := range c.Orphans() {
-		err := c.recoverOne(ctx, o, end)
-		if err != nil && first == nil {
-			first = fmt.Errorf("cluster: end %s of an earlier run: %w", o.Key.ID, err)
-		}
-	}
-	return first
-}
-
-func (c *Claims[T]) recoverOne(ctx context.Context, o Orphan[T], end func(context.Context, store.Key, T) (T, error)) error {
-	h, err := c.Take(ctx, o.Key, o.Value)
-	if fault.Is(err, fault.Conflict) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	last, err := end(ctx, o.Key, o.Value)
-	if err != nil { // who comes next for this key has to end it
-		return errors.Join(err, h.Release(ctx, o.Value))
-	}
-	return h.Release(ctx, last)
+	return out, nil
 }
 
 // releasedTTL is how long a released claim is kept: it carries the epoch on to the next owner, and an owner that was

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/natsd/natsdtest"
-	"github.com/rivus-live/rivus/internal/store"
 )
 
 // Parts of the subjects of requests.
@@ -134,26 +132,6 @@ func TestReleaseIsMadeGood(t *testing.T) {
 		c, _, err := claims.Owner(ctx, keyOf("x"))
 		return err == nil && c.Released && c.Value.Health == "off"
 	})
-}
-
-// TestOrphanThatCannotBeEnded: what an earlier life left and this one could not end stays free for who comes next.
-func TestOrphanThatCannotBeEnded(t *testing.T) {
-	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
-	first, crash := w.join(t, "a")
-	if _, err := w.claims(t, first).Take(ctx, keyOf("x"), show{}); err != nil {
-		t.Fatal(err)
-	}
-	crash()
-	second, _ := w.join(t, "a")
-	claims := w.claims(t, second)
-	err := claims.Recover(ctx, func(_ context.Context, _ store.Key, v show) (show, error) {
-		return v, fault.New(fault.Unavailable, "not now")
-	})
-	wantKind(t, err, fault.Unavailable)
-	if _, err := claims.Take(ctx, keyOf("x"), show{}); err != nil {
-		t.Errorf("nobody can take it: %v", err)
-	}
 }
 
 // TestLeaseOutlivesTheEngine: renewals whose answers are lost, late or doubled, a lease that was forgotten, and one of an

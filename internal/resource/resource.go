@@ -106,6 +106,7 @@ type Stream struct {
 	ViewerCount int64       `json:"viewerCount"`         // playback sessions now
 	Priority    int32       `json:"priority,omitempty"`  // takeover priority of the running publisher, 0 = none
 	Takeovers   int         `json:"takeovers,omitempty"` // so far in this stream
+	LastFrame   time.Time   `json:"lastFrame,omitzero"`  // media came last; a few seconds behind
 }
 
 // Session is the record of a stream session: a fact while it is open, history once it has ended.
@@ -119,6 +120,9 @@ type Session struct {
 	Encoder   string        `json:"encoder,omitempty"`
 	Video     *VideoSetting `json:"video,omitempty"`
 	Audio     *AudioSetting `json:"audio,omitempty"`
+
+	Holder    Holder    `json:"holder,omitzero"`    // runs the stream; when it is gone, another node ends the session
+	LastFrame time.Time `json:"lastFrame,omitzero"` // media came last; further behind than Stream.LastFrame, and on the disk
 }
 
 // VideoSetting is what a session shows of its video input (spec ivs.md 14.1).

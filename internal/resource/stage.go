@@ -178,7 +178,7 @@ type Participant struct {
 	RedundantIngest        bool    `json:"redundantIngest,omitempty"`
 }
 
-// Holder is a node, in one life of it, that has a connection of a participant, or a stage's session open.
+// Holder is a node, in one life of it, that has a connection of a participant, a stage's session open, or runs a stream.
 type Holder struct {
 	Node        string `json:"node"`
 	Incarnation string `json:"incarnation"`

@@ -7,6 +7,7 @@ type counters struct {
 	received, sent, resent, padded, nacked, dropped  atomic.Uint64 // packets
 	panics                                           atomic.Uint64
 	feedback, allocations, changes, probes, requests atomic.Uint64
+	reapedSessions, reapedParticipants               atomic.Int64
 }
 
 // Totals are figures of a Manager since its start.

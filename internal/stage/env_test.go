@@ -67,7 +67,7 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 	st, err := store.Open(ctx, conn, store.Options{Logger: log})
 	check(err)
 	show(st, conn)
-	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Logger: log})
+	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Renew: 100 * time.Millisecond, Logger: log})
 	check(err)
 	port, err := rtc.Listen(ctx, "127.0.0.1:0")
 	check(err)
@@ -105,11 +105,16 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 	e.url = srv.URL
 	running, cancel := context.WithCancel(ctx)
 	var run sync.WaitGroup
-	run.Go(func() {
-		if err := e.Run(running); err != nil {
-			tb.Errorf("run: %v", err)
-		}
-	})
+	part := func(name string, do func(context.Context) error) {
+		run.Go(func() {
+			if err := do(running); err != nil {
+				tb.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	part("run", e.Run)
+	part("node", member.Run)
+	part("reaper", func(ctx context.Context) error { return member.Reap(ctx, e.Reap) })
 	e.stop = sync.OnceFunc(func() {
 		cancel()
 		run.Wait()

@@ -152,19 +152,17 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// turn waits until what was before is in the records: earlier lives of the node, and an earlier session of the stage.
+// turn waits until an earlier session of the stage on this node is in the records.
 func (r *recorder) turn(ctx context.Context) bool {
-	for _, before := range [...]<-chan struct{}{r.manager.tidied, r.earlier} {
-		if before == nil {
-			continue
-		}
-		select {
-		case <-before:
-		case <-ctx.Done():
-			return false
-		}
+	if r.earlier == nil {
+		return true
 	}
-	return true
+	select {
+	case <-r.earlier:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // mourn tells of what could not be written.
@@ -249,7 +247,8 @@ func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// open opens the stage's session, or takes part in the one that another node has opened.
+// open opens the stage's session, or takes part in the one that another node has opened. One that nobody alive holds is ended
+// first.
 func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
 	if r.session.SessionID != "" {
 		return nil
@@ -267,17 +266,16 @@ func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
 	record, err := t.Create(ctx, key, session)
 	if fault.Is(err, fault.Conflict) {
 		record, err = t.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
-			if !open.EndTime.IsZero() {
-				return open, errEnding
+			living, err := r.manager.living(ctx, open.Holders)
+			if err == nil && (!open.EndTime.IsZero() || len(living) == 0) {
+				err = errEnding
 			}
-			open.Holders = r.holders(open.Holders, true)
-			return open, nil
+			open.Holders = r.holders(living, true)
+			return open, err
 		})
 	}
 	if err == errEnding { //nolint:errorlint // returned as it is
-		if before, getErr := t.Get(ctx, key); getErr == nil { // who began to end it may be gone
-			err = errors.Join(err, r.manager.endSession(ctx, before.Value, before.Value.EndTime))
-		}
+		err = errors.Join(err, r.manager.endLeft(ctx, key))
 	}
 	if err != nil {
 		return fmt.Errorf("open session: %w", err)
@@ -338,30 +336,33 @@ func (r *recorder) close(ctx context.Context) error {
 	if r.session.SessionID == "" {
 		return nil
 	}
-	return r.manager.endSession(ctx, r.session, r.ended)
+	return r.manager.endSession(ctx, r.session, r.ended, true)
 }
 
-// letGo takes this node, in any life of it, off the holders of a session, and returns the session. One that nobody holds any
-// more gets its end with the same write: from then on nobody can take part in it.
-func (m *Manager) letGo(ctx context.Context, s resource.StageSession, at time.Time) (resource.StageSession, error) {
+// letGo takes holders off a session, those that are gone and, if it leaves, this node, and returns the session. One that nobody
+// holds any more gets its end with the same write: from then on nobody can take part in it.
+func (m *Manager) letGo(ctx context.Context, s resource.StageSession, at time.Time, leaves bool) (resource.StageSession, error) {
+	own := m.holder()
 	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
 	record, err := m.opt.Records.Sessions.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
 		if open.SessionID != s.SessionID {
 			return open, errOther
 		}
-		open.Holders = slices.DeleteFunc(open.Holders, func(h resource.Holder) bool { return h.Node == m.opt.Node.ID() })
+		living, err := m.living(ctx, open.Holders)
+		open.Holders = slices.DeleteFunc(living, func(h resource.Holder) bool { return leaves && h == own })
 		if len(open.Holders) == 0 && open.EndTime.IsZero() {
 			open.EndTime = at
 		}
-		return open, nil
+		return open, err
 	})
 	return record.Value, err
 }
 
-// endSession lets go of a session and moves one that nobody holds any more to the history.
-func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at time.Time) error {
+// endSession lets go of a session (letGo) and moves one that nobody holds any more to the history. Every step of it may be
+// repeated, and by another node.
+func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at time.Time, leaves bool) error {
 	rec := m.opt.Records
-	switch open, err := m.letGo(ctx, s, at); {
+	switch open, err := m.letGo(ctx, s, at, leaves); {
 	case fault.Is(err, fault.NotFound) || err == errOther: //nolint:errorlint // returned as it is
 		return m.removePresence(ctx, s)
 	case err != nil:
@@ -370,6 +371,11 @@ func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at ti
 		return nil
 	default:
 		s = open
+	}
+	if !leaves {
+		if err := m.partAll(ctx, s); err != nil {
+			return err
+		}
 	}
 	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
 	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: s.EndTime}, s); err != nil {
@@ -407,66 +413,4 @@ func (m *Manager) removePresence(ctx context.Context, s resource.StageSession) e
 			return nil
 		}
 	}
-}
-
-// recover ends what earlier lives of this node left: holders that are gone, and sessions with nobody in them.
-func (m *Manager) recover(ctx context.Context) {
-	for {
-		err := m.tidy(ctx)
-		if err == nil {
-			close(m.tidied)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		m.opt.Logger.Warn("cannot end what the last run left open; will try again", "error", err)
-		select {
-		case <-time.After(recordRetry):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// left tells whether a session is one that an earlier life of this node left: it was among its holders, or nobody is and the
-// session's end was begun, or comes from a version without holders. A session that another node holds is never ended here.
-func (m *Manager) left(s resource.StageSession) bool {
-	own := m.holder()
-	earlier := func(h resource.Holder) bool { return h.Node == own.Node && h.Incarnation != own.Incarnation }
-	if len(s.Holders) == 0 {
-		return !s.EndTime.IsZero() || !s.StartTime.After(m.begin)
-	}
-	return slices.ContainsFunc(s.Holders, earlier)
-}
-
-func (m *Manager) tidy(ctx context.Context) error {
-	own, t := m.holder(), m.opt.Records.Participants
-	gone := func(h resource.Holder) bool { return h.Node == own.Node && h.Incarnation != own.Incarnation }
-	for _, p := range t.All() {
-		if !slices.ContainsFunc(p.Value.Holders, gone) {
-			continue
-		}
-		record, err := t.Update(ctx, p.Key, func(old resource.Participant) (resource.Participant, error) {
-			old.Holders = slices.DeleteFunc(slices.Clone(old.Holders), gone)
-			return old, nil
-		})
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return fmt.Errorf("release participant: %w", err)
-		}
-		if err == nil {
-			v := record.Value
-			if err := m.opt.Records.History.Append(ctx, store.SessionKey(v.StageARN, v.SessionID), v.ParticipantID, v); err != nil {
-				return fmt.Errorf("append participant: %w", err)
-			}
-		}
-	}
-	for _, s := range m.opt.Records.Sessions.All() {
-		if !m.left(s.Value) {
-			continue
-		}
-		if err := m.endSession(ctx, s.Value, m.opt.Clock()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -137,14 +137,6 @@ func TestEarlierLifeIsOverFirst(t *testing.T) {
 func TestRecorderWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	eventually(t, "the start is done", func() bool {
-		select {
-		case <-e.tidied:
-			return true
-		default:
-			return false
-		}
-	})
 	earlier := make(chan struct{})
 	r := newRecorder(e.Manager, e.stage, slog.New(slog.DiscardHandler), earlier)
 	done := make(chan struct{})

@@ -71,7 +71,6 @@ type Manager struct {
 	env      environment
 	begin    time.Time
 	starts   chan *room
-	tidied   chan struct{} // closed when nothing of earlier lives is left in the records
 	closed   chan struct{} // Run has returned or is about to
 	sockets  sync.WaitGroup
 	counters counters
@@ -100,7 +99,7 @@ func NewManager(o Options) *Manager {
 		o.Grace = DefaultGrace
 	}
 	m := &Manager{
-		opt: o, begin: o.Clock(), starts: make(chan *room), tidied: make(chan struct{}), closed: make(chan struct{}),
+		opt: o, begin: o.Clock(), starts: make(chan *room), closed: make(chan struct{}),
 		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
 	}
 	m.env = environment{
@@ -116,8 +115,8 @@ func NewManager(o Options) *Manager {
 // now is the clock of all rings, reports and estimates of this node.
 func (m *Manager) now() time.Duration { return m.opt.Clock().Sub(m.begin) }
 
-// Run ends what an earlier life of this node left open, then owns the stages until ctx is done. It returns after the
-// last goroutine. Call it once.
+// Run owns the stages until ctx is done. It returns after the last goroutine. Call it once. What nodes that are gone left open
+// is for Reap.
 func (m *Manager) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	defer m.sockets.Wait()
@@ -128,7 +127,6 @@ func (m *Manager) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	group.Go(func() { m.recover(ctx) })
 	group.Go(func() { m.opt.Records.Burnt.Watch(ctx, m.burnt) })
 	group.Go(func() { m.opt.Records.Stages.Watch(ctx, m.deleted) })
 	for {
@@ -248,13 +246,18 @@ func (m *Manager) in(ctx context.Context, stage arn.ARN, create bool, fn func(r 
 // Stats are figures of a Manager at one moment.
 type Stats struct {
 	Stages, Participants, Publications, Subscriptions int
+
+	ReapedSessions, ReapedParticipants int64 // ended here, since the start, because their nodes were gone
 }
 
 // Stats returns the figures.
 func (m *Manager) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Stats{Stages: len(m.rooms)}
+	s := Stats{
+		Stages:         len(m.rooms),
+		ReapedSessions: m.counters.reapedSessions.Load(), ReapedParticipants: m.counters.reapedParticipants.Load(),
+	}
 	for _, r := range m.rooms {
 		s.Participants += int(r.counts.participants.Load())
 		s.Publications += int(r.counts.publications.Load())

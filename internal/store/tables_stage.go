@@ -27,7 +27,7 @@ import (
 //     ParticipantLog; the newest entry counts. A participant without connections keeps its presence record.
 //   - A session ends by its entry in StageSessionLog, then the removal of the open session, then the removal of its
 //     presence records. So a reader finds the participants of a session in one place or the other.
-//   - A start ends what earlier lives of the node left: holders that are gone, and open sessions without presence.
+//   - One node takes those that are gone off the holders of participants and sessions (cluster.Node.Reap), for all.
 //   - A participant that joins is looked up among the burnt ones again when its presence is written, and the table of
 //     the burnt is watched: the API writes there first and asks the holders to disconnect second.
 const (

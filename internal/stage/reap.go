@@ -1,0 +1,148 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
+)
+
+// What a node that is gone leaves of stages: it is among the holders of participants and of sessions. Whoever finds it there
+// takes it off; who loses the last holder by that has left, or has ended. A node that lives is taken off by nobody else.
+
+// Reap takes nodes that are gone off the participants and sessions that they held, and ends what nobody holds any more
+// (cluster.Duty).
+func (m *Manager) Reap(ctx context.Context) (next time.Time, err error) {
+	for _, p := range m.opt.Records.Participants.All() {
+		living, err := m.living(ctx, p.Value.Holders)
+		if err == nil && len(living) < len(p.Value.Holders) {
+			err = m.part(ctx, p.Key)
+		}
+		if err != nil {
+			return next, err
+		}
+	}
+	for _, s := range m.opt.Records.Sessions.All() {
+		if err := m.reapSession(ctx, s.Value); err != nil {
+			return next, err
+		}
+	}
+	return next, nil
+}
+
+// reapSession takes who is gone off a session. It leaves alone those that only living nodes hold.
+func (m *Manager) reapSession(ctx context.Context, s resource.StageSession) error {
+	living, err := m.living(ctx, s.Holders)
+	if err != nil || len(living) > 0 && len(living) == len(s.Holders) {
+		return err
+	}
+	if len(s.Holders) == 0 && s.EndTime.IsZero() && s.StartTime.After(m.begin) {
+		return nil // of a version without holders
+	}
+	if err := m.endSession(ctx, s, m.opt.Clock(), false); err != nil {
+		return err
+	}
+	if len(living) == 0 {
+		m.counters.reapedSessions.Add(1)
+		m.opt.Logger.Info("ended a session whose nodes are gone", "stage_arn", s.StageARN.String(), "session_id", s.SessionID)
+	}
+	return nil
+}
+
+// endLeft ends the open session of a stage if nobody alive holds it.
+func (m *Manager) endLeft(ctx context.Context, key store.Key) error {
+	open, err := m.opt.Records.Sessions.Get(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the session before: %w", err)
+	}
+	return m.endSession(ctx, open.Value, m.opt.Clock(), false)
+}
+
+// living returns those of some holders that are not gone.
+func (m *Manager) living(ctx context.Context, holders []resource.Holder) ([]resource.Holder, error) {
+	var out []resource.Holder
+	for _, h := range holders {
+		gone, err := m.opt.Node.Departed(ctx, h.Node, h.Incarnation)
+		if err != nil {
+			return nil, fmt.Errorf("look whether a node is gone: %w", err)
+		}
+		if !gone {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}
+
+// part takes who is gone off a participant. Without a holder it has left, which is told once: the event has the name of the
+// connection's life, whoever tells it.
+func (m *Manager) part(ctx context.Context, key store.Key) error {
+	var before resource.Participant
+	record, err := m.opt.Records.Participants.Update(ctx, key, func(p resource.Participant) (resource.Participant, error) {
+		living, err := m.living(ctx, p.Holders)
+		before, p.Holders = p, living
+		if err == nil && len(living) == len(before.Holders) {
+			err = errNobodyGone
+		}
+		return p, err
+	})
+	if err == errNobodyGone || fault.Is(err, fault.NotFound) { //nolint:errorlint // returned as it is
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("release participant: %w", err)
+	}
+	return m.parted(ctx, record.Value, before.Holders)
+}
+
+var errNobodyGone = fault.New(fault.Conflict, "nobody of those who hold the participant is gone")
+
+// parted puts a participant whose holders are gone into the history. The last of them gives the event its name: that life of
+// a node can be gone but once.
+func (m *Manager) parted(ctx context.Context, p resource.Participant, before []resource.Holder) error {
+	rec := m.opt.Records
+	if len(p.Holders) == 0 {
+		id := p.SessionID + "/" + p.ParticipantID + "/" + before[len(before)-1].Incarnation + "/gone"
+		left := resource.ParticipantEvent{Name: resource.EventLeft, ParticipantID: p.ParticipantID, Time: m.opt.Clock()}
+		once := store.Once{ID: id, Since: p.FirstJoinTime}
+		key := store.ParticipantKey(p.StageARN, p.SessionID, p.ParticipantID)
+		if err := rec.Events.AppendOnce(ctx, key, p.ParticipantID, once, left); err != nil {
+			return fmt.Errorf("append event: %w", err)
+		}
+	}
+	if err := rec.History.Append(ctx, store.SessionKey(p.StageARN, p.SessionID), p.ParticipantID, p); err != nil {
+		return fmt.Errorf("append participant: %w", err)
+	}
+	m.counters.reapedParticipants.Add(1)
+	return nil
+}
+
+// partAll has everybody leave who is still connected when a session ends: their nodes are gone. Where the engine's memory went
+// with them, or somebody came no further than half of this, the history knows who.
+func (m *Manager) partAll(ctx context.Context, s resource.StageSession) error {
+	const page = 100
+	key := store.SessionKey(s.StageARN, s.SessionID)
+	for before := uint64(0); ; {
+		entries, err := m.opt.Records.History.ListNewestFirst(ctx, key, "", before, page)
+		if err != nil {
+			return fmt.Errorf("list participants: %w", err)
+		}
+		for _, e := range entries {
+			before = e.Sequence
+			if p := e.Value; len(p.Holders) > 0 {
+				p.Holders = nil
+				if err := m.parted(ctx, p, e.Value.Holders); err != nil {
+					return err
+				}
+			}
+		}
+		if len(entries) < page {
+			return nil
+		}
+	}
+}
