@@ -25,12 +25,16 @@ const pictureGap = 40 * time.Millisecond
 type encoder struct {
 	key     string
 	nodes   []*node
+	away    atomic.Bool // it does not come back when its connection breaks
+	at      atomic.Pointer[node]
 	refusal atomic.Value // string: why the last connection ended
 }
 
 func (e *encoder) run(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
-		e.stream(ctx, e.nodes[i%len(e.nodes)])
+		if !e.away.Load() {
+			e.stream(ctx, e.nodes[i%len(e.nodes)])
+		}
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
@@ -48,6 +52,8 @@ func (e *encoder) stream(ctx context.Context, n *node) {
 		return
 	}
 	defer c.Close()
+	e.at.Store(n)
+	defer e.at.Store(nil)
 	broken := make(chan struct{})
 	go func() {
 		defer close(broken)

@@ -156,6 +156,33 @@ func (w *world) write(t *testing.T, during func()) (acknowledged int) {
 	return after - before
 }
 
+// TestFaultsOrphansEnd kills a node whose encoder does not come back, and neither does the node: another one ends the session.
+func TestFaultsOrphansEnd(t *testing.T) {
+	w := newWorld(t, rand.New(rand.NewPCG(1, 2)))
+	stop := w.stream(t)
+	e := w.streams[0]
+	n := e.at.Load()
+	if n == nil {
+		t.Fatal("the encoder is between two nodes")
+	}
+	e.away.Store(true)
+	n.kill()
+	began := time.Now()
+	w.eventually(t, "the session of the dead node is ended", func(ctx context.Context) error {
+		open, err := w.records.open(ctx, w.channels[0])
+		if err == nil && open != "" {
+			err = fmt.Errorf("%s is open", open)
+		}
+		return err
+	})
+	t.Logf("the session was ended %.0f s after its node", time.Since(began).Seconds())
+	e.away.Store(false)
+	n.start(t)
+	w.heal(t)
+	stop()
+	w.finish(t)
+}
+
 // victims chooses one server of the engine, or a node, or one of each: never more of the engine than it can lose.
 func (w *world) victims() []*process {
 	server, node := w.engine.servers[w.rand.IntN(len(w.engine.servers))], w.nodes[w.rand.IntN(len(w.nodes))].process
