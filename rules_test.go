@@ -23,7 +23,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	},
 	"state":   {"natsd", "natsd/natsdtest", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 
@@ -54,7 +54,10 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
 	{module + "/internal/config", []string{"app", "apptest", "demo"}, "every other part receives its own options"},
 	{module + "/internal/awsapi", []string{"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat", "app"}, "wire errors and routes are known to the API front alone"},
-	{module + "/internal/rtmp", []string{"rtmp", "rtmp/chunk", "rtmp/rtmptest", "broadcast", "app", "apptest"}, "packaging does not know where frames come from"},
+	{module + "/internal/rtmp", []string{"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest/rtmpsource", "app", "apptest"}, "who carries media does not know where it comes from: RTMP is one of many sources"},
+	{module + "/internal/ingest/", []string{"ingest/rtmpsource", "app"}, "a source of one protocol is known to its adapter and to the wiring alone"},
+	{module + "/internal/media/flv", []string{"ingest/flv"}, "the headers of FLV end where an encoder's messages become frames"},
+	{module + "/internal/media/amf0", []string{"media/flv", "ingest/flv", "rtmp", "rtmp/rtmptest"}, "as do the values of script data"},
 	{module + "/internal/broadcast", []string{"broadcast", "app"}, "delivery does not know who packages"},
 	{module + "/internal/app", []string{"app", "apptest", "demo"}, "wiring is the top"},
 	{"os/exec", []string{"apptest", "demo", "media/mediatest"}, "the server starts no process of its own yet"},

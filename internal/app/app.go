@@ -23,6 +23,7 @@ import (
 	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/console"
 	"github.com/rivus-live/rivus/internal/event"
+	"github.com/rivus-live/rivus/internal/ingest/rtmpsource"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/origin"
@@ -195,7 +196,8 @@ func (s *server) build(ctx context.Context) error {
 	s.origin = origin.New(origin.Options{
 		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Clock: s.clock, Logger: s.log,
 	})
-	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: s.broadcasts, Logger: s.log})
+	publishers := keyRouter{channels: s.broadcasts, stages: noEncoders{}}
+	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: rtmpsource.Handler{Sink: publishers}, Logger: s.log})
 	s.metrics = newMetrics(s)
 	if err := s.openRealtime(ctx); err != nil {
 		return err

@@ -4,75 +4,24 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
-// request is what a publisher asks for.
-type request struct {
-	key      string // a secret
-	secure   bool
-	remote   string // address without port
-	software string
-	priority priority
-	// target is the wanted target duration, 0 when the publisher did not ask for one.
-	target time.Duration
-}
-
-// priority is a takeover priority as a publisher gives it (spec ivs.md 7.4).
-type priority struct {
-	given bool
-	value int32 // 1 to 2^31-1; 0 when not given or not valid
-}
-
-func newRequest(p *rtmp.Publication) request {
-	return request{
-		key:      p.Key,
-		secure:   p.Secure,
-		remote:   p.Remote.Addr().Unmap().String(),
-		software: p.FlashVersion,
-		priority: parsePriority(p.Query),
-		target:   parseTarget(p.Query),
-	}
-}
-
-func parsePriority(q url.Values) priority {
-	if !q.Has("priority") {
-		return priority{}
-	}
-	n, err := strconv.ParseInt(q.Get("priority"), 10, 32)
-	if err != nil || n < 1 {
-		return priority{given: true}
-	}
-	return priority{given: true, value: int32(n)} // ParseInt was told 32 bits
-}
-
-// parseTarget reads keyframeInterval, whole seconds from 2 to 6. Anything else is no wish: the first GOP decides then.
-func parseTarget(q url.Values) time.Duration {
-	n, err := strconv.Atoi(q.Get("keyframeInterval"))
-	if err != nil || n < 2 || n > 6 {
-		return 0
-	}
-	return time.Duration(n) * time.Second
-}
-
 // refusedKey is the one answer to a wrong, deleted or foreign key, so that it tells nothing about what exists.
 func refusedKey() error {
-	return &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is not valid."}
+	return &ingest.Refusal{Kind: ingest.InvalidKey, Text: "The stream key is not valid."}
 }
 
 // authorize finds the channel of a request's key. Every failure to match costs the same work and gives the same answer.
-func (m *Manager) authorize(ctx context.Context, r request) (store.Record[resource.Channel], error) {
+func (m *Manager) authorize(ctx context.Context, r ingest.Request) (store.Record[resource.Channel], error) {
 	var none store.Record[resource.Channel]
-	now, id := m.opt.Clock(), keyID(r.key)
-	who := guesser(r.remote, id)
+	now, id := m.opt.Clock(), keyID(r.Key)
+	who := guesser(r.Remote, id)
 	if !m.guesses.allowed(who, now) {
 		return none, refusedKey()
 	}
@@ -80,12 +29,12 @@ func (m *Manager) authorize(ctx context.Context, r request) (store.Record[resour
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return none, err
 	}
-	if !holdsKey(&rec.Value, rec.Key.Region, r.key) {
+	if !holdsKey(&rec.Value, rec.Key.Region, r.Key) {
 		m.guesses.failed(who, now)
 		return none, refusedKey()
 	}
-	if !r.secure && !rec.Value.InsecureIngest && !m.opt.AllowInsecure {
-		return none, &rtmp.Rejection{Code: rtmp.CodeDenied, Description: "This channel takes RTMPS only."}
+	if !r.Secure && !rec.Value.InsecureIngest && !m.opt.AllowInsecure {
+		return none, &ingest.Refusal{Kind: ingest.Insecure, Text: "This channel takes encrypted connections only."}
 	}
 	return rec, nil
 }

@@ -1,49 +1,11 @@
 package broadcast
 
 import (
-	"net/url"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/rivus-live/rivus/internal/resource"
 )
-
-func TestPublishParameters(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		query    string
-		priority priority
-		target   time.Duration
-	}{
-		{"", priority{}, 0},
-		{"priority=1", priority{true, 1}, 0},
-		{"priority=2147483647", priority{true, 2147483647}, 0},
-		{"priority=2147483648", priority{true, 0}, 0},
-		{"priority=0", priority{true, 0}, 0},
-		{"priority=-5", priority{true, 0}, 0},
-		{"priority=", priority{true, 0}, 0},
-		{"priority=high", priority{true, 0}, 0},
-		{"keyframeInterval=2", priority{}, 2 * time.Second},
-		{"keyframeInterval=6&priority=7", priority{true, 7}, 6 * time.Second},
-		{"keyframeInterval=1", priority{}, 0},
-		{"keyframeInterval=7", priority{}, 0},
-		{"keyframeInterval=2.5", priority{}, 0},
-		{"clientConfigId=x", priority{}, 0},
-	}
-	for _, tt := range tests {
-		q, err := url.ParseQuery(tt.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := parsePriority(q); got != tt.priority {
-			t.Errorf("%q: priority %+v, want %+v", tt.query, got, tt.priority)
-		}
-		if got := parseTarget(q); got != tt.target {
-			t.Errorf("%q: target %v, want %v", tt.query, got, tt.target)
-		}
-	}
-}
 
 func TestHoldsKey(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,8 @@ import (
 
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -26,22 +26,15 @@ const (
 	maxEvents      = 400             // waiting for the state engine; beyond it refused takeovers are not told
 )
 
-// source is a publication as a broadcast uses it; *rtmp.Publication is one.
-type source interface {
-	Accept() error
-	Read() (rtmp.Message, error)
-	Close(code, description string)
-}
-
 // feed is one publisher of a broadcast.
 type feed struct {
-	source
-	request
-	held     []rtmp.Message // read before the takeover was decided
-	accepted bool           // the encoder was told to send
+	ingest.Source
+	ingest.Request
+	held     []ingest.Message // read before the takeover was decided
+	accepted bool             // the publisher was told to send
 }
 
-// accept tells the encoder to send.
+// accept tells the publisher to send.
 func (f *feed) accept() error {
 	f.accepted = true
 	if err := f.Accept(); err != nil {
@@ -50,15 +43,15 @@ func (f *feed) accept() error {
 	return nil
 }
 
-// next returns the next message, those that were held first.
-func (f *feed) next() (rtmp.Message, error) {
+// next puts the next message into m, those that were held first.
+func (f *feed) next(m *ingest.Message) error {
 	if len(f.held) == 0 {
-		return f.Read()
+		return f.Read(m)
 	}
-	m := f.held[0]
-	f.held[0] = rtmp.Message{} // the bytes belong to the frame now
+	*m = f.held[0]
+	f.held[0] = ingest.Message{} // the bytes belong to the packager now
 	f.held = f.held[1:]
-	return m, nil
+	return nil
 }
 
 // broadcast is one stream of a channel: from an accepted key to the end of its session.
@@ -89,18 +82,18 @@ type broadcast struct {
 	life      life
 	stream    resource.Stream
 	session   resource.Session
-	settings  description
+	settings  ingest.Settings
 	current   *feed
 	successor *offer
-	reason    Reason        // set once the end is decided
-	refused   *refusal      // with the reason Refused: why
-	events    []store.Event // not yet with the ledger
-	dirty     bool          // the stream's record is behind
-	described bool          // the session's record is behind
-	final     bool          // the last record is due
-	writing   bool          // the ledger is at work
-	last      bool          // and what it writes is the last record
-	closed    bool          // the last record is written, or there is none to write
+	reason    Reason          // set once the end is decided
+	refused   *ingest.Refusal // with the reason Refused: why
+	events    []store.Event   // not yet with the ledger
+	dirty     bool            // the stream's record is behind
+	described bool            // the session's record is behind
+	final     bool            // the last record is due
+	writing   bool            // the ledger is at work
+	last      bool            // and what it writes is the last record
+	closed    bool            // the last record is written, or there is none to write
 }
 
 // live owns the broadcast until its last record is written. After ctx is done it ends the session and gives the ledger
@@ -186,7 +179,7 @@ func (b *broadcast) moved(now time.Time, edges []edge) {
 	for _, e := range edges {
 		code := ""
 		if e == sessionEnded && b.refused != nil {
-			code = b.refused.code(b.channel.Multitrack)
+			code = endCode(b.refused.Kind, b.channel.Multitrack)
 		}
 		b.tell(e, code, now)
 	}
@@ -245,10 +238,10 @@ func (b *broadcast) playable() {
 	b.moved(now, edges)
 }
 
-// describe is told by the publisher when the encoder's settings are known or change.
-func (b *broadcast) describe(d description) {
-	b.settings = d
-	d.fill(&b.session, b.current.software)
+// describe is told by the publisher when its settings are known or change.
+func (b *broadcast) describe(s ingest.Settings) {
+	b.settings = s
+	fillSession(&b.session, &s, b.current.Software)
 	b.described = true
 }
 
@@ -259,7 +252,7 @@ func (b *broadcast) stop(reason Reason) {
 	}
 	b.reason = reason
 	b.ending.Store(true)
-	b.current.Close(reason.words())
+	b.current.Close(reason.refusal())
 	b.decline(errEnding)
 }
 
@@ -282,7 +275,7 @@ func (b *broadcast) left(in *intake, err error) {
 	}
 	b.session.EndReason = b.reason.String()
 	if b.refused != nil {
-		b.session.EndReason += ": " + b.refused.text
+		b.session.EndReason += ": " + b.refused.Text
 	}
 	b.stream.ViewerCount = 0
 	b.moved(now, edges)
@@ -295,21 +288,21 @@ func (b *broadcast) left(in *intake, err error) {
 
 // refuseMedia tells the operator and the world when a publisher ends for what it sent.
 func (b *broadcast) refuseMedia(err error, now time.Time) {
-	r, refused := errors.AsType[*refusal](err)
+	r, refused := refusedMedia(err)
 	if !refused {
 		return
 	}
 	b.refused = r
 	b.counters.unfit.Add(1)
-	b.log.Warn("publisher refused for its media", "reason", r.text, "encoder", b.session.Encoder, "remote", b.current.remote)
-	if r.code(b.channel.Multitrack) == "" { // else the event of the session's end says it
-		b.add(newFailure(&b.channel, b.stream.StreamID, r.text, now))
+	b.log.Warn("publisher refused for its media", "reason", r.Text, "encoder", b.session.Encoder, "remote", b.current.Remote)
+	if endCode(r.Kind, b.channel.Multitrack) == "" { // else the event of the session's end says it
+		b.add(newFailure(&b.channel, b.stream.StreamID, r.Text, now))
 	}
 }
 
 // reasonOf tells why a publisher's loop ended by itself.
 func reasonOf(err error) Reason {
-	if _, refused := errors.AsType[*refusal](err); refused {
+	if _, refused := refusedMedia(err); refused {
 		return Refused
 	}
 	switch {

@@ -13,9 +13,10 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/media/amf0"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -96,41 +97,41 @@ type rig struct {
 	owner  sync.WaitGroup
 }
 
-func newRig(t *testing.T, p priority) *rig {
+func newRig(t *testing.T, p ingest.Priority) *rig {
 	t.Helper()
 	return rigOf(t, p, resource.Multitrack{})
 }
 
 func newMultitrackRig(t *testing.T, c resource.Multitrack) *rig {
 	t.Helper()
-	return rigOf(t, priority{}, c)
+	return rigOf(t, ingest.Priority{}, c)
 }
 
-func rigOf(t *testing.T, p priority, c resource.Multitrack) *rig {
+func rigOf(t *testing.T, p ingest.Priority, c resource.Multitrack) *rig {
 	t.Helper()
 	m := NewManager(Options{})
 	key := store.Key{Scope: arn.Scope{Region: "us-west-2", Account: "111122223333"}, ID: "hT4kPz81QmXc"}
 	r := &rig{ledger: &fakeLedger{gone: make(chan struct{})}, source: newFakeSource(), left: make(chan error, 1)}
-	r.feed = &feed{source: r.source, request: request{priority: p, software: "test"}}
+	r.feed = &feed{Source: r.source, Request: ingest.Request{Priority: p, Software: "test"}}
 	ch := resource.Channel{
 		ARN: arn.Channel(key.Scope, key.ID), Name: "demo", LatencyMode: resource.LatencyLow,
 		ContainerFormat: resource.ContainerFMP4, Multitrack: c,
 	}
 	r.broadcast, r.in = m.newBroadcast(key, ch, resource.Stream{
 		ChannelARN: ch.ARN, StreamID: "st-1", State: resource.Starting, Health: resource.Unknown,
-		CreatedAt: time.Now(), Priority: p.value,
+		CreatedAt: time.Now(), Priority: p.Value,
 	}, r.ledger, r.feed)
 	r.owner.Go(func() { r.live(t.Context()) })
 	t.Cleanup(r.owner.Wait)
 	r.owner.Go(func() {
 		r.left <- r.ingest(r.feed, r.in)
-		r.source.Close("", "") // as the server does
+		r.source.Close(&ingest.Refusal{}) // as the server does
 	})
 	return r
 }
 
 // stream sends media in real time.
-func (r *rig) stream(ctx context.Context, messages []rtmp.Message) {
+func (r *rig) stream(ctx context.Context, messages []flv.Tag) {
 	start := time.Now()
 	for _, m := range messages {
 		time.Sleep(time.Until(start.Add(time.Duration(m.Timestamp) * time.Millisecond))) //nolint:forbidigo // synctest
@@ -150,7 +151,7 @@ func wantEvents(t *testing.T, got []string, want ...string) {
 func TestStarvationAndSilence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), headers())
 		r.post(r.playable)
 		s, _ := r.ledger.see()
@@ -167,7 +168,7 @@ func TestStarvationAndSilence(t *testing.T) {
 			t.Fatalf("without media: %+v", s)
 		}
 		wantEvents(t, events, "Stream Start", "Starvation Start")
-		r.stream(t.Context(), []rtmp.Message{picture(6000, 0, true)})
+		r.stream(t.Context(), []flv.Tag{picture(6000, 0, true)})
 		if s, events = r.ledger.see(); s.State != resource.Live || s.Health != resource.Healthy {
 			t.Fatalf("with media again: %+v", s)
 		}
@@ -179,8 +180,8 @@ func TestStarvationAndSilence(t *testing.T) {
 		if f := r.ledger.final; f == nil || f.session.EndReason != Silence.String() || f.session.EndTime.IsZero() || f.stream.State != resource.Ended {
 			t.Errorf("last record: %+v", r.ledger.final)
 		}
-		if r.source.code != rtmp.CodeIdle {
-			t.Errorf("the encoder was told %q", r.source.code)
+		if r.source.refusal == nil || r.source.refusal.Kind != ingest.Silent {
+			t.Errorf("the encoder was told %v", r.source.refusal)
 		}
 		if !r.in.packager.Snapshot().Ended() {
 			t.Error("the presentation has not ended")
@@ -191,7 +192,7 @@ func TestStarvationAndSilence(t *testing.T) {
 func TestCleanEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		close(r.source.messages)
 		r.owner.Wait()
 		_, events := r.ledger.see()
@@ -209,7 +210,7 @@ func TestCleanEnd(t *testing.T) {
 func TestEngineStall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), headers())
 		r.ledger.fail(fault.New(fault.Unavailable, "no answer"))
 		media := av(0, 10_000, 50)
@@ -243,7 +244,7 @@ func TestEngineStall(t *testing.T) {
 func TestEngineGoneAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.ledger.fail(fault.New(fault.Unavailable, "no answer"))
 		close(r.source.messages)
 		time.Sleep(time.Minute) //nolint:forbidigo // synctest
@@ -269,7 +270,7 @@ func TestFencedOwnerStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, priority{})
+				r := newRig(t, ingest.Priority{})
 				r.stream(t.Context(), headers())
 				r.ledger.see()
 				fence(r)
@@ -277,8 +278,8 @@ func TestFencedOwnerStops(t *testing.T) {
 				if r.ledger.final != nil {
 					t.Error("a fenced owner closed the session of another")
 				}
-				var rejection *rtmp.Rejection
-				if err := <-r.left; !errors.As(err, &rejection) || rejection.Code != rtmp.CodeFailed {
+				var rejection *ingest.Refusal
+				if err := <-r.left; !errors.As(err, &rejection) || rejection.Kind != ingest.Failed {
 					t.Errorf("the encoder was told %v", err)
 				}
 				if !r.in.packager.Snapshot().Ended() {
@@ -292,7 +293,7 @@ func TestFencedOwnerStops(t *testing.T) {
 func TestStopWaitsForTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), headers())
 		if err := r.stopAndWait(t.Context()); err != nil {
 			t.Fatal(err)
@@ -310,10 +311,10 @@ func TestStopWaitsForTheEnd(t *testing.T) {
 func TestDurationCap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), append(headers(), av(0, 8000, 50)...))
 		for at := 8 * time.Second; at < maxDuration; at += 20 * time.Second {
-			if !r.source.send(t.Context(), message(rtmp.TypeAudio, uint32(at.Milliseconds()), []byte{0xAF, 0, 0x11, 0x90})) {
+			if !r.source.send(t.Context(), message(flv.TypeAudio, uint32(at.Milliseconds()), []byte{0xAF, 0, 0x11, 0x90})) {
 				t.Fatalf("ended after %v", at)
 			}
 			time.Sleep(20 * time.Second) //nolint:forbidigo // synctest
@@ -327,17 +328,17 @@ func TestDurationCap(t *testing.T) {
 
 func TestUnsupportedMediaIsRefused(t *testing.T) {
 	t.Parallel()
-	tests := map[string]rtmp.Message{
-		"HEVC":          message(rtmp.TypeVideo, 0, []byte{0x90, 'h', 'v', 'c', '1', 1}),
-		"Sorenson":      message(rtmp.TypeVideo, 0, []byte{0x12, 0, 0, 0}),
-		"HE-AAC":        message(rtmp.TypeAudio, 0, []byte{0xAF, 0, 0x2B, 0x11, 0x88}),
-		"no parameters": message(rtmp.TypeVideo, 0, []byte{0x17, 0, 0, 0, 0, 1, 2, 3}),
+	tests := map[string]flv.Tag{
+		"HEVC":          message(flv.TypeVideo, 0, []byte{0x90, 'h', 'v', 'c', '1', 1}),
+		"Sorenson":      message(flv.TypeVideo, 0, []byte{0x12, 0, 0, 0}),
+		"HE-AAC":        message(flv.TypeAudio, 0, []byte{0xAF, 0, 0x2B, 0x11, 0x88}),
+		"no parameters": message(flv.TypeVideo, 0, []byte{0x17, 0, 0, 0, 0, 1, 2, 3}),
 	}
 	for name, m := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, priority{})
+				r := newRig(t, ingest.Priority{})
 				r.source.send(t.Context(), m)
 				r.owner.Wait()
 				r.wantUnfit(t, "")
@@ -349,10 +350,10 @@ func TestUnsupportedMediaIsRefused(t *testing.T) {
 func TestDamageIsDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		bad := picture(40, 0, false)
 		bad.Payload[8] = 200 // the NAL unit leaves the message
-		r.stream(t.Context(), append(headers(), picture(0, 0, true), bad, message(rtmp.TypeVideo, 50, nil), picture(80, 0, false)))
+		r.stream(t.Context(), append(headers(), picture(0, 0, true), bad, message(flv.TypeVideo, 50, nil), picture(80, 0, false)))
 		synctest.Wait()
 		if f, d := r.counters.frames.Load(), r.counters.drops.Load(); f != 2 || d != 2 {
 			t.Errorf("%d frames, %d dropped; want 2 and 2", f, d)
@@ -365,7 +366,7 @@ func TestDamageIsDropped(t *testing.T) {
 func TestMetadataInboxIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), headers())
 		if err := r.putMetadata(t.Context(), "too early"); !fault.Is(err, fault.NotLive) {
 			t.Errorf("metadata before the first segment: %v", err)
@@ -379,7 +380,7 @@ func TestMetadataInboxIsBounded(t *testing.T) {
 		if err := r.putMetadata(t.Context(), "x"); !fault.Is(err, fault.Throttled) {
 			t.Errorf("one too many: %v", err)
 		}
-		r.stream(t.Context(), []rtmp.Message{picture(0, 0, true)})
+		r.stream(t.Context(), []flv.Tag{picture(0, 0, true)})
 		synctest.Wait()
 		if err := r.putMetadata(t.Context(), "x"); err != nil {
 			t.Errorf("after a frame: %v", err)
@@ -393,8 +394,8 @@ func TestMetadataInboxIsBounded(t *testing.T) {
 func TestAnEncoderThatChangesWithEveryMessage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
-		var messages []rtmp.Message
+		r := newRig(t, ingest.Priority{})
+		var messages []flv.Tag
 		for ms := range uint32(10_000) {
 			messages = append(messages, script(ms, "onMetaData", amf0.Object{{Name: "encoder", Value: strconv.Itoa(int(ms))}}))
 		}
@@ -415,7 +416,7 @@ func TestAnEncoderThatChangesWithEveryMessage(t *testing.T) {
 func TestFencedWhileEnding(t *testing.T) {
 	t.Parallel()
 	m := NewManager(Options{})
-	f := &feed{source: newFakeSource()}
+	f := &feed{Source: newFakeSource()}
 	b, in := m.newBroadcast(store.Key{}, resource.Channel{}, resource.Stream{CreatedAt: epoch()}, &fakeLedger{}, f)
 	b.stop(Stopped)
 	b.wrote(fault.New(fault.Fenced, "lost"))

@@ -3,18 +3,18 @@ package broadcast
 import (
 	"testing"
 
-	"github.com/rivus-live/rivus/internal/rtmp"
+	"github.com/rivus-live/rivus/internal/ingest"
 )
 
 // brokenSource panics where the publisher's loop would get its next message, once the encoder's end is reached.
 type brokenSource struct{ *fakeSource }
 
-func (s brokenSource) Read() (rtmp.Message, error) {
-	m, err := s.fakeSource.Read()
+func (s brokenSource) Read(m *ingest.Message) error {
+	err := s.fakeSource.Read(m)
 	if err != nil {
 		panic("injected")
 	}
-	return m, err
+	return err
 }
 
 // TestPanicEndsTheBroadcast: a panic in the publisher's loop, where the packager runs, leaves no channel behind that is
@@ -26,7 +26,7 @@ func TestPanicEndsTheBroadcast(t *testing.T) {
 	source, panicked := brokenSource{newFakeSource()}, make(chan any, 1)
 	go func() {
 		defer func() { panicked <- recover() }() // as the RTMP server does
-		_ = n.Manager.publish(t.Context(), request{key: key, remote: "192.0.2.1", software: "test"}, source)
+		_ = n.Manager.Publish(t.Context(), ingest.Request{Key: key, Remote: "192.0.2.1", Software: "test"}, source)
 	}()
 	source.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
 	first := n.waitLive(t, ch)

@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/media/amf0"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
 // bits writes the syntax elements of a parameter set.
@@ -66,37 +69,37 @@ func avcConfig(width, height uint32) []byte {
 	return append(r, p...)
 }
 
-func videoHeader(ts uint32, width, height uint32) rtmp.Message {
-	return message(rtmp.TypeVideo, ts, append([]byte{0x17, 0, 0, 0, 0}, avcConfig(width, height)...))
+func videoHeader(ts uint32, width, height uint32) flv.Tag {
+	return message(flv.TypeVideo, ts, append([]byte{0x17, 0, 0, 0, 0}, avcConfig(width, height)...))
 }
 
 // audioHeader announces 48 kHz stereo AAC-LC.
-func audioHeader(ts uint32) rtmp.Message {
-	return message(rtmp.TypeAudio, ts, []byte{0xAF, 0, 0x11, 0x90})
+func audioHeader(ts uint32) flv.Tag {
+	return message(flv.TypeAudio, ts, []byte{0xAF, 0, 0x11, 0x90})
 }
 
 // picture is one access unit with a slice of some bytes; cts is its composition time.
-func picture(ts uint32, cts int32, key bool) rtmp.Message {
+func picture(ts uint32, cts int32, key bool) flv.Tag {
 	head, nal := byte(0x27), byte(0x41)
 	if key {
 		head, nal = 0x17, 0x65
 	}
 	b := []byte{head, 1, byte(cts >> 16), byte(cts >> 8), byte(cts), 0, 0, 0, 40, nal}
-	return message(rtmp.TypeVideo, ts, append(b, bytes.Repeat([]byte{0x5A}, 39)...))
+	return message(flv.TypeVideo, ts, append(b, bytes.Repeat([]byte{0x5A}, 39)...))
 }
 
-func sound(ts uint32) rtmp.Message {
-	return message(rtmp.TypeAudio, ts, append([]byte{0xAF, 1, 0x21}, make([]byte, 20)...))
+func sound(ts uint32) flv.Tag {
+	return message(flv.TypeAudio, ts, append([]byte{0xAF, 1, 0x21}, make([]byte, 20)...))
 }
 
 // foreignSound and foreignPicture are tags of codecs that are not carried, as drones and old cameras send them beside AAC
 // and H.264.
-func foreignSound(ts uint32) rtmp.Message {
-	return message(rtmp.TypeAudio, ts, []byte{0xFF, 1, 2, 3, 4, 5, 6})
+func foreignSound(ts uint32) flv.Tag {
+	return message(flv.TypeAudio, ts, []byte{0xFF, 1, 2, 3, 4, 5, 6})
 }
 
-func foreignPicture(ts uint32) rtmp.Message {
-	return message(rtmp.TypeVideo, ts, []byte{0x12, 0, 0, 0, 0})
+func foreignPicture(ts uint32) flv.Tag {
+	return message(flv.TypeVideo, ts, []byte{0x12, 0, 0, 0, 0})
 }
 
 // avcHead is the length of what stands before the access unit in a video message.
@@ -104,10 +107,10 @@ const avcHead = 5
 
 // byteStream turns an encoder's pictures into byte streams (H.264, Annex B), keyframes with their parameter sets, as
 // phones send them.
-func byteStream(messages []rtmp.Message) []rtmp.Message {
+func byteStream(messages []flv.Tag) []flv.Tag {
 	out := slices.Clone(messages)
 	for i, m := range out {
-		if m.Type != rtmp.TypeVideo || m.Payload[1] != 1 {
+		if m.Type != flv.TypeVideo || m.Payload[1] != 1 {
 			continue
 		}
 		b := slices.Clone(m.Payload[:avcHead])
@@ -122,10 +125,10 @@ func byteStream(messages []rtmp.Message) []rtmp.Message {
 }
 
 // glued puts an SEI unit and a start code in front of every keyframe, all in one NAL unit, as boards send them.
-func glued(messages []rtmp.Message) []rtmp.Message {
+func glued(messages []flv.Tag) []flv.Tag {
 	out := slices.Clone(messages)
 	for i, m := range out {
-		if m.Type != rtmp.TypeVideo || m.Payload[1] != 1 || m.Payload[0] != 0x17 {
+		if m.Type != flv.TypeVideo || m.Payload[1] != 1 || m.Payload[0] != 0x17 {
 			continue
 		}
 		unit := append([]byte{6, 4, 1, 2, 3, 4, 0x80, 0, 0, 0, 1}, m.Payload[avcHead+4:]...)
@@ -135,22 +138,22 @@ func glued(messages []rtmp.Message) []rtmp.Message {
 	return out
 }
 
-func script(ts uint32, name string, values ...any) rtmp.Message {
+func script(ts uint32, name string, values ...any) flv.Tag {
 	b, err := amf0.Append(nil, append([]any{name}, values...)...)
 	if err != nil {
 		panic(err)
 	}
-	return message(rtmp.TypeData, ts, b)
+	return message(flv.TypeData, ts, b)
 }
 
-func message(kind uint8, ts uint32, payload []byte) rtmp.Message {
-	return rtmp.Message{Type: kind, Timestamp: ts, Payload: payload}
+func message(kind uint8, ts uint32, payload []byte) flv.Tag {
+	return flv.Tag{Type: kind, Timestamp: ts, Payload: payload}
 }
 
 // av makes the messages of an encoder with 25 pictures a second, a keyframe every gop pictures and 48 kHz audio, for
 // [from, to) milliseconds.
-func av(from, to uint32, gop uint32) []rtmp.Message {
-	var out []rtmp.Message
+func av(from, to uint32, gop uint32) []flv.Tag {
+	var out []flv.Tag
 	for i := from / 40; i < to/40; i++ {
 		out = append(out, picture(i*40, 0, i%gop == 0))
 		for n := (uint64(i)*40*48 + 1023) / 1024; n*1024/48 < uint64(i+1)*40; n++ {
@@ -160,55 +163,56 @@ func av(from, to uint32, gop uint32) []rtmp.Message {
 	return out
 }
 
-func headers() []rtmp.Message { return []rtmp.Message{videoHeader(0, 1280, 720), audioHeader(0)} }
+func headers() []flv.Tag { return []flv.Tag{videoHeader(0, 1280, 720), audioHeader(0)} }
 
-// fakeSource is a publication that a test feeds.
+// fakeSource is an encoder that a test feeds with the tags it sends.
 type fakeSource struct {
-	messages chan rtmp.Message // closed: the encoder ends the stream
+	*flv.Demuxer
+	messages chan flv.Tag // closed: the encoder ends the stream
 	closed   chan struct{}
 	once     sync.Once
 	accepted atomic.Bool
 	read     atomic.Int64
-	code     string // of Close; read after closed
-	text     string
+	refusal  *ingest.Refusal // of Close; read after closed
 }
 
 func newFakeSource() *fakeSource {
-	return &fakeSource{messages: make(chan rtmp.Message), closed: make(chan struct{})}
+	return &fakeSource{Demuxer: flv.NewDemuxer(), messages: make(chan flv.Tag), closed: make(chan struct{})}
 }
 
 func (s *fakeSource) Accept() error { s.accepted.Store(true); return nil }
 
-func (s *fakeSource) Close(code, text string) {
+func (s *fakeSource) Close(r *ingest.Refusal) {
 	s.once.Do(func() {
-		s.code, s.text = code, text
+		s.refusal = r
 		close(s.closed)
 	})
 }
 
-func (s *fakeSource) Read() (rtmp.Message, error) {
+func (s *fakeSource) Read(m *ingest.Message) error {
 	select {
 	case <-s.closed:
-		return rtmp.Message{}, &rtmp.Rejection{Code: s.code, Description: s.text}
+		return s.refusal
 	default:
 	}
 	select {
-	case m, ok := <-s.messages:
+	case tag, ok := <-s.messages:
 		if !ok {
-			return m, io.EOF
+			return io.EOF
 		}
-		if m.Arrived.IsZero() {
-			m.Arrived = time.Now()
+		if tag.Arrived.IsZero() {
+			tag.Arrived = time.Now()
 		}
 		s.read.Add(1)
-		return m, nil
+		s.TakeTag(&tag, m)
+		return nil
 	case <-s.closed:
-		return rtmp.Message{}, &rtmp.Rejection{Code: s.code, Description: s.text}
+		return s.refusal
 	}
 }
 
 // send hands messages over until ctx or the stream ends, and reports whether all were taken.
-func (s *fakeSource) send(ctx context.Context, messages ...rtmp.Message) bool {
+func (s *fakeSource) send(ctx context.Context, messages ...flv.Tag) bool {
 	for _, m := range messages {
 		select {
 		case s.messages <- m:
@@ -219,4 +223,25 @@ func (s *fakeSource) send(ctx context.Context, messages ...rtmp.Message) bool {
 		}
 	}
 	return true
+}
+
+// flvIntake is an intake that is fed with tags.
+type flvIntake struct {
+	*intake
+	demuxer *flv.Demuxer
+	message ingest.Message
+}
+
+// take takes a tag as a publisher's loop does.
+func (in *flvIntake) take(t flv.Tag) error {
+	m := &in.message
+	if in.demuxer.TakeTag(&t, m); m.Changed {
+		in.settings, in.changed = in.demuxer.Settings(), true
+	}
+	return in.takeMessage(m)
+}
+
+func newFLVIntake(o hls.Options, metadata <-chan string, log *slog.Logger) (*flvIntake, *counters) {
+	c := new(counters)
+	return &flvIntake{intake: newIntake(hls.NewPackager(o), metadata, c, log), demuxer: flv.NewDemuxer()}, c
 }

@@ -4,15 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/rivus-live/rivus/internal/ingest"
 )
 
-// An encoder can change its settings with every message. They are written down this often, and at once at the start.
+// A publisher can change its settings with every message. They are written down this often, and at once at the start.
 const (
 	describeInterval = time.Second
 	describeFreely   = 8
 )
 
-// How long an encoder may send before there is a stream, counted from its first audio or video.
+// How long a publisher may send before there is a stream, counted from its first audio or video.
 const (
 	startPatience = 10 * time.Second // for a picture that players can start at
 	playPatience  = time.Minute      // for enough of them to play
@@ -33,15 +35,19 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 	playable := in.packager.Snapshot().Ready()
 	single := needsMultitrack(b.channel.Multitrack)
 	described, free := time.Time{}, describeFreely
+	in.settings = f.Settings()
+	var m ingest.Message
 	for {
-		m, err := f.next()
-		if err != nil {
+		if err := f.next(&m); err != nil {
 			return err
 		}
-		if isMedia(m) {
+		if m.IsMedia() {
 			b.hear(m.Arrived)
 		}
-		if err := in.message(m); err != nil {
+		if m.Changed {
+			in.settings, in.changed = f.Settings(), true
+		}
+		if err := in.takeMessage(&m); err != nil {
 			return err
 		}
 		if single != nil && in.came.pictures > 0 { // other tracks are announced before the first picture of any
@@ -49,15 +55,15 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 		}
 		if in.changed && (free > 0 || m.Arrived.Sub(described) >= describeInterval) {
 			in.changed, described, free = false, m.Arrived, free-1
-			d := in.describe()
-			b.post(func() { b.describe(d) })
+			s := in.settings
+			b.post(func() { b.describe(s) })
 		}
 		if now := in.playable(b.clock, m.Arrived); now && !playable {
 			playable = true
 			b.post(b.playable)
 		}
 		if !playable {
-			if r := overdue(in, m.Arrived); r != nil {
+			if r := overdue(f, in, m.Arrived); r != nil {
 				return r
 			}
 		}
@@ -65,7 +71,7 @@ func (b *broadcast) pump(f *feed, in *intake) error {
 }
 
 // overdue returns why what has come will not become a stream, nil while it may.
-func overdue(in *intake, now time.Time) *refusal {
+func overdue(f *feed, in *intake, now time.Time) *ingest.Refusal {
 	if in.came.since.IsZero() {
 		return nil
 	}
@@ -76,8 +82,8 @@ func overdue(in *intake, now time.Time) *refusal {
 	if waited < patience {
 		return nil
 	}
-	return &refusal{unplayable, fmt.Sprintf("Nothing can be shown: %s. In %v came %s.",
-		in.missing(), waited.Round(time.Second), in.summary())}
+	return &ingest.Refusal{Kind: ingest.Unplayable, Text: fmt.Sprintf("Nothing can be shown: %s. In %v came %s.",
+		in.missing(f.ParameterSets), waited.Round(time.Second), in.summary())}
 }
 
 // hear notes that media came. A starving stream recovers with it; else the owner looks when its timer tells it to.

@@ -7,35 +7,55 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/media"
-	"github.com/rivus-live/rivus/internal/media/aac"
-	"github.com/rivus-live/rivus/internal/media/flv"
-	"github.com/rivus-live/rivus/internal/media/h264"
 	"github.com/rivus-live/rivus/internal/media/timeline"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
-// intake turns the messages of an encoder into frames on the broadcast's timeline and writes them to the packager. It
-// belongs to whoever feeds the broadcast: one publisher's goroutine at a time, handed on at a takeover.
+// Owners of timed metadata, by which players tell it apart (spec ivs.md 12).
+const (
+	ownerAPI     = "metadata.live-video.net"
+	ownerEncoder = "inband.metadata.live-video.net"
+)
+
+// intake puts the frames of publishers on the broadcast's timeline and writes them to the packager. It belongs to whoever
+// feeds the broadcast: one publisher's goroutine at a time, handed on at a takeover.
 //
 // A frame costs no allocation here: it is a slice of its message.
 type intake struct {
 	packager *hls.Packager
-	timeline *timeline.Timeline
+	splice   timeline.Splice
 	metadata <-chan string // from PutMetadata, inserted with the next frame
 	counters *counters
 	log      *slog.Logger
 	drops    sparing
 	jumps    sparing
 
-	video, audio *media.Track
-	framing      h264.Framing
-	muted        bool // the audio that comes is of a configuration that is not carried
-	script       onMetaData
-	changed      bool // what describe returns is new
+	video, audio carried
+	settings     ingest.Settings // of the present publisher
+	changed      bool            // they are new
 	came         tally
 	dateSteps    int64 // of the packager, as far as they are counted
 	shown        place
+}
+
+// carried is the track of one medium.
+type carried struct {
+	given *media.Track // as the present publisher's frames name it
+	track *media.Track // as the packager knows it
+}
+
+// take returns the track that stands for the one of a publisher's frame. As long as the configuration is the same it is
+// the same track, also when publishers change: players see a new one as a break.
+func (c *carried) take(given *media.Track) *media.Track {
+	if given == c.given {
+		return c.track
+	}
+	c.given = given
+	if c.track == nil || c.track.TimeScale != given.TimeScale || !bytes.Equal(c.track.Config, given.Config) {
+		c.track = given
+	}
+	return c.track
 }
 
 // place is how far the playlist has come, to notice a new part.
@@ -47,61 +67,79 @@ type place struct {
 func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.Logger) *intake {
 	return &intake{
 		packager: p,
-		timeline: timeline.New(),
 		metadata: metadata,
 		counters: c,
 		log:      log,
-		framing:  h264.Framing{Size: 4}, // of encoders that do not say
 		shown:    place{msn: -1, part: -1},
 	}
 }
 
-// adopt prepares for the messages of another encoder, whose tracks are known to match.
+// adopt prepares for the messages of another publisher, whose tracks are known to match.
 func (in *intake) adopt() {
-	in.timeline.Restart()
-	in.framing, in.muted = h264.Framing{Size: 4}, false
-	in.script, in.changed = onMetaData{}, true
+	in.splice.Next()
+	in.changed = true
 	in.came = tally{}
 }
 
-// message takes the next message. The error is a *refusal when the encoder sends what cannot be carried; what is merely
-// damaged, and a codec that is not carried beside those that are, is dropped and counted.
-func (in *intake) message(m rtmp.Message) error {
-	in.counters.bytes.Add(int64(len(m.Payload)))
+// takeMessage takes the next message. The error is an *ingest.Refusal when the publisher sends what cannot be carried; what
+// is merely damaged, and a codec that is not carried beside those that are, is dropped and counted.
+func (in *intake) takeMessage(m *ingest.Message) error {
+	in.counters.bytes.Add(int64(m.Size))
 	in.came.note(m)
-	before := in.timeline.Rebases()
-	var err error
-	switch m.Type {
-	case rtmp.TypeVideo:
-		err = in.takeVideo(m)
-	case rtmp.TypeAudio:
-		err = in.takeAudio(m)
-	case rtmp.TypeData:
-		err = in.takeScript(m)
+	if m.Jumps != 0 {
+		in.noteJumps(m)
 	}
-	if n := in.timeline.Rebases() - before; n != 0 {
-		in.counters.rebases.Add(int64(n))
-		if count, ok := in.jumps.due(m.Arrived); ok {
-			in.log.Info("encoder's clock jumped", "count", count, "timestamp_ms", m.Timestamp)
-		}
+	if len(m.Text) > 0 {
+		in.packager.Metadata(ownerEncoder, m.Text)
+	}
+	err := m.Err
+	if err == nil && m.Frame.Track != nil {
+		err = in.takeFrame(&m.Frame)
 	}
 	if err == nil {
 		return nil
 	}
-	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
+	if u, ok := errors.AsType[*ingest.UnsupportedError](err); ok {
 		return in.takeForeign(u)
 	}
-	if r := refusalOf(err); r != nil {
-		return r
+	if errors.Is(err, hls.ErrTooMuch) {
+		return &ingest.Refusal{Kind: ingest.TooMuch, Text: "The bit rate is too high, or the time in the stream stands still."}
 	}
 	in.drop(m, err)
 	return nil
 }
 
+var errOverlap = errors.New("audio for a time that has audio already")
+
+// takeFrame writes a frame at its place.
+func (in *intake) takeFrame(f *media.Frame) error {
+	known := &in.audio
+	if f.Track.IsVideo() {
+		known = &in.video
+	}
+	f.Track = known.take(f.Track)
+	if !in.splice.PlaceFrame(f) {
+		return errOverlap
+	}
+	if err := in.write(*f); err != nil {
+		return err
+	}
+	in.came.frame(f)
+	return nil
+}
+
+// noteJumps counts jumps of the publisher's clock.
+func (in *intake) noteJumps(m *ingest.Message) {
+	in.counters.rebases.Add(int64(m.Jumps))
+	if count, ok := in.jumps.due(m.Arrived); ok {
+		in.log.Info("encoder's clock jumped", "count", count, "timestamp_ms", m.At.Milliseconds())
+	}
+}
+
 // drop counts a message that is of no use.
-func (in *intake) drop(m rtmp.Message, err error) {
+func (in *intake) drop(m *ingest.Message, err error) {
 	in.counters.drops.Add(1)
-	if isMedia(m) {
+	if m.IsMedia() {
 		in.came.dropped++
 		in.came.last = err
 	}
@@ -110,183 +148,31 @@ func (in *intake) drop(m rtmp.Message, err error) {
 	}
 }
 
-// takeForeign drops a tag of a codec that is not carried, with one line in the log for each medium. Cameras send some
-// beside their ordinary ones. Only video that begins with one is refused: the encoder should hear of it.
-func (in *intake) takeForeign(u *flv.UnsupportedError) error {
+// takeForeign drops a message of a codec that is not carried, with one line in the log for each medium. Cameras send some
+// beside their ordinary ones. Only a stream that begins with one is refused: the encoder should hear of it.
+func (in *intake) takeForeign(u *ingest.UnsupportedError) error {
+	if in.beginsForeign(u) {
+		return refuseForeign(u)
+	}
 	known, count := &in.came.foreign.audio, &in.counters.foreignAudio
-	if u.Media == "video" {
-		if in.video == nil || u.Codec == flv.Multitrack && !in.came.begun {
-			return refusalOf(u)
-		}
+	if u.Medium == ingest.Video {
 		known, count = &in.came.foreign.video, &in.counters.foreignVideo
 	}
 	count.Add(1)
 	if *known == "" {
 		*known = u.Codec
-		in.log.Warn("dropping media of a codec that is not carried", "media", u.Media, "codec", u.Codec)
+		in.log.Warn("dropping media of a codec that is not carried", "media", u.Medium.String(), "codec", u.Codec)
 	}
 	return nil
 }
 
-// isMedia reports whether a message shows that the encoder still sends media.
-func isMedia(m rtmp.Message) bool { return m.Type == rtmp.TypeVideo || m.Type == rtmp.TypeAudio }
-
-// refusalOf returns what is wrong with an encoder's media when err means that it cannot be carried, nil otherwise.
-func refusalOf(err error) *refusal {
-	if u, ok := errors.AsType[*flv.UnsupportedError](err); ok {
-		if u.Codec == flv.Multitrack {
-			return &refusal{multitrack, "Multitrack video is not supported; this server takes one track."}
-		}
-		return &refusal{unsupported, u.Error() + "; this server takes H.264 and AAC-LC."}
+// beginsForeign reports whether a stream begins with what is not carried: video, or a kind of sound that makes it a stream
+// without its sound. Sound of another codec is no beginning; what is carried may follow.
+func (in *intake) beginsForeign(u *ingest.UnsupportedError) bool {
+	if u.Medium == ingest.Video {
+		return in.settings.Video == nil || u.Multitrack && !in.came.begun
 	}
-	if u, ok := errors.AsType[*unsupportedError](err); ok {
-		return &refusal{unsupported, u.Error()}
-	}
-	if errors.Is(err, hls.ErrTooMuch) {
-		return &refusal{tooMuch, "The bit rate is too high, or the time in the stream stands still."}
-	}
-	return nil
-}
-
-// unsupportedError says that a codec's configuration names a variant that is not carried.
-type unsupportedError struct{ cause error }
-
-func (e *unsupportedError) Error() string { return e.cause.Error() }
-func (e *unsupportedError) Unwrap() error { return e.cause }
-
-var (
-	errNoConfig = errors.New("media before its configuration")
-	errEmpty    = errors.New("access unit without content")
-	errOverlap  = errors.New("audio for a time that has audio already")
-)
-
-func (in *intake) takeVideo(m rtmp.Message) error {
-	tag, err := flv.ParseVideo(m.Payload)
-	if err != nil {
-		return err
-	}
-	switch tag.Kind {
-	case flv.SequenceHeader:
-		return in.videoConfig(tag.Payload)
-	case flv.NALUs:
-	default:
-		return nil
-	}
-	au, err := in.framing.Normalize(tag.Payload)
-	if err != nil {
-		return err
-	}
-	if len(au) == 0 {
-		return errEmpty
-	}
-	in.came.pictures++
-	if err := in.refresh(au); err != nil {
-		return err
-	}
-	f := media.Frame{Track: in.video, Key: h264.IsKey(au), Data: au, Arrived: m.Arrived}
-	f.DTS, f.Offset = in.timeline.Video(m.Timestamp, tag.CompositionTime)
-	if err := in.write(f); err != nil {
-		return err
-	}
-	in.came.picture(&f)
-	return nil
-}
-
-// refresh takes the parameter sets that a picture brings.
-func (in *intake) refresh(au []byte) error {
-	if in.video == nil {
-		track, err := h264.Begin(au)
-		if err == nil && track == nil {
-			err = errNoConfig
-		}
-		if err != nil {
-			return err
-		}
-		in.announce(track)
-		return nil
-	}
-	track, err := h264.Refresh(in.video, au)
-	if err != nil {
-		return err
-	}
-	if track != in.video {
-		in.video, in.changed = track, true
-	}
-	return nil
-}
-
-func (in *intake) videoConfig(record []byte) error {
-	if len(record) == 0 {
-		return errEmpty // the sets come with the pictures then
-	}
-	track, err := h264.ParseConfig(record)
-	if err != nil && in.video == nil {
-		return &unsupportedError{cause: err} // nothing can ever be shown: tell the encoder
-	}
-	if err != nil {
-		return err
-	}
-	in.framing.Size = h264.LengthSize(record)
-	if in.video == nil || !bytes.Equal(in.video.Config, track.Config) {
-		in.announce(track)
-	}
-	return nil
-}
-
-// announce puts a video track in the place of the present one, with what the encoder says of it.
-func (in *intake) announce(track *media.Track) {
-	if track.FrameRate == 0 {
-		track.FrameRate = in.script.frameRate
-	}
-	track.Bitrate = in.script.videoBitrate
-	in.video, in.changed = track, true
-}
-
-func (in *intake) takeAudio(m rtmp.Message) error {
-	tag, err := flv.ParseAudio(m.Payload)
-	if err != nil {
-		return err
-	}
-	switch tag.Kind {
-	case flv.SequenceHeader:
-		return in.audioConfig(tag.Payload)
-	case flv.Raw:
-	default:
-		return nil
-	}
-	if in.audio == nil || in.muted {
-		return errNoConfig
-	}
-	if err := aac.CheckFrame(tag.Payload); err != nil {
-		return err
-	}
-	f := media.Frame{Track: in.audio, Key: true, Data: tag.Payload, Arrived: m.Arrived}
-	var ok bool
-	if f.DTS, ok = in.timeline.Audio(m.Timestamp, in.audio.TimeScale, aac.FrameSamples); !ok {
-		return errOverlap
-	}
-	return in.write(f)
-}
-
-func (in *intake) audioConfig(asc []byte) error {
-	track, err := aac.ParseConfig(asc)
-	if len(asc) < 2 {
-		return err // damaged: it says nothing about what follows
-	}
-	in.muted = err != nil
-	switch {
-	case err == nil:
-	case in.audio == nil && !in.came.begun:
-		return &unsupportedError{cause: err} // a stream without its sound: tell the encoder
-	default:
-		return &flv.UnsupportedError{Media: "audio", Codec: err.Error()}
-	}
-	if in.audio != nil && bytes.Equal(in.audio.Config, track.Config) {
-		return nil
-	}
-	track.Bitrate = in.script.audioBitrate
-	in.audio, in.changed = track, true
-	return nil
+	return u.Variant && in.settings.Audio == nil && !in.came.begun
 }
 
 // write hands a frame to the packager, behind the metadata that waits for one.

@@ -9,18 +9,18 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/hls"
-	"github.com/rivus-live/rivus/internal/rtmp"
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 )
 
-func quietIntake(o hls.Options) (*intake, *counters) {
-	c := new(counters)
-	return newIntake(hls.NewPackager(o), nil, c, slog.New(slog.DiscardHandler)), c
+func quietIntake(o hls.Options) (*flvIntake, *counters) {
+	return newFLVIntake(o, nil, slog.New(slog.DiscardHandler))
 }
 
 // Whatever an encoder sends: the intake survives, refuses with words, or counts every message as a frame, a drop or
 // neither; and what was playable stays playable.
 func FuzzIntake(f *testing.F) {
-	pack := func(messages []rtmp.Message) []byte {
+	pack := func(messages []flv.Tag) []byte {
 		var b []byte
 		for _, m := range messages {
 			b = append(b, m.Type)
@@ -31,22 +31,22 @@ func FuzzIntake(f *testing.F) {
 		return b
 	}
 	f.Add(pack(append(headers(), av(0, 3000, 25)...)))
-	f.Add(pack(join(headers(), av(0, 1000, 25), []rtmp.Message{videoHeader(1000, 640, 352)}, av(1000, 3000, 25))))
-	f.Add(pack(join([]rtmp.Message{foreignSound(0)}, headers(), []rtmp.Message{foreignPicture(0)}, av(0, 1000, 25))))
+	f.Add(pack(join(headers(), av(0, 1000, 25), []flv.Tag{videoHeader(1000, 640, 352)}, av(1000, 3000, 25))))
+	f.Add(pack(join([]flv.Tag{foreignSound(0)}, headers(), []flv.Tag{foreignPicture(0)}, av(0, 1000, 25))))
 	f.Add(pack(byteStream(av(0, 1000, 25))))
-	f.Add(pack([]rtmp.Message{script(0, "onMetaData"), script(0, "onTextData", "x"), audioHeader(0), sound(0)}))
+	f.Add(pack([]flv.Tag{script(0, "onMetaData"), script(0, "onTextData", "x"), audioHeader(0), sound(0)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, c := quietIntake(hls.Options{LowLatency: true})
 		taken := int64(0)
 		for len(data) >= 7 {
 			n := min(int(binary.BigEndian.Uint16(data[5:])), len(data)-7)
-			m := rtmp.Message{Type: data[0], Timestamp: binary.BigEndian.Uint32(data[1:]), Payload: data[7 : 7+n : 7+n], Arrived: time.Unix(0, taken)}
+			m := flv.Tag{Type: data[0], Timestamp: binary.BigEndian.Uint32(data[1:]), Payload: data[7 : 7+n : 7+n], Arrived: time.Unix(0, taken)}
 			data = data[7+n:]
 			taken++
 			before := in.packager.Snapshot().Ready()
-			if err := in.message(m); err != nil {
-				var r *refusal
-				if !errors.As(err, &r) || r.text == "" {
+			if err := in.take(m); err != nil {
+				var r *ingest.Refusal
+				if !errors.As(err, &r) || r.Text == "" {
 					t.Fatalf("refused without words: %v", err)
 				}
 				break
@@ -71,13 +71,13 @@ func BenchmarkMessage(b *testing.B) {
 			in, _ := quietIntake(o)
 			body := make([]byte, 16_000)
 			for _, m := range headers() {
-				if err := in.message(m); err != nil {
+				if err := in.take(m); err != nil {
 					b.Fatal(err)
 				}
 			}
 			media := av(0, 2000, 50)
 			for i, m := range media {
-				if m.Type == rtmp.TypeVideo {
+				if m.Type == flv.TypeVideo {
 					m.Payload = append(m.Payload[:10:10], body...)
 					binary.BigEndian.PutUint32(m.Payload[5:], uint32(len(body)+1))
 					media[i] = m
@@ -90,7 +90,7 @@ func BenchmarkMessage(b *testing.B) {
 				m := media[int(i)%len(media)]
 				m.Timestamp += i / uint32(len(media)) * 2000
 				m.Arrived = now.Add(time.Duration(m.Timestamp) * time.Millisecond)
-				if err := in.message(m); err != nil {
+				if err := in.take(m); err != nil {
 					b.Fatal(err)
 				}
 				in.playable(time.Now, m.Arrived)
@@ -104,10 +104,10 @@ func BenchmarkMessage(b *testing.B) {
 func TestJumpsDoNotFloodTheLog(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	in := newIntake(hls.NewPackager(hls.Options{LowLatency: true}), nil, new(counters), slog.New(slog.NewTextHandler(&log, nil)))
+	in, _ := newFLVIntake(hls.Options{LowLatency: true}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	now := epoch()
 	for _, m := range headers() {
-		if err := in.message(m); err != nil {
+		if err := in.take(m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestJumpsDoNotFloodTheLog(t *testing.T) {
 		m := picture(i%2*10_000_000, 0, i%10 == 0)
 		now = now.Add(33 * time.Millisecond)
 		m.Arrived = now
-		if err := in.message(m); err != nil {
+		if err := in.take(m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,14 +129,14 @@ func TestTimeThatStandsStill(t *testing.T) {
 	t.Parallel()
 	in, _ := quietIntake(hls.Options{LowLatency: true, MaxBytes: 4 << 20})
 	for _, m := range headers() {
-		if err := in.message(m); err != nil {
+		if err := in.take(m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 100_000 {
-		err := in.message(picture(5, 0, true))
-		var r *refusal
-		if errors.As(err, &r) && r.kind == tooMuch {
+		err := in.take(picture(5, 0, true))
+		var r *ingest.Refusal
+		if errors.As(err, &r) && r.Kind == ingest.TooMuch {
 			return
 		}
 		if err != nil {

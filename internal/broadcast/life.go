@@ -5,15 +5,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
 // The times in the life of a stream (spec ivs.md 7.3 and 14.2; the first two are not published).
 const (
-	settleTime   = 2 * time.Second  // after it went live, a stream's health is still unknown
-	starvingTime = 3 * time.Second  // without media, a stream is starving
-	silenceLimit = 30 * time.Second // without media, it ends
+	settleTime   = 2 * time.Second // after it went live, a stream's health is still unknown
+	starvingTime = 3 * time.Second // without media, a stream is starving
+	silenceLimit = ingest.Silence  // without media, it ends
 	maxDuration  = 48 * time.Hour
 )
 
@@ -141,19 +141,19 @@ const (
 	Abandoned                        // the node that ran it died
 )
 
-// words returns what the encoder is told, as status code and text.
-func (r Reason) words() (code, text string) {
+// refusal returns what the publisher is told.
+func (r Reason) refusal() *ingest.Refusal {
 	switch r {
 	case Silence:
-		return rtmp.CodeIdle, "No media arrived for 30 seconds."
+		return &ingest.Refusal{Kind: ingest.Silent, Text: "No media arrived for 30 seconds."}
 	case DurationCap:
-		return rtmp.CodeUnpublish, "The stream has reached 48 hours."
+		return &ingest.Refusal{Kind: ingest.TimeIsUp, Text: "The stream has reached 48 hours."}
 	case Stopped:
-		return rtmp.CodeUnpublish, "The stream was stopped."
+		return &ingest.Refusal{Kind: ingest.Stopped, Text: "The stream was stopped."}
 	case Shutdown:
-		return rtmp.CodeShutdown, "The server stops."
+		return &ingest.Refusal{Kind: ingest.Shutdown, Text: "The server stops."}
 	default:
-		return rtmp.CodeFailed, "The server cannot go on with this stream."
+		return &ingest.Refusal{Kind: ingest.Failed, Text: "The server cannot go on with this stream."}
 	}
 }
 

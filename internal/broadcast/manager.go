@@ -1,15 +1,15 @@
-// Package broadcast runs the streams of channels: from an encoder's publish request to the end of its session.
+// Package broadcast runs the streams of channels: from a publisher's request to the end of its session.
 //
 // A Manager decides who may publish, claims the channel for this node, moves the stream through its states, tells the
-// world about it (presence, the open session, events, history), and turns what the encoder sends into frames for the
-// packager. It answers the commands of the API for the channels it runs, and knows their presentations for the origin.
+// world about it (presence, the open session, events, history), and writes the frames of its publishers to the packager.
+// It knows publishers as sources of package ingest and no protocol. It answers the commands of the API for the channels it
+// runs, and knows their presentations for the origin.
 //
-// Concurrency: the goroutine that calls Publish reads the encoder and packages; every broadcast has one goroutine that
+// Concurrency: the goroutine that calls Publish reads the source and packages; every broadcast has one goroutine that
 // owns its state and one that writes its records, both run by Manager.Run. Records follow media and never hold it up:
 // while the state engine does not answer, streams go on and their records wait.
 //
-// Imports: arn, cluster, fault, hls, media, media/aac, media/amf0, media/flv, media/h264, media/timeline, resource,
-// rtmp, store.
+// Imports: arn, cluster, fault, hls, ingest, media, media/h264, media/timeline, resource, store.
 package broadcast
 
 import (
@@ -21,8 +21,8 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -35,13 +35,13 @@ type Options struct {
 	Node     *cluster.Node
 
 	MaxStreams    int                         // at a time in one account and region on this node; 0: no limit
-	AllowInsecure bool                        // plain RTMP also for channels that ask for RTMPS
+	AllowInsecure bool                        // publishers without encryption also for channels that ask for it
 	Viewers       func(streamID string) int64 // playback sessions now; nil: none are counted
 	Clock         func() time.Time            // nil means time.Now
 	Logger        *slog.Logger                // nil discards
 }
 
-// Manager runs the broadcasts of one node. It is an rtmp.Handler, and safe for use from many goroutines.
+// Manager runs the broadcasts of one node. It is an ingest.Sink, and safe for use from many goroutines.
 type Manager struct {
 	opt      Options
 	guesses  guesses
@@ -71,7 +71,7 @@ type start struct {
 	stopServe func() // ends its commands
 }
 
-var _ rtmp.Handler = (*Manager)(nil)
+var _ ingest.Sink = (*Manager)(nil)
 
 // NewManager returns a manager that publishes once Run has been called.
 func NewManager(o Options) *Manager {
@@ -240,7 +240,7 @@ func (m *Manager) reserve(ctx context.Context, key store.Key) (*slot, *broadcast
 	}
 }
 
-var errDraining = &rtmp.Rejection{Code: rtmp.CodeShutdown, Description: "The server stops."}
+var errDraining = Shutdown.refusal() //nolint:gochecknoglobals // an error value
 
 // take returns the slot of a channel and whether it is the caller's to decide.
 func (m *Manager) take(key store.Key) (s *slot, mine bool, err error) {

@@ -2,14 +2,16 @@ package broadcast
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -19,7 +21,7 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 	ch, key := n.channel(t, nil)
 	events := n.events(t, ch)
 	p := n.publish(t, key, "priority=3")
-	p.send(t.Context(), join([]rtmp.Message{script(0, "onMetaData")}, headers(), av(0, 6000, 50))...)
+	p.send(t.Context(), join([]flv.Tag{script(0, "onMetaData")}, headers(), av(0, 6000, 50))...)
 	s := n.waitLive(t, ch)
 	if !p.accepted.Load() || s.Priority != 3 || s.StartTime.IsZero() || !strings.HasPrefix(s.StreamID, "st-") || len(s.StreamID) != 26 {
 		t.Errorf("live: %+v", s)
@@ -76,11 +78,11 @@ func TestKeysAreRefusedAlike(t *testing.T) {
 	} {
 		p := n.publish(t, k, "")
 		err := <-p.done
-		var r *rtmp.Rejection
+		var r *ingest.Refusal
 		if !errors.As(err, &r) || p.accepted.Load() {
 			t.Fatalf("%s: %v", name, err)
 		}
-		answers[r.Error()] = true
+		answers[fmt.Sprint(*r)] = true
 	}
 	if len(answers) != 1 {
 		t.Errorf("%d different answers: %v", len(answers), answers)
@@ -100,8 +102,8 @@ func TestMaxStreams(t *testing.T) {
 	_, two := n.channel(t, nil)
 	first := n.publish(t, one, "")
 	first.send(t.Context(), headers()...)
-	var r *rtmp.Rejection
-	if err := <-n.publish(t, two, "").done; !errors.As(err, &r) || r.Code != rtmp.CodeDenied {
+	var r *ingest.Refusal
+	if err := <-n.publish(t, two, "").done; !errors.As(err, &r) || r.Kind != ingest.OverQuota {
 		t.Errorf("one too many: %v", err)
 	}
 	close(first.messages)
@@ -124,8 +126,8 @@ func TestInsecureIngest(t *testing.T) {
 			p.send(t.Context(), headers()...)
 			close(p.messages)
 		}
-		var r *rtmp.Rejection
-		if err := <-p.done; errors.As(err, &r) == allow || !allow && r.Code != rtmp.CodeDenied {
+		var r *ingest.Refusal
+		if err := <-p.done; errors.As(err, &r) == allow || !allow && r.Kind != ingest.Insecure {
 			t.Errorf("allowed %v: %v", allow, err)
 		}
 	}
@@ -139,16 +141,16 @@ func TestSecondPublisherAndTakeover(t *testing.T) {
 	first.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
 	s := n.waitLive(t, ch)
 
-	var r *rtmp.Rejection
-	if err := <-n.publish(t, key, "").done; !errors.As(err, &r) || r.Code != rtmp.CodeBadName {
+	var r *ingest.Refusal
+	if err := <-n.publish(t, key, "").done; !errors.As(err, &r) || r.Kind != ingest.InUse {
 		t.Errorf("second publisher: %v", err)
 	}
-	if err := <-n.publish(t, key, "priority=0").done; !errors.As(err, &r) || !strings.Contains(r.Description, codePriority) {
+	if err := <-n.publish(t, key, "priority=0").done; !errors.As(err, &r) || !strings.Contains(r.Text, codePriority) {
 		t.Errorf("invalid priority: %v", err)
 	}
 	second := n.publish(t, key, "priority=1")
 	second.send(t.Context(), append(headers(), av(0, 6000, 50)...)...)
-	if err := <-first.done; !errors.As(err, &r) || r.Code != rtmp.CodeUnpublish {
+	if err := <-first.done; !errors.As(err, &r) || r.Kind != ingest.TakenOver {
 		t.Errorf("the first publisher ended with %v", err)
 	}
 	eventually(t, "priority in the record", func() bool {
@@ -217,8 +219,8 @@ func TestCommands(t *testing.T) {
 	if _, ok, err := n.opt.Claims.Get(t.Context(), ch); ok || err != nil {
 		t.Errorf("still claimed: %v %v", ok, err)
 	}
-	var r *rtmp.Rejection
-	if err := <-p.done; !errors.As(err, &r) || r.Code != rtmp.CodeUnpublish {
+	var r *ingest.Refusal
+	if err := <-p.done; !errors.As(err, &r) || r.Kind != ingest.Stopped {
 		t.Errorf("the encoder was told %v", err)
 	}
 	last, err := n.opt.History.Last(t.Context(), ch, s.StreamID)
@@ -257,8 +259,8 @@ func TestDeletedKeyRefusesTheNextPublishOnly(t *testing.T) {
 	close(p.messages)
 	<-p.done
 	n.waitGone(t, ch)
-	var r *rtmp.Rejection
-	if err := <-n.publish(t, key, "").done; !errors.As(err, &r) || r.Code != rtmp.CodeBadName {
+	var r *ingest.Refusal
+	if err := <-n.publish(t, key, "").done; !errors.As(err, &r) || r.Kind != ingest.InvalidKey {
 		t.Errorf("the next publish: %v", err)
 	}
 }
@@ -279,8 +281,8 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range streams {
-		var r *rtmp.Rejection
-		if err := <-p.done; !errors.As(err, &r) || r.Code != rtmp.CodeShutdown {
+		var r *ingest.Refusal
+		if err := <-p.done; !errors.As(err, &r) || r.Kind != ingest.Shutdown {
 			t.Errorf("the encoder was told %v", err)
 		}
 		if pres, ok := n.Presentation(keys[i].Scope, keys[i].ID); !ok || !pres.Renditions[0].Snapshot().Ended() {

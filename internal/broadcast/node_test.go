@@ -12,6 +12,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/cluster"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
@@ -151,13 +152,13 @@ type publisher struct {
 func (n *node) publish(t *testing.T, key, query string) *publisher {
 	t.Helper()
 	p := &publisher{fakeSource: newFakeSource(), done: make(chan error, 1)}
-	r := request{key: key, remote: "192.0.2.1", software: "test"}
+	r := ingest.Request{Key: key, Remote: "192.0.2.1", Software: "test"}
 	if v, ok := strings.CutPrefix(query, "priority="); ok {
-		r.priority = parsePriority(map[string][]string{"priority": {v}})
+		r.Priority = ingest.ParsePriority(v)
 	}
 	go func() {
-		err := n.Manager.publish(t.Context(), r, p)
-		p.Close("", "")
+		err := n.Manager.Publish(t.Context(), r, p)
+		p.Close(&ingest.Refusal{})
 		p.done <- err
 	}()
 	return p

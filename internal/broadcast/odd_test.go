@@ -15,15 +15,15 @@ import (
 
 	"github.com/rivus-live/rivus/internal/hls"
 	"github.com/rivus-live/rivus/internal/hlscheck"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/media/amf0"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
 // odd is an encoder that does something unusual.
 type odd struct {
 	name     string
-	messages func() []rtmp.Message
+	messages func() []flv.Tag
 	length   time.Duration // of what can be played
 	breaks   int           // discontinuities
 	paced    bool          // messages arrive when their timestamps say, not evenly
@@ -34,26 +34,26 @@ type odd struct {
 func oddities() []odd {
 	const s = time.Second
 	return []odd{
-		{name: "ordinary", length: 12 * s, messages: func() []rtmp.Message { return append(headers(), av(0, 12_000, 50)...) }},
-		{name: "10 s between keyframes", length: 30 * s, messages: func() []rtmp.Message {
+		{name: "ordinary", length: 12 * s, messages: func() []flv.Tag { return append(headers(), av(0, 12_000, 50)...) }},
+		{name: "10 s between keyframes", length: 30 * s, messages: func() []flv.Tag {
 			return append(headers(), av(0, 30_000, 250)...)
 		}},
-		{name: "half a second between keyframes", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "half a second between keyframes", length: 12 * s, messages: func() []flv.Tag {
 			return append(headers(), av(0, 12_000, 12)...)
 		}},
-		{name: "variable frame rate", length: 12 * s, messages: func() []rtmp.Message {
-			var out []rtmp.Message
+		{name: "variable frame rate", length: 12 * s, messages: func() []flv.Tag {
+			var out []flv.Tag
 			for _, m := range av(0, 12_000, 50) {
-				if n := m.Timestamp / 40; m.Type == rtmp.TypeAudio || m.Payload[0] == 0x17 || n%7 != 3 && n%11 != 5 && n%11 != 6 {
+				if n := m.Timestamp / 40; m.Type == flv.TypeAudio || m.Payload[0] == 0x17 || n%7 != 3 && n%11 != 5 && n%11 != 6 {
 					out = append(out, m)
 				}
 			}
 			return append(headers(), out...)
 		}},
-		{name: "B-frames", length: 12 * s, messages: func() []rtmp.Message {
-			var out []rtmp.Message
+		{name: "B-frames", length: 12 * s, messages: func() []flv.Tag {
+			var out []flv.Tag
 			for _, m := range av(0, 12_000, 50) {
-				if m.Type == rtmp.TypeVideo { // every third one is shown late, the two after it early
+				if m.Type == flv.TypeVideo { // every third one is shown late, the two after it early
 					cts := []int32{120, 0, 0}[m.Timestamp/40%3]
 					m = picture(m.Timestamp, cts+40, m.Payload[0] == 0x17)
 				}
@@ -61,29 +61,29 @@ func oddities() []odd {
 			}
 			return append(headers(), out...)
 		}},
-		{name: "jump forward", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "jump forward", length: 12 * s, messages: func() []flv.Tag {
 			return join(headers(), av(0, 6000, 50), base(3_600_000, av(6000, 12_000, 50)))
 		}},
-		{name: "jump back", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "jump back", length: 12 * s, messages: func() []flv.Tag {
 			return join(headers(), base(9_000_000, av(0, 6000, 50)), av(6000, 12_000, 50))
 		}},
-		{name: "0xFFFFFF", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "0xFFFFFF", length: 12 * s, messages: func() []flv.Tag {
 			return append(headers(), base(0xFFFFFF-5990, av(0, 12_000, 50))...)
 		}},
-		{name: "2^32", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "2^32", length: 12 * s, messages: func() []flv.Tag {
 			return append(headers(), base(0xFFFFFFFF-5990, av(0, 12_000, 50))...)
 		}},
-		{name: "no audio", length: 12 * s, messages: func() []rtmp.Message {
-			return append([]rtmp.Message{videoHeader(0, 1280, 720)}, pictures(av(0, 12_000, 50))...)
+		{name: "no audio", length: 12 * s, messages: func() []flv.Tag {
+			return append([]flv.Tag{videoHeader(0, 1280, 720)}, pictures(av(0, 12_000, 50))...)
 		}},
-		{name: "audio header 3 s late", length: 12 * s, drops: 141, messages: func() []rtmp.Message {
-			return join([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 3000, 50), []rtmp.Message{audioHeader(3000)}, av(3000, 12_000, 50))
+		{name: "audio header 3 s late", length: 12 * s, drops: 141, messages: func() []flv.Tag {
+			return join([]flv.Tag{videoHeader(0, 1280, 720)}, av(0, 3000, 50), []flv.Tag{audioHeader(3000)}, av(3000, 12_000, 50))
 		}},
-		{name: "audio header 7 s late", length: 16 * s, breaks: 1, drops: 329, messages: func() []rtmp.Message {
-			return join([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 7000, 50), []rtmp.Message{audioHeader(7000)}, av(7000, 16_000, 50))
+		{name: "audio header 7 s late", length: 16 * s, breaks: 1, drops: 329, messages: func() []flv.Tag {
+			return join([]flv.Tag{videoHeader(0, 1280, 720)}, av(0, 7000, 50), []flv.Tag{audioHeader(7000)}, av(7000, 16_000, 50))
 		}},
-		{name: "audio 1 s ahead", length: 12 * s, messages: func() []rtmp.Message {
-			var out []rtmp.Message
+		{name: "audio 1 s ahead", length: 12 * s, messages: func() []flv.Tag {
+			var out []flv.Tag
 			sounds := sounds(av(1000, 13_000, 50))
 			for _, m := range pictures(av(0, 12_000, 50)) {
 				for len(sounds) > 0 && sounds[0].Timestamp <= m.Timestamp+1000 {
@@ -93,61 +93,61 @@ func oddities() []odd {
 			}
 			return append(headers(), out...)
 		}},
-		{name: "a minute of audio only", length: 72 * s, paced: true, messages: func() []rtmp.Message {
+		{name: "a minute of audio only", length: 72 * s, paced: true, messages: func() []flv.Tag {
 			return join(headers(), av(0, 6000, 50), sounds(av(6000, 66_000, 50)), av(66_000, 72_000, 50))
 		}},
-		{name: "other parameters", length: 12 * s, breaks: 1, messages: func() []rtmp.Message {
-			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 640, 352)}, av(6000, 12_000, 50))
+		{name: "other parameters", length: 12 * s, breaks: 1, messages: func() []flv.Tag {
+			return join(headers(), av(0, 6000, 50), []flv.Tag{videoHeader(6000, 640, 352)}, av(6000, 12_000, 50))
 		}},
-		{name: "a drone's strange audio", length: 12 * s, foreign: 13, messages: func() []rtmp.Message {
-			out := []rtmp.Message{foreignSound(0)}
+		{name: "a drone's strange audio", length: 12 * s, foreign: 13, messages: func() []flv.Tag {
+			out := []flv.Tag{foreignSound(0)}
 			out = append(out, headers()...)
 			for at := range uint32(12) {
 				out = append(append(out, av(at*1000, at*1000+1000, 25)...), foreignSound(at*1000+1000))
 			}
 			return out
 		}},
-		{name: "an old camera's strange video", length: 12 * s, foreign: 14, messages: func() []rtmp.Message {
-			out := append(headers(), foreignPicture(0), message(rtmp.TypeVideo, 0, []byte{0x91, 'h', 'v', 'c', '1', 0, 0, 0}))
+		{name: "an old camera's strange video", length: 12 * s, foreign: 14, messages: func() []flv.Tag {
+			out := append(headers(), foreignPicture(0), message(flv.TypeVideo, 0, []byte{0x91, 'h', 'v', 'c', '1', 0, 0, 0}))
 			for at := range uint32(12) {
 				out = append(append(out, av(at*1000, at*1000+1000, 25)...), foreignPicture(at*1000+1000))
 			}
 			return out
 		}},
-		{name: "SEI and keyframe in one unit", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "SEI and keyframe in one unit", length: 12 * s, messages: func() []flv.Tag {
 			return append(headers(), glued(av(0, 12_000, 50))...)
 		}},
-		{name: "byte stream", length: 12 * s, messages: func() []rtmp.Message {
+		{name: "byte stream", length: 12 * s, messages: func() []flv.Tag {
 			return append(headers(), byteStream(av(0, 12_000, 50))...)
 		}},
-		{name: "byte stream that brings its own parameter sets", length: 12 * s, messages: func() []rtmp.Message {
-			return join([]rtmp.Message{audioHeader(0)}, byteStream(av(0, 12_000, 50)))
+		{name: "byte stream that brings its own parameter sets", length: 12 * s, messages: func() []flv.Tag {
+			return join([]flv.Tag{audioHeader(0)}, byteStream(av(0, 12_000, 50)))
 		}},
-		{name: "60 pictures with the stamps of 30", length: 12 * s, messages: func() []rtmp.Message {
-			var out []rtmp.Message
+		{name: "60 pictures with the stamps of 30", length: 12 * s, messages: func() []flv.Tag {
+			var out []flv.Tag
 			for i := range uint32(720) {
 				out = append(out, picture(i/2*1000/30, 0, i%120 == 0))
 			}
-			return append([]rtmp.Message{videoHeader(0, 1280, 720)}, out...)
+			return append([]flv.Tag{videoHeader(0, 1280, 720)}, out...)
 		}},
-		{name: "same header again", length: 12 * s, messages: func() []rtmp.Message {
-			return join(headers(), av(0, 6000, 50), []rtmp.Message{videoHeader(6000, 1280, 720), audioHeader(6000)}, av(6000, 12_000, 50))
+		{name: "same header again", length: 12 * s, messages: func() []flv.Tag {
+			return join(headers(), av(0, 6000, 50), []flv.Tag{videoHeader(6000, 1280, 720), audioHeader(6000)}, av(6000, 12_000, 50))
 		}},
 	}
 }
 
-func join(parts ...[]rtmp.Message) []rtmp.Message {
-	var out []rtmp.Message
+func join(parts ...[]flv.Tag) []flv.Tag {
+	var out []flv.Tag
 	for _, p := range parts {
 		out = append(out, p...)
 	}
 	return out
 }
 
-func sounds(messages []rtmp.Message) []rtmp.Message {
-	var out []rtmp.Message
+func sounds(messages []flv.Tag) []flv.Tag {
+	var out []flv.Tag
 	for _, m := range messages {
-		if m.Type == rtmp.TypeAudio {
+		if m.Type == flv.TypeAudio {
 			out = append(out, m)
 		}
 	}
@@ -172,8 +172,7 @@ func TestOddInputs(t *testing.T) {
 
 func checkOdd(t *testing.T, o odd, opts hls.Options) {
 	t.Helper()
-	var c counters
-	in := newIntake(hls.NewPackager(opts), nil, &c, slog.New(slog.DiscardHandler))
+	in, c := newFLVIntake(opts, nil, slog.New(slog.DiscardHandler))
 	now := time.Now().Add(-2 * time.Minute)
 	messages := o.messages()
 	for i, m := range messages {
@@ -181,7 +180,7 @@ func checkOdd(t *testing.T, o odd, opts hls.Options) {
 		if o.paced {
 			m.Arrived = now.Add(time.Duration(m.Timestamp) * time.Millisecond)
 		}
-		if err := in.message(m); err != nil {
+		if err := in.take(m); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 		in.playable(time.Now, m.Arrived)
@@ -260,10 +259,9 @@ func TestMetadataReachesTheMedia(t *testing.T) {
 	}
 	for _, container := range []string{resource.ContainerFMP4, resource.ContainerTS} {
 		inbox := make(chan string, 1)
-		var c counters
-		in := newIntake(hls.NewPackager(hls.Options{Container: container}), inbox, &c, slog.New(slog.DiscardHandler))
+		in, c := newFLVIntake(hls.Options{Container: container}, inbox, slog.New(slog.DiscardHandler))
 		media := av(0, 6000, 50)
-		messages := join(headers(), media[:100], []rtmp.Message{
+		messages := join(headers(), media[:100], []flv.Tag{
 			script(1000, "@setDataFrame", "onMetaData", amf0.ECMAArray{{Name: "encoder", Value: "not-metadata"}}),
 			script(1000, "onCaptionInfo", amf0.Object{{Name: "data", Value: "not-metadata"}}),
 			script(1000, "onTextData", "from the encoder"),
@@ -272,7 +270,7 @@ func TestMetadataReachesTheMedia(t *testing.T) {
 			if i == 40 {
 				inbox <- long
 			}
-			if err := in.message(m); err != nil {
+			if err := in.take(m); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -286,8 +284,8 @@ func TestMetadataReachesTheMedia(t *testing.T) {
 		if bytes.Contains(all, []byte("not-metadata")) {
 			t.Errorf("%s: announcements became metadata", container)
 		}
-		if d := in.describe(); d.script.encoder != "not-metadata" || c.drops.Load() != 0 {
-			t.Errorf("%s: %+v, %d dropped", container, d.script, c.drops.Load())
+		if in.settings.Encoder != "not-metadata" || c.drops.Load() != 0 {
+			t.Errorf("%s: %+v, %d dropped", container, in.settings, c.drops.Load())
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -21,26 +21,13 @@ const renditionName = "source"
 // endingPatience is how long a publisher waits for the stream before it to be closed.
 const endingPatience = 10 * time.Second
 
-// Publish serves one publisher from its request to its end (rtmp.Handler).
-func (m *Manager) Publish(ctx context.Context, p *rtmp.Publication) error {
-	p.SetIdle(2 * silenceLimit) // the broadcast's owner counts the silence; this is for what has no owner yet
-	return rejected(m.publish(ctx, newRequest(p), p))
-}
-
-// rejected turns a refusal into what an RTMP encoder is told.
-func rejected(err error) error {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return &rtmp.Rejection{Code: rtmp.CodeRejected, Description: r.text}
-	}
-	return err
-}
-
-func (m *Manager) publish(ctx context.Context, r request, src source) error {
-	f := &feed{source: src, request: r}
+// Publish serves one publisher from its request to its end (ingest.Sink).
+func (m *Manager) Publish(ctx context.Context, r ingest.Request, src ingest.Source) error {
+	f := &feed{Source: src, Request: r}
 	b, in, err := m.admit(ctx, f)
 	if err != nil {
 		m.counters.refused.Add(1)
-		m.opt.Logger.Debug("publish refused", "remote", r.remote, "error", err)
+		m.opt.Logger.Debug("publish refused", "remote", r.Remote, "error", err)
 		return err
 	}
 	err = b.ingest(f, in)
@@ -52,7 +39,7 @@ func (m *Manager) publish(ctx context.Context, r request, src source) error {
 
 // admit lets a publisher in: as the first of a new broadcast, or in the place of another one.
 func (m *Manager) admit(ctx context.Context, f *feed) (*broadcast, *intake, error) {
-	rec, err := m.authorize(ctx, f.request)
+	rec, err := m.authorize(ctx, f.Request)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,10 +82,10 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	now := m.opt.Clock()
 	stream := resource.Stream{
 		ChannelARN: arn.Channel(s.key.Scope, s.key.ID), StreamID: arn.NewStreamID(), State: resource.Starting,
-		Health: resource.Unknown, CreatedAt: now, Priority: f.priority.value,
+		Health: resource.Unknown, CreatedAt: now, Priority: f.Priority.Value,
 	}
 	if n := m.opt.MaxStreams; n > 0 && m.count(s.key.Scope) > n {
-		return nil, nil, &rtmp.Rejection{Code: rtmp.CodeDenied, Description: "Too many streams are live in this account and region."}
+		return nil, nil, &ingest.Refusal{Kind: ingest.OverQuota, Text: "Too many streams are live in this account and region."}
 	}
 	hold, err := m.opt.Claims.Take(ctx, s.key, stream)
 	if fault.Is(err, fault.Conflict) {
@@ -114,7 +101,7 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	}()
 	// A channel that is deleted or gets another key after this sees the claim.
 	rec, err := m.opt.Channels.Get(ctx, s.key)
-	if fault.Is(err, fault.NotFound) || err == nil && !holdsKey(&rec.Value, s.key.Region, f.key) {
+	if fault.Is(err, fault.NotFound) || err == nil && !holdsKey(&rec.Value, s.key.Region, f.Key) {
 		return nil, nil, refusedKey()
 	}
 	if err != nil {
@@ -166,7 +153,7 @@ func (m *Manager) newBroadcast(
 ) (*broadcast, *intake) {
 	log := m.opt.Logger.With("channel_arn", stream.ChannelARN.String(), "stream_id", stream.StreamID)
 	packager := hls.NewPackager(hls.Options{
-		Container: hls.ServedContainer(&ch), LowLatency: ch.LatencyMode == resource.LatencyLow, TargetDuration: f.target,
+		Container: hls.ServedContainer(&ch), LowLatency: ch.LatencyMode == resource.LatencyLow, TargetDuration: f.Target,
 		Clock: m.opt.Clock, Logger: log,
 	})
 	b := &broadcast{

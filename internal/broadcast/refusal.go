@@ -1,34 +1,25 @@
 package broadcast
 
-import "github.com/rivus-live/rivus/internal/resource"
+import (
+	"errors"
 
-// refusal ends a publisher because of what it sends: a kind for events, figures and programs, a text for people. How the
-// publisher is told is a matter of its protocol.
-type refusal struct {
-	kind refusalKind
-	text string
-}
-
-// refusalKind says what is wrong with a publisher's media.
-type refusalKind uint8
-
-const (
-	unsupported refusalKind = iota + 1 // a codec, or a variant of one, that is not carried
-	unplayable                         // nothing of it can be shown
-	tooMuch                            // more than a stream may hold
-	multitrack                         // several video tracks
-	singleTrack                        // one video track where the channel asks for several
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/resource"
 )
 
-// Error returns the text.
-func (r *refusal) Error() string { return r.text }
+// refusedMedia returns the refusal of what a publisher sent, if err is one.
+func refusedMedia(err error) (*ingest.Refusal, bool) {
+	r, ok := errors.AsType[*ingest.Refusal](err)
+	return r, ok && r.Kind.IsMedia()
+}
 
-// code returns the code of the "Session Ended" event, empty where none is defined (spec ivs.md 8.4).
-func (r *refusal) code(c resource.Multitrack) string {
+// endCode returns the code of the "Session Ended" event of a refused publisher, empty where none is defined (spec ivs.md
+// 8.4).
+func endCode(k ingest.RefusalKind, c resource.Multitrack) string {
 	switch {
-	case r.kind == singleTrack:
+	case k == ingest.SingleTrack:
 		return "MultitrackInputRequired"
-	case r.kind == multitrack && !c.Enabled:
+	case k == ingest.Multitrack && !c.Enabled:
 		return "MultitrackInputNotAllowed"
 	}
 	return ""
@@ -38,9 +29,23 @@ func (r *refusal) code(c resource.Multitrack) string {
 const policyRequire = "REQUIRE"
 
 // needsMultitrack returns why a publisher of one video track is refused, nil when it is not.
-func needsMultitrack(c resource.Multitrack) *refusal {
+func needsMultitrack(c resource.Multitrack) *ingest.Refusal {
 	if !c.Enabled || c.Policy != policyRequire {
 		return nil
 	}
-	return &refusal{singleTrack, "MultitrackInputRequired: this channel takes multitrack video only, and one track came."}
+	return &ingest.Refusal{
+		Kind: ingest.SingleTrack,
+		Text: "MultitrackInputRequired: this channel takes multitrack video only, and one track came.",
+	}
+}
+
+// refuseForeign returns why media that is not carried ends its publisher.
+func refuseForeign(u *ingest.UnsupportedError) *ingest.Refusal {
+	switch {
+	case u.Multitrack:
+		return &ingest.Refusal{Kind: ingest.Multitrack, Text: "Multitrack video is not supported; this server takes one track."}
+	case u.Variant:
+		return &ingest.Refusal{Kind: ingest.Unsupported, Text: u.Error()}
+	}
+	return &ingest.Refusal{Kind: ingest.Unsupported, Text: u.Error() + "; this server takes H.264 and AAC-LC."}
 }

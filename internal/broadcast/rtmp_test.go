@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
+	"github.com/rivus-live/rivus/internal/ingest/rtmpsource"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/rtmp/rtmptest"
@@ -22,7 +24,7 @@ func (n *node) serveRTMP(t *testing.T) string {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	srv := rtmp.NewServer(rtmp.Options{Handler: n, RefusalDelay: -1})
+	srv := rtmp.NewServer(rtmp.Options{Handler: rtmpsource.Handler{Sink: n}, RefusalDelay: -1})
 	var served sync.WaitGroup
 	served.Go(func() {
 		if err := srv.Serve(ctx, l, false); err != nil {
@@ -34,7 +36,7 @@ func (n *node) serveRTMP(t *testing.T) string {
 }
 
 // dial publishes over RTMP and sends what a second of an encoder's life or more is made of.
-func dial(t *testing.T, url string, messages []rtmp.Message) *rtmptest.Client {
+func dial(t *testing.T, url string, messages []flv.Tag) *rtmptest.Client {
 	t.Helper()
 	c, err := rtmptest.Dial(t.Context(), url, rtmptest.Options{})
 	if err != nil {
@@ -43,7 +45,7 @@ func dial(t *testing.T, url string, messages []rtmp.Message) *rtmptest.Client {
 	t.Cleanup(func() { _ = c.Close() })
 	for _, m := range messages {
 		send := c.Video
-		if m.Type == rtmp.TypeAudio {
+		if m.Type == flv.TypeAudio {
 			send = c.Audio
 		}
 		if err := send(m.Timestamp, m.Payload); err != nil {
@@ -94,7 +96,7 @@ func TestOverRTMP(t *testing.T) {
 	}
 	wantStatus(t, second, "")
 
-	third := dial(t, url+key, []rtmp.Message{message(rtmp.TypeVideo, 0, []byte{0x90, 'h', 'v', 'c', '1', 1})})
+	third := dial(t, url+key, []flv.Tag{message(flv.TypeVideo, 0, []byte{0x90, 'h', 'v', 'c', '1', 1})})
 	wantStatus(t, third, rtmp.CodeRejected)
 	n.waitGone(t, ch)
 
@@ -107,7 +109,7 @@ func TestOverRTMP(t *testing.T) {
 	}
 	n.waitGone(t, ch)
 
-	odd := join([]rtmp.Message{foreignSound(0)}, headers(), glued(av(0, 2000, 50)), []rtmp.Message{foreignPicture(2000), foreignSound(2000)},
+	odd := join([]flv.Tag{foreignSound(0)}, headers(), glued(av(0, 2000, 50)), []flv.Tag{foreignPicture(2000), foreignSound(2000)},
 		byteStream(av(2000, 4000, 50)))
 	fifth := dial(t, url+key, odd)
 	n.waitLive(t, ch)

@@ -3,15 +3,10 @@ package broadcast
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
-	"github.com/rivus-live/rivus/internal/media/aac"
-	"github.com/rivus-live/rivus/internal/media/flv"
-	"github.com/rivus-live/rivus/internal/media/h264"
-	"github.com/rivus-live/rivus/internal/rtmp"
+	"github.com/rivus-live/rivus/internal/ingest"
 )
 
 // maxTakeovers is how often one stream may be taken over (spec ivs.md 7.4).
@@ -39,10 +34,10 @@ type handover struct {
 // supersede lets a publisher take the running broadcast over, if it may. errEnding without an accepted publication means
 // that there is nothing left to take over.
 func (b *broadcast) supersede(ctx context.Context, f *feed) (*intake, error) {
-	var running description
+	var running ingest.Settings
 	err := b.ask(ctx, func() error {
 		running = b.settings
-		return b.refuse(f.priority)
+		return b.refuse(f.Priority)
 	})
 	if err != nil {
 		return nil, noneLeft(err)
@@ -50,25 +45,25 @@ func (b *broadcast) supersede(ctx context.Context, f *feed) (*intake, error) {
 	if err := f.accept(); err != nil {
 		return nil, err
 	}
-	d, err := f.probe(running)
-	if err != nil {
+	if err := f.probe(running); err != nil {
 		return nil, err
 	}
-	return b.takeOver(ctx, f, d)
+	return b.takeOver(ctx, f)
 }
 
 // takeOver puts a publisher in the place of the running one and returns the intake once that one is done with it.
-func (b *broadcast) takeOver(ctx context.Context, f *feed, d description) (*intake, error) {
+func (b *broadcast) takeOver(ctx context.Context, f *feed) (*intake, error) {
+	next := f.Settings()
 	o := &offer{feed: f, reply: make(chan handover, 1)}
 	err := b.ask(ctx, func() error {
-		if err := b.refuse(f.priority); err != nil {
+		if err := b.refuse(f.Priority); err != nil {
 			return err
 		}
-		if err := b.settings.match(d); err != nil {
+		if err := matchSettings(&b.settings, &next); err != nil {
 			return b.failTakeover(codeMismatch, err.Error())
 		}
 		b.successor = o
-		b.current.Close(rtmp.CodeUnpublish, "Another encoder has taken the stream over.")
+		b.current.Close(&ingest.Refusal{Kind: ingest.TakenOver, Text: "Another encoder has taken the stream over."})
 		return nil
 	})
 	if err != nil {
@@ -79,10 +74,10 @@ func (b *broadcast) takeOver(ctx context.Context, f *feed, d description) (*inta
 }
 
 // errEnding tells a newcomer that the stream is about to end. One that was accepted already must connect again.
-var errEnding = &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream has just ended. Connect again."}
+var errEnding = &ingest.Refusal{Kind: ingest.ComeAgain, Text: "The stream has just ended. Connect again."}
 
 // errInUse refuses a second publisher.
-var errInUse = &rtmp.Rejection{Code: rtmp.CodeBadName, Description: "The stream key is in use."}
+var errInUse = &ingest.Refusal{Kind: ingest.InUse, Text: "The stream key is in use."}
 
 // noneLeft turns the answer of a stream that has ended into that of one which is ending.
 func noneLeft(err error) error {
@@ -94,15 +89,15 @@ func noneLeft(err error) error {
 
 // refuse applies the rules of spec ivs.md 7.4 to a newcomer; nil means that it may take over. It runs on the owner's
 // goroutine.
-func (b *broadcast) refuse(p priority) error {
+func (b *broadcast) refuse(p ingest.Priority) error {
 	switch {
 	case b.reason != 0:
 		return errEnding
-	case !p.given:
+	case !p.Given:
 		return errInUse
 	case b.successor != nil:
-		return &rtmp.Rejection{Code: rtmp.CodeFailed, Description: "The stream is being taken over by another encoder."}
-	case p.value <= b.stream.Priority:
+		return &ingest.Refusal{Kind: ingest.ComeAgain, Text: "The stream is being taken over by another encoder."}
+	case p.Value <= b.stream.Priority:
 		return b.failTakeover(codePriority, "The priority is not above that of the running stream.")
 	case b.stream.Takeovers >= maxTakeovers:
 		return b.failTakeover(codeLimit, "The stream has been taken over too often.")
@@ -113,14 +108,14 @@ func (b *broadcast) refuse(p priority) error {
 // failTakeover tells the world and the newcomer. The running stream is unharmed.
 func (b *broadcast) failTakeover(code, text string) error {
 	b.tell(takeoverFailed, code, b.clock())
-	return &rtmp.Rejection{Code: rtmp.CodeDenied, Description: code + ": " + text}
+	return &ingest.Refusal{Kind: ingest.TakeoverDenied, Text: code + ": " + text}
 }
 
 // succeed hands the intake to the successor; session and stream go on.
 func (b *broadcast) succeed(in *intake) {
 	o := b.successor
 	b.successor, b.current = nil, o.feed
-	b.stream.Priority = o.feed.priority.value
+	b.stream.Priority = o.feed.Priority.Value
 	b.stream.Takeovers++
 	b.counters.takeovers.Add(1)
 	b.tell(takenOver, "", b.clock())
@@ -137,129 +132,49 @@ func (b *broadcast) decline(err error) {
 	}
 }
 
-// match tells whether an encoder with settings d may go on in a stream that has run with these.
-func (running *description) match(d description) error {
-	if running.video == nil && running.audio == nil {
-		return nil // nothing was sent yet
-	}
-	switch v, w := running.video, d.video; {
-	case (v == nil) != (w == nil), (running.audio == nil) != (d.audio == nil):
-		return fmt.Errorf("the running stream has %s, this one %s", running.tracks(), d.tracks())
-	case v != nil && (v.Codec != w.Codec || v.Width != w.Width || v.Height != w.Height):
-		return fmt.Errorf("the running stream is %dx%d, this one %dx%d", v.Width, v.Height, w.Width, w.Height)
-	}
-	return nil // AAC-LC is the only audio codec
-}
-
-func (running *description) tracks() string {
-	switch {
-	case running.video == nil:
-		return "audio only"
-	case running.audio == nil:
-		return "video only"
-	}
-	return "video and audio"
-}
-
 // Bounds of what is read from a newcomer before it is decided about.
 const (
 	probeMissing = 5 * time.Second // for a track that the running stream has
 	probeExtra   = time.Second     // for a track that it lacks
 	probeBytes   = 16 << 20        // with probeCost for each message
-	probeCost    = 128
+	probeCost    = 256
 )
 
 // probe reads a newcomer's first messages until its tracks are known and a picture came that a player can start at. The
-// messages from there on are held in f for the time after the takeover.
-func (f *feed) probe(running description) (description, error) {
-	var d description
-	var first, span uint32
-	var key, begun bool
-	var bytes int
-	framing := h264.Framing{Size: 4}
+// messages from there on are held in f for the time after the takeover, and everything that is no picture.
+func (f *feed) probe(running ingest.Settings) error {
+	var first, span time.Duration // of the newcomer's clock
+	var begun, key bool
+	bytes := 0
+	var m ingest.Message
 	for {
-		m, err := f.Read()
-		if err != nil {
-			return d, err
+		if err := f.Read(&m); err != nil {
+			return err
 		}
-		if !begun && isMedia(m) {
-			first, begun = m.Timestamp, true
+		if m.IsMedia() && !begun {
+			first, begun = m.At, true
 		}
-		if begun && int32(m.Timestamp-first) > int32(span) { // RTMP time is modulo 2^32
-			span = m.Timestamp - first
+		if begun {
+			span = max(span, m.At-first)
 		}
-		bytes += len(m.Payload) + probeCost
-		keep, isKey, err := d.look(m, &framing)
-		if r := refusalOf(err); r != nil && !d.passes(err) {
-			return d, r
+		bytes += m.Size + probeCost
+		s := f.Settings()
+		if u, ok := errors.AsType[*ingest.UnsupportedError](m.Err); ok && !isStray(u, &s) {
+			return refuseForeign(u)
 		}
-		key = key || isKey
-		if keep || key {
+		key = key || m.Medium == ingest.Video && m.Frame.Key
+		if key || m.Medium != ingest.Video {
 			f.held = append(f.held, m)
 		}
-		since := time.Duration(span) * time.Millisecond
-		wait := func(got, want bool) bool { return !got && (since < probeExtra || want && since < probeMissing) }
-		if bytes >= probeBytes || !wait(key, running.video != nil) && !wait(d.audio != nil, running.audio != nil) {
-			return d, nil
+		wait := func(got, want bool) bool { return !got && (span < probeExtra || want && span < probeMissing) }
+		if bytes >= probeBytes || !wait(key, running.Video != nil) && !wait(s.Audio != nil, running.Audio != nil) {
+			return nil
 		}
 	}
 }
 
-// passes reports whether err is about a stray tag that an encoder of these tracks may send (see takeForeign).
-func (d *description) passes(err error) bool {
-	u, ok := errors.AsType[*flv.UnsupportedError](err)
-	return ok && (u.Media == "audio" || d.video != nil && u.Codec != flv.Multitrack)
-}
-
-// look takes what a message tells about the tracks. keep: what follows makes no sense without it.
-func (d *description) look(m rtmp.Message, framing *h264.Framing) (keep, key bool, err error) {
-	switch m.Type {
-	case rtmp.TypeVideo:
-		tag, err := flv.ParseVideo(m.Payload)
-		if err != nil {
-			return false, false, err
-		}
-		if tag.Kind != flv.SequenceHeader {
-			return false, d.startsHere(tag, *framing), nil
-		}
-		if len(tag.Payload) == 0 {
-			return false, false, nil
-		}
-		track, err := h264.ParseConfig(tag.Payload)
-		if err != nil {
-			return false, false, &unsupportedError{cause: err}
-		}
-		d.video, framing.Size = track, h264.LengthSize(tag.Payload)
-	case rtmp.TypeAudio:
-		tag, err := flv.ParseAudio(m.Payload)
-		if err != nil || tag.Kind != flv.SequenceHeader {
-			return true, false, err
-		}
-		track, err := aac.ParseConfig(tag.Payload)
-		if err != nil {
-			return false, false, &unsupportedError{cause: err}
-		}
-		d.audio = track
-	}
-	return true, false, nil
-}
-
-// startsHere reports whether a player can start at the picture, whose parameter sets may come with it. It leaves the
-// tag's bytes alone.
-func (d *description) startsHere(tag flv.VideoTag, framing h264.Framing) bool {
-	if tag.Kind != flv.NALUs || tag.FrameType != flv.KeyFrame {
-		return false
-	}
-	au, err := framing.Normalize(slices.Clone(tag.Payload))
-	if err != nil || !h264.IsKey(au) {
-		return false
-	}
-	if d.video == nil {
-		track, err := h264.Begin(au)
-		if err != nil {
-			return false
-		}
-		d.video = track
-	}
-	return d.video != nil
+// isStray reports whether foreign media is of the kind that a newcomer with these settings may send beside its own (see
+// takeForeign).
+func isStray(u *ingest.UnsupportedError, s *ingest.Settings) bool {
+	return !u.Variant && (u.Medium == ingest.Audio || s.Video != nil && !u.Multitrack)
 }

@@ -7,8 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
 // challenger is a second publisher of a rig's channel.
@@ -18,23 +19,23 @@ type challenger struct {
 }
 
 // challenger starts a second publisher, as the manager does when the channel has a stream.
-func (r *rig) challenger(t *testing.T, p priority) *challenger {
+func (r *rig) challenger(t *testing.T, p ingest.Priority) *challenger {
 	t.Helper()
 	c := &challenger{source: newFakeSource(), done: make(chan error, 1)}
-	f := &feed{source: c.source, request: request{priority: p, software: "second"}}
+	f := &feed{Source: c.source, Request: ingest.Request{Priority: p, Software: "second"}}
 	r.owner.Go(func() {
 		in, err := r.supersede(t.Context(), f)
 		if err == nil {
 			err = r.ingest(f, in)
 		}
-		c.source.Close("", "") // as the server does
+		c.source.Close(&ingest.Refusal{}) // as the server does
 		c.done <- err
 	})
 	return c
 }
 
 // base moves messages to another clock, as that of another encoder.
-func base(by uint32, messages []rtmp.Message) []rtmp.Message {
+func base(by uint32, messages []flv.Tag) []flv.Tag {
 	for i := range messages {
 		messages[i].Timestamp += by
 	}
@@ -43,29 +44,29 @@ func base(by uint32, messages []rtmp.Message) []rtmp.Message {
 
 func TestTakeoverMatrix(t *testing.T) {
 	t.Parallel()
-	has := func(n int32) priority { return priority{given: true, value: n} }
+	has := func(n int32) ingest.Priority { return ingest.Priority{Given: true, Value: n} }
 	tests := []struct {
 		name      string
-		running   priority
-		next      priority
-		header    []rtmp.Message // of the newcomer
-		takeovers int            // so far
-		code      string         // of the failure; "-" for a refusal that is no failed takeover
+		running   ingest.Priority
+		next      ingest.Priority
+		header    []flv.Tag // of the newcomer
+		takeovers int       // so far
+		code      string    // of the failure; "-" for a refusal that is no failed takeover
 	}{
 		{name: "running has none", next: has(1), header: headers()},
 		{name: "higher", running: has(5), next: has(6), header: headers()},
 		{name: "highest", running: has(5), next: has(1<<31 - 1), header: headers()},
-		{name: "a drone with strange audio", next: has(1), header: append([]rtmp.Message{foreignSound(0)}, headers()...)},
+		{name: "a drone with strange audio", next: has(1), header: append([]flv.Tag{foreignSound(0)}, headers()...)},
 		{name: "an old camera", next: has(1), header: append(headers(), foreignPicture(0))},
-		{name: "no priority", next: priority{}, code: "-"},
-		{name: "no priority against one", running: has(5), next: priority{}, code: "-"},
+		{name: "no priority", next: ingest.Priority{}, code: "-"},
+		{name: "no priority against one", running: has(5), next: ingest.Priority{}, code: "-"},
 		{name: "equal", running: has(5), next: has(5), code: codePriority},
 		{name: "lower", running: has(5), next: has(4), code: codePriority},
-		{name: "out of range", next: priority{given: true}, code: codePriority},
+		{name: "out of range", next: ingest.Priority{Given: true}, code: codePriority},
 		{name: "the hundredth", next: has(1), header: headers(), takeovers: maxTakeovers - 1},
 		{name: "one too many", next: has(1), takeovers: maxTakeovers, code: codeLimit},
-		{name: "other size", next: has(1), header: []rtmp.Message{videoHeader(0, 640, 352), audioHeader(0)}, code: codeMismatch},
-		{name: "no audio", next: has(1), header: []rtmp.Message{videoHeader(0, 1280, 720)}, code: codeMismatch},
+		{name: "other size", next: has(1), header: []flv.Tag{videoHeader(0, 640, 352), audioHeader(0)}, code: codeMismatch},
+		{name: "no audio", next: has(1), header: []flv.Tag{videoHeader(0, 1280, 720)}, code: codeMismatch},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,11 +91,11 @@ func TestTakeoverMatrix(t *testing.T) {
 				<-sent
 				s, events := r.ledger.see()
 				wantEvents(t, events, "Stream Start", "Stream Takeover")
-				if s.StreamID != "st-1" || s.State != resource.Live || s.Priority != tt.next.value || s.Takeovers != tt.takeovers+1 {
+				if s.StreamID != "st-1" || s.State != resource.Live || s.Priority != tt.next.Value || s.Takeovers != tt.takeovers+1 {
 					t.Errorf("after the takeover: %+v", s)
 				}
-				var rejection *rtmp.Rejection
-				if err := <-r.left; !errors.As(err, &rejection) || rejection.Code != rtmp.CodeUnpublish {
+				var rejection *ingest.Refusal
+				if err := <-r.left; !errors.As(err, &rejection) || rejection.Kind != ingest.TakenOver {
 					t.Errorf("the first encoder was told %v", err)
 				}
 				close(c.source.messages)
@@ -110,10 +111,10 @@ func TestTakeoverMatrix(t *testing.T) {
 	}
 }
 
-func pictures(messages []rtmp.Message) []rtmp.Message {
-	var out []rtmp.Message
+func pictures(messages []flv.Tag) []flv.Tag {
+	var out []flv.Tag
 	for _, m := range messages {
-		if m.Type == rtmp.TypeVideo {
+		if m.Type == flv.TypeVideo {
 			out = append(out, m)
 		}
 	}
@@ -123,15 +124,15 @@ func pictures(messages []rtmp.Message) []rtmp.Message {
 // wantRefused checks that the newcomer was turned away and the running stream is unharmed.
 func (r *rig) wantRefused(t *testing.T, c *challenger, code string) {
 	t.Helper()
-	var rejection *rtmp.Rejection
+	var rejection *ingest.Refusal
 	if err := <-c.done; !errors.As(err, &rejection) {
 		t.Fatalf("the newcomer was told %v", err)
 	}
 	want := []string{"Stream Start"}
 	if code != "-" {
 		want = append(want, "Stream Takeover Failure "+code)
-		if !strings.Contains(rejection.Description, code) {
-			t.Errorf("the newcomer was told %q, without %s", rejection.Description, code)
+		if !strings.Contains(rejection.Text, code) {
+			t.Errorf("the newcomer was told %q, without %s", rejection.Text, code)
 		}
 	}
 	r.stream(t.Context(), av(1000, 1400, 25))
@@ -148,15 +149,15 @@ func (r *rig) wantRefused(t *testing.T, c *challenger, code string) {
 func TestStreamEndsDuringTakeover(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), append(headers(), av(0, 1000, 25)...))
-		c := r.challenger(t, priority{given: true, value: 9})
+		c := r.challenger(t, ingest.Priority{Given: true, Value: 9})
 		c.source.send(t.Context(), headers()...)
 		close(r.source.messages)
 		synctest.Wait()
 		c.source.send(t.Context(), av(0, 1000, 25)...)
-		var rejection *rtmp.Rejection
-		if err := <-c.done; !errors.As(err, &rejection) || rejection.Code != rtmp.CodeFailed {
+		var rejection *ingest.Refusal
+		if err := <-c.done; !errors.As(err, &rejection) || rejection.Kind != ingest.ComeAgain {
 			t.Errorf("the newcomer was told %v", err)
 		}
 	})
@@ -166,9 +167,9 @@ func TestStreamEndsDuringTakeover(t *testing.T) {
 func TestProbeIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), append(headers(), av(0, 1000, 25)...))
-		c := r.challenger(t, priority{given: true, value: 9})
+		c := r.challenger(t, ingest.Priority{Given: true, Value: 9})
 		for ts := uint32(0); c.source.send(t.Context(), sound(ts)); ts += 21 {
 			if len(c.done) > 0 || ts > 60_000 {
 				break
@@ -177,7 +178,7 @@ func TestProbeIsBounded(t *testing.T) {
 		}
 		select {
 		case err := <-c.done:
-			var rejection *rtmp.Rejection
+			var rejection *ingest.Refusal
 			if !errors.As(err, &rejection) {
 				t.Errorf("the newcomer was told %v", err)
 			}

@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/hls"
+	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/ingest/flv"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/rtmp"
 )
 
 // wantUnfit checks that the publisher was ended for its media, and that everybody was told the same: the encoder, the
@@ -20,14 +21,14 @@ import (
 func (r *rig) wantUnfit(t *testing.T, code string) string {
 	t.Helper()
 	r.owner.Wait()
-	var told *rtmp.Rejection
-	if err := rejected(<-r.left); !errors.As(err, &told) || told.Code != rtmp.CodeRejected || told.Description == "" {
+	var told *ingest.Refusal
+	if err := <-r.left; !errors.As(err, &told) || !told.Kind.IsMedia() || told.Text == "" {
 		t.Fatalf("the encoder was told %v", err)
 	}
-	if want := Refused.String() + ": " + told.Description; r.ledger.final.session.EndReason != want {
+	if want := Refused.String() + ": " + told.Text; r.ledger.final.session.EndReason != want {
 		t.Errorf("the session says %q, want %q", r.ledger.final.session.EndReason, want)
 	}
-	want := []string{"Stream Failure " + told.Description, "Session Ended"}
+	want := []string{"Stream Failure " + told.Text, "Session Ended"}
 	if code != "" {
 		want = []string{"Session Ended " + code}
 	}
@@ -36,13 +37,13 @@ func (r *rig) wantUnfit(t *testing.T, code string) string {
 	if got := r.counters.unfit.Load(); got != 1 {
 		t.Errorf("%d refusals counted", got)
 	}
-	return told.Description
+	return told.Text
 }
 
 // keyless leaves the keyframes out.
-func keyless(messages []rtmp.Message) []rtmp.Message {
-	return slices.DeleteFunc(messages, func(m rtmp.Message) bool {
-		return m.Type == rtmp.TypeVideo && m.Payload[0] == 0x17 && m.Payload[1] == 1
+func keyless(messages []flv.Tag) []flv.Tag {
+	return slices.DeleteFunc(messages, func(m flv.Tag) bool {
+		return m.Type == flv.TypeVideo && m.Payload[0] == 0x17 && m.Payload[1] == 1
 	})
 }
 
@@ -52,23 +53,23 @@ func TestNothingToShow(t *testing.T) {
 	const silent, video = 25, 60_000
 	tests := []struct {
 		name     string
-		messages []rtmp.Message
+		messages []flv.Tag
 		want     []string
 		after    time.Duration
 	}{
 		{
-			"audio alone", append([]rtmp.Message{audioHeader(0)}, sounds(av(0, video, silent))...),
+			"audio alone", append([]flv.Tag{audioHeader(0)}, sounds(av(0, video, silent))...),
 			[]string{"no video came", "In 10s came 0 video and 47", "audio (AAC)"},
 			startPatience,
 		},
 		{
 			"foreign audio alone",
-			[]rtmp.Message{foreignSound(0), foreignSound(5000), foreignSound(10_000)},
+			[]flv.Tag{foreignSound(0), foreignSound(5000), foreignSound(10_000)},
 			[]string{"no video came", "3 audio (device-specific sound)"},
 			startPatience,
 		},
 		{
-			"no parameter sets", append([]rtmp.Message{audioHeader(0)}, av(0, video, silent)...),
+			"no parameter sets", append([]flv.Tag{audioHeader(0)}, av(0, video, silent)...),
 			[]string{"no H.264 parameter sets", "of no use; the last: media before its configuration"},
 			startPatience,
 		},
@@ -79,7 +80,7 @@ func TestNothingToShow(t *testing.T) {
 		},
 		{
 			"nothing but headers",
-			[]rtmp.Message{videoHeader(0, 1280, 720), videoHeader(5000, 1280, 720), videoHeader(10_000, 1280, 720)},
+			[]flv.Tag{videoHeader(0, 1280, 720), videoHeader(5000, 1280, 720), videoHeader(10_000, 1280, 720)},
 			[]string{"no picture came"},
 			startPatience,
 		},
@@ -93,7 +94,7 @@ func TestNothingToShow(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, priority{})
+				r := newRig(t, ingest.Priority{})
 				start := time.Now()
 				r.stream(t.Context(), tt.messages)
 				text := r.wantUnfit(t, "")
@@ -112,12 +113,12 @@ func TestNothingToShow(t *testing.T) {
 }
 
 // still makes pictures that come in time, all with one timestamp.
-func still(length uint32) []rtmp.Message {
-	var out []rtmp.Message
+func still(length uint32) []flv.Tag {
+	var out []flv.Tag
 	for ms := uint32(0); ms < length; ms += 1000 {
 		m := picture(0, 0, ms == 0)
 		m.Arrived = time.Time{}
-		out = append(out, m, message(rtmp.TypeData, ms, []byte{2, 0, 1, 'x'}))
+		out = append(out, m, message(flv.TypeData, ms, []byte{2, 0, 1, 'x'}))
 	}
 	return out
 }
@@ -126,10 +127,10 @@ func still(length uint32) []rtmp.Message {
 func TestSlowStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		time.Sleep(15 * time.Second) //nolint:forbidigo // synctest
-		r.stream(t.Context(), append([]rtmp.Message{audioHeader(0)}, sounds(av(0, 9000, 25))...))
-		r.stream(t.Context(), append([]rtmp.Message{videoHeader(0, 1280, 720)}, av(0, 9000, 225)...))
+		r.stream(t.Context(), append([]flv.Tag{audioHeader(0)}, sounds(av(0, 9000, 25))...))
+		r.stream(t.Context(), append([]flv.Tag{videoHeader(0, 1280, 720)}, av(0, 9000, 225)...))
 		if s, _ := r.ledger.see(); s.State != resource.Live {
 			t.Errorf("state %s", s.State)
 		}
@@ -141,14 +142,14 @@ func TestSlowStartIsWaitedFor(t *testing.T) {
 // A channel that asks for multitrack video takes no other, and one that does not takes no multitrack; events tell which.
 func TestMultitrackPolicy(t *testing.T) {
 	t.Parallel()
-	second := message(rtmp.TypeVideo, 0, []byte("\x96\x00avc1\x01cfg"))
+	second := message(flv.TypeVideo, 0, []byte("\x96\x00avc1\x01cfg"))
 	plain := append(headers(), av(0, 4000, 50)...)
-	several := append([]rtmp.Message{videoHeader(0, 1280, 720), second}, av(0, 4000, 50)...)
+	several := append([]flv.Tag{videoHeader(0, 1280, 720), second}, av(0, 4000, 50)...)
 	require, allow := resource.Multitrack{Enabled: true, Policy: "REQUIRE"}, resource.Multitrack{Enabled: true, Policy: "ALLOW"}
 	tests := []struct {
 		name     string
 		channel  resource.Multitrack
-		messages []rtmp.Message
+		messages []flv.Tag
 		code     string
 		refused  bool
 	}{
@@ -183,16 +184,15 @@ func TestMultitrackPolicy(t *testing.T) {
 func TestForeignTagsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	c := new(counters)
-	in := newIntake(hls.NewPackager(hls.Options{LowLatency: true}), nil, c, slog.New(slog.NewTextHandler(&log, nil)))
+	in, c := newFLVIntake(hls.Options{LowLatency: true}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	messages := headers()
 	for at := range uint32(100) {
 		messages = append(messages, foreignSound(at*1000), foreignPicture(at*1000), picture(at*1000, 0, true),
-			message(rtmp.TypeAudio, at*1000, []byte{0x90, 'O', 'p', 'u', 's', 0}))
+			message(flv.TypeAudio, at*1000, []byte{0x90, 'O', 'p', 'u', 's', 0}))
 	}
 	for _, m := range messages {
 		m.Arrived = epoch().Add(time.Duration(m.Timestamp) * time.Millisecond)
-		if err := in.message(m); err != nil {
+		if err := in.take(m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -209,11 +209,11 @@ func TestForeignTagsAreLoggedOnce(t *testing.T) {
 func TestAudioThatChangesItsKind(t *testing.T) {
 	t.Parallel()
 	in, c := quietIntake(hls.Options{LowLatency: true})
-	take := func(messages []rtmp.Message, frames, drops, foreign int64) {
+	take := func(messages []flv.Tag, frames, drops, foreign int64) {
 		t.Helper()
 		before := [3]int64{c.frames.Load(), c.drops.Load(), c.foreignAudio.Load()}
 		for _, m := range messages {
-			if err := in.message(m); err != nil {
+			if err := in.take(m); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -223,7 +223,7 @@ func TestAudioThatChangesItsKind(t *testing.T) {
 	}
 	heAAC, cut := []byte{0xAF, 0, 0x2B, 0x11, 0x88}, []byte{0xAF, 0, 0x11}
 	take(append(headers(), picture(0, 0, true), sound(0)), 2, 0, 0)
-	take([]rtmp.Message{message(rtmp.TypeAudio, 21, heAAC), sound(21), picture(40, 0, false)}, 1, 1, 1)
-	take([]rtmp.Message{audioHeader(43), sound(43)}, 1, 0, 0)
-	take([]rtmp.Message{message(rtmp.TypeAudio, 64, cut), sound(64)}, 1, 1, 0)
+	take([]flv.Tag{message(flv.TypeAudio, 21, heAAC), sound(21), picture(40, 0, false)}, 1, 1, 1)
+	take([]flv.Tag{audioHeader(43), sound(43)}, 1, 0, 0)
+	take([]flv.Tag{message(flv.TypeAudio, 64, cut), sound(64)}, 1, 1, 0)
 }

@@ -17,7 +17,7 @@ type counter struct {
 	samples  int64 // in the present message
 	due      int64 // where the next message begins, in samples
 	average  int64 // running average of the error, scaled by 2^averageShift
-	anchored bool  // due follows the present encoder's clock
+	anchored bool  // due follows the encoder's clock at the present rate
 	ever     bool  // due is meaningful: nothing may be placed before it
 	working  bool  // drift is being worked off
 	dropping bool  // an overlap is being dropped

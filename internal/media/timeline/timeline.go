@@ -1,8 +1,8 @@
-// Package timeline puts the timestamps of an RTMP publisher on one continuous timeline.
+// Package timeline puts what publishers send on one continuous timeline: a Timeline the timestamps of one encoder, a Splice
+// the frames of sources that follow each other.
 //
 // RTMP gives every message 32 bits of milliseconds that wrap, and encoders make them jump, step back and jitter. The
-// timeline that comes out is 64 bits wide, shared by both tracks, and kept for as long as the broadcast lives, also
-// across encoders that take over from each other:
+// timeline that comes out is 64 bits wide and shared by both tracks:
 //
 //   - Decode times grow strictly within a track and are never negative.
 //   - Pictures that share a timestamp, as those of encoders which stamp 60 a second by a clock of 30, are spread over
@@ -48,11 +48,11 @@ const (
 	maxInterval   = 1000 // a longer distance between two frames is a pause and predicts nothing
 )
 
-// Timeline maps the timestamps of one broadcast. The zero value is not usable; call New.
+// Timeline maps the timestamps of one encoder. The zero value is not usable; call New.
 type Timeline struct {
 	video, audio clock
 	high         int64     // the furthest millisecond seen on either track
-	started      bool      // the present encoder has sent a frame
+	started      bool      // there was a frame
 	shifts       [4]uint32 // shifts of recent rebases, newest first, for the track that has not met its jump yet
 	known        int       // how many of them are set
 	rebases      int
@@ -74,8 +74,7 @@ type clock struct {
 	shift    uint32 // added to a timestamp modulo 2^32
 	last     int64  // the furthest millisecond on the timeline
 	interval int64  // milliseconds to the next expected frame
-	started  bool   // the present encoder has sent a frame of this track
-	ever     bool   // last is meaningful
+	started  bool   // there was a frame of this track
 }
 
 // New returns an empty timeline. Its first frame is at MaxStart, so that a track which starts behind the other still
@@ -87,14 +86,6 @@ func New() *Timeline {
 		audio:   clock{interval: audioInterval},
 		lastDTS: -1,
 	}
-}
-
-// Restart tells the timeline that another encoder follows, with a clock of its own: its first frame goes on behind
-// everything that was there, and both its tracks share the shift that this takes.
-func (t *Timeline) Restart() {
-	t.started, t.known = false, 0
-	t.video.started, t.audio.started = false, false
-	t.counter.anchored = false
 }
 
 // Rebases returns how many times a jump was taken out.
@@ -117,9 +108,9 @@ func (t *Timeline) Video(ts uint32, composition int32) (dts int64, offset int32)
 // spread returns the tick of a video timestamp. Another picture at the same timestamp goes where it would be if as many
 // shared this one as shared the last, and the next one followed after the same interval; always before that.
 func (t *Timeline) spread(ts uint32) int64 {
-	p, ever, last := &t.pictures, t.video.ever, t.video.last
+	p, started, last := &t.pictures, t.video.started, t.video.last
 	at := t.place(&t.video, ts)
-	if !ever || at > last {
+	if !started || at > last {
 		p.at, p.before, p.same = at, p.same+1, 0
 		return at * videoTick
 	}
@@ -141,24 +132,24 @@ func (t *Timeline) place(c *clock, ts uint32) int64 {
 	if c.started && at > c.last && at-c.last <= maxInterval {
 		c.interval = at - c.last
 	}
-	if !c.ever || at > c.last {
+	if !c.started || at > c.last {
 		c.last = at
 	}
-	c.started, c.ever, t.started = true, true, true
+	c.started, t.started = true, true
 	t.high = max(t.high, at)
 	return at
 }
 
 func (t *Timeline) locate(c *clock, ts uint32) int64 {
 	if !t.started {
-		return t.rebase(c, ts, t.first(c))
+		return t.rebase(c, ts, t.high)
 	}
 	if !c.started {
 		if at := t.at(ts, t.shifts[0]); at >= t.high-maxStart && at <= t.high+maxStart {
 			c.shift = t.shifts[0]
 			return max(at, 0)
 		}
-		return t.rebase(c, ts, t.first(c))
+		return t.rebase(c, ts, t.high+c.interval)
 	}
 	at := t.at(ts, c.shift)
 	if d := t.distance(c, at); d != 0 {
@@ -192,14 +183,6 @@ func (t *Timeline) distance(c *clock, at int64) int64 {
 		return at - max(t.high, c.last+c.interval)
 	}
 	return 0
-}
-
-// first is where the first frame of an encoder goes.
-func (t *Timeline) first(c *clock) int64 {
-	if !t.video.ever && !t.audio.ever {
-		return t.high
-	}
-	return t.high + c.interval
 }
 
 // expected is where the next frame of a track should be. A track that has been silent rejoins the other one.
