@@ -25,7 +25,7 @@ type testCard struct {
 	start    time.Time // of its arrival times
 	begin    time.Duration
 	length   time.Duration
-	instead  func(i int64) *ingest.UnsupportedError // of picture i; may be nil
+	foreign  *ingest.UnsupportedError // in place of every picture; may be nil
 
 	pictures, sounds int64
 	accepted         bool
@@ -63,7 +63,7 @@ func (c *testCard) Close(r *ingest.Refusal) {
 // Read gives picture and sound in the order of their times, and one piece of metadata. At its end the card stays until it
 // is closed.
 func (c *testCard) Read(m *ingest.Message) error {
-	v, a := c.settings.Video, c.settings.Audio
+	a := c.settings.Audio
 	at := time.Duration(c.pictures) * 40 * time.Millisecond
 	if at >= c.length {
 		close(c.over)
@@ -81,21 +81,26 @@ func (c *testCard) Read(m *ingest.Message) error {
 	}
 	i := c.pictures
 	c.pictures++
-	if c.instead != nil {
-		if u := c.instead(i); u != nil {
-			m.Err = u
-			return nil
-		}
-	}
 	if i == 50 {
 		m.Text = []byte("from the card")
 	}
+	if c.foreign != nil {
+		m.Err = c.foreign
+	} else {
+		m.Frame = c.picture(i)
+		m.Frame.Arrived = m.Arrived
+	}
+	return nil
+}
+
+// picture makes picture i, every 50th of them a keyframe.
+func (c *testCard) picture(i int64) media.Frame {
 	unit := append([]byte{0, 0, 0, 40, 0x41}, bytes.Repeat([]byte{0x5A}, 39)...)
 	if i%50 == 0 {
 		unit[4] = 0x65
 	}
-	m.Frame = media.Frame{Track: v, DTS: v.Ticks(c.begin + at), Key: i%50 == 0, Data: unit, Arrived: m.Arrived}
-	return nil
+	v := c.settings.Video
+	return media.Frame{Track: v, DTS: v.Ticks(c.begin + time.Duration(i)*40*time.Millisecond), Key: i%50 == 0, Data: unit}
 }
 
 // publishCard publishes a card and returns what the sink said at its end.
@@ -149,12 +154,10 @@ func TestSourceIsRefused(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, t.TempDir(), nil)
 	_, key := n.channel(t, nil)
-	hevc := func(int64) *ingest.UnsupportedError {
-		return &ingest.UnsupportedError{Medium: ingest.Video, Codec: "HEVC"}
-	}
+	hevc := &ingest.UnsupportedError{Medium: ingest.Video, Codec: "HEVC"}
 	for _, tt := range []struct {
 		name, key string
-		instead   func(int64) *ingest.UnsupportedError
+		foreign   *ingest.UnsupportedError
 		kind      ingest.RefusalKind
 		text      string
 	}{
@@ -162,12 +165,12 @@ func TestSourceIsRefused(t *testing.T) {
 		{"a codec", key, hevc, ingest.Unsupported, "video codec HEVC is not supported; this server takes H.264 and AAC-LC."},
 	} {
 		card := newTestCard(t, 0, 20*time.Second)
-		card.settings.Video, card.instead = nil, tt.instead
+		card.settings.Video, card.foreign = nil, tt.foreign
 		err := <-n.publishCard(t, card, ingest.Request{Key: tt.key})
 		if r, ok := errors.AsType[*ingest.Refusal](err); !ok || r.Kind != tt.kind || r.Text != tt.text {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		if card.accepted != (tt.instead != nil) {
+		if card.accepted != (tt.foreign != nil) {
 			t.Errorf("%s: accepted %v", tt.name, card.accepted)
 		}
 	}

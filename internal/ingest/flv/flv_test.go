@@ -17,6 +17,7 @@ const avcRecord = "\x01\x42\xc0\x1f\xff\xe1\x00\x09\x67\x42\xc0\x1f\xda\x01\x40\
 func video(ts uint32, body string) Tag {
 	return Tag{Type: TypeVideo, Timestamp: ts, Payload: []byte(body)}
 }
+
 func audio(ts uint32, body string) Tag {
 	return Tag{Type: TypeAudio, Timestamp: ts, Payload: []byte(body)}
 }
