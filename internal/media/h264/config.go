@@ -37,10 +37,11 @@ func ParseConfig(record []byte) (*media.Track, error) {
 	if LengthSize(record) == 0 {
 		return nil, fault.New(fault.Invalid, "H.264 configuration is not valid: bad version or length size")
 	}
-	sets, err := parseSets(record)
+	parse := parseSets
 	if isByteStream(record) {
-		sets, err = streamSets(record)
+		parse = streamSets
 	}
+	sets, err := parse(record)
 	if err == nil {
 		var t *media.Track
 		if t, err = sets.track(); err == nil {
