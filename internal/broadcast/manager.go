@@ -240,7 +240,7 @@ func (m *Manager) reserve(ctx context.Context, key store.Key) (*slot, *broadcast
 	}
 }
 
-var errDraining = Shutdown.refusal() //nolint:gochecknoglobals // an error value
+var errDraining = Shutdown.refusal()
 
 // take returns the slot of a channel and whether it is the caller's to decide.
 func (m *Manager) take(key store.Key) (s *slot, mine bool, err error) {
