@@ -8,6 +8,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/natsd/natsdtest"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -162,14 +163,14 @@ func TestLivingStreamsAreNotReaped(t *testing.T) {
 func TestRecordsKnowTheLastFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, priority{})
+		r := newRig(t, ingest.Priority{})
 		r.stream(t.Context(), append(headers(), av(0, 30_000, 50)...))
 		heard := r.heard()
 		stream, _ := r.ledger.see()
 		if behind := heard.Sub(stream.LastFrame); behind > viewerInterval {
 			t.Errorf("the stream's record is %v behind", behind)
 		}
-		r.source.Close("", "")
+		r.source.Close(&ingest.Refusal{})
 		<-r.left
 		r.ledger.see()
 		r.ledger.mu.Lock()
