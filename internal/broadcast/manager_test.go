@@ -34,7 +34,7 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 		t.Errorf("open session: %+v %+v", v, v.Video)
 	}
 	pres, ok := n.Presentation(ch.Scope, ch.ID)
-	if !ok || pres.StreamID != s.StreamID || !pres.Renditions[0].Snapshot().Ready() {
+	if !ok || pres.StreamID != s.StreamID || !pres.Variants()[0].Snapshot().Ready() {
 		t.Errorf("presentation: %+v %v", pres, ok)
 	}
 	ts := uint32(6000)
@@ -58,7 +58,7 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 	}
 	eventually(t, "events", func() bool { return slices.Contains(events(), "Stream End") })
 	wantEvents(t, events(), "Session Created", "Stream Start", "Session Ended", "Stream End")
-	if pres, ok = n.Presentation(ch.Scope, ch.ID); !ok || !pres.Renditions[0].Snapshot().Ended() {
+	if pres, ok = n.Presentation(ch.Scope, ch.ID); !ok || !pres.Variants()[0].Snapshot().Ended() {
 		t.Error("the ended presentation is not there")
 	}
 }
@@ -157,7 +157,7 @@ func TestSecondPublisherAndTakeover(t *testing.T) {
 		now, ok, err := n.opt.Claims.Get(t.Context(), ch)
 		return err == nil && ok && now.Priority == 1 && now.StreamID == s.StreamID
 	})
-	if pres, _ := n.Presentation(ch.Scope, ch.ID); pres.StreamID != s.StreamID || pres.Renditions[0].Snapshot().Ended() {
+	if pres, _ := n.Presentation(ch.Scope, ch.ID); pres.StreamID != s.StreamID || pres.Variants()[0].Snapshot().Ended() {
 		t.Error("the presentation did not go on")
 	}
 	close(second.messages)
@@ -285,7 +285,7 @@ func TestDrain(t *testing.T) {
 		if err := <-p.done; !errors.As(err, &r) || r.Kind != ingest.Shutdown {
 			t.Errorf("the encoder was told %v", err)
 		}
-		if pres, ok := n.Presentation(keys[i].Scope, keys[i].ID); !ok || !pres.Renditions[0].Snapshot().Ended() {
+		if pres, ok := n.Presentation(keys[i].Scope, keys[i].ID); !ok || !pres.Variants()[0].Snapshot().Ended() {
 			t.Error("no ended presentation for the players")
 		}
 		if _, err := n.opt.Sessions.Get(t.Context(), keys[i]); !fault.Is(err, fault.NotFound) {

@@ -156,26 +156,25 @@ func (m *Manager) newBroadcast(
 		Container: hls.ServedContainer(&ch), LowLatency: ch.LatencyMode == resource.LatencyLow, TargetDuration: f.Target,
 		Clock: m.opt.Clock, Logger: log,
 	})
+	presentation := &hls.Presentation{StreamID: stream.StreamID, Channel: ch, StartedAt: stream.CreatedAt}
+	presentation.AddVariant(renditionName, packager.Live)
 	b := &broadcast{
-		key:     key,
-		channel: ch,
-		presentation: &hls.Presentation{
-			StreamID: stream.StreamID, Channel: ch, StartedAt: stream.CreatedAt,
-			Renditions: []*hls.Rendition{{Name: renditionName, Packager: packager}},
-		},
-		ledger:   records,
-		clock:    m.opt.Clock,
-		viewers:  m.opt.Viewers,
-		log:      log,
-		counters: &m.counters,
-		commands: make(chan func()),
-		metadata: make(chan string, metadataInbox),
-		ended:    make(chan struct{}),
-		replaced: make(chan struct{}),
-		life:     newLife(stream.CreatedAt),
-		stream:   stream,
-		session:  resource.Session{StreamID: stream.StreamID, Channel: ch, CreatedAt: stream.CreatedAt},
-		current:  f,
+		key:          key,
+		channel:      ch,
+		presentation: presentation,
+		ledger:       records,
+		clock:        m.opt.Clock,
+		viewers:      m.opt.Viewers,
+		log:          log,
+		counters:     &m.counters,
+		commands:     make(chan func()),
+		metadata:     make(chan string, metadataInbox),
+		ended:        make(chan struct{}),
+		replaced:     make(chan struct{}),
+		life:         newLife(stream.CreatedAt),
+		stream:       stream,
+		session:      resource.Session{StreamID: stream.StreamID, Channel: ch, CreatedAt: stream.CreatedAt},
+		current:      f,
 	}
 	b.lastMedia.Store(stream.CreatedAt.UnixNano())
 	b.shown.Store(&stream)
@@ -183,9 +182,9 @@ func (m *Manager) newBroadcast(
 }
 
 // ready reports whether the broadcast has something to play, now or in its past.
-func (b *broadcast) ready() bool { return b.presentation.Renditions[0].Snapshot().Ready() }
+func (b *broadcast) ready() bool { return b.presentation.Variants()[0].Snapshot().Ready() }
 
 // tail is how long an ended presentation stays up: the length of its playlist.
 func (b *broadcast) tail() time.Duration {
-	return hls.DefaultWindow * b.presentation.Renditions[0].Snapshot().TargetDuration()
+	return hls.DefaultWindow * b.presentation.Variants()[0].Snapshot().TargetDuration()
 }

@@ -29,12 +29,12 @@ type boundaries struct {
 // limit returns the longest segment whose duration still rounds to the target duration (RFC 8216bis 4.4.3.1).
 func (b *boundaries) limit() int64 { return b.target + second/2 - second/1000 }
 
-// open starts a segment.
-func (b *boundaries) open(at int64) { b.start = at }
+// openSegment starts a segment.
+func (b *boundaries) openSegment(at int64) { b.start = at }
 
-// keyframe notes a keyframe and reports whether it starts a new segment: once the open one has the least length, or
+// noteKeyframe notes a keyframe and reports whether it starts a new segment: once the open one has the least length, or
 // when another GOP like the last would not fit into it any more.
-func (b *boundaries) keyframe(dts int64) bool {
+func (b *boundaries) noteKeyframe(dts int64) bool {
 	if b.hasKey {
 		gop := dts - b.key
 		b.even = abs(gop-b.gop) <= gopJitter
@@ -64,7 +64,7 @@ func (b *boundaries) full(end, part int64) bool {
 // not all of one length, and only that picture tells.
 func (b *boundaries) undecided(at int64) bool {
 	then := *b
-	return !b.even && then.keyframe(at)
+	return !b.even && then.noteKeyframe(at)
 }
 
 // keyExpected reports whether a keyframe that starts a segment is due at the given time, going by the last two GOPs.

@@ -26,8 +26,8 @@ func newCadence(interval, most int64, regular bool) cadence {
 	return c
 }
 
-// frame notes the decode time of the next frame.
-func (c *cadence) frame(dts int64) {
+// notePicture notes the decode time of the next frame.
+func (c *cadence) notePicture(dts int64) {
 	if !c.started {
 		c.started, c.last = true, dts
 		return

@@ -46,8 +46,18 @@ type container interface {
 	// extension and contentType are those of parts and segments.
 	extension() string
 	contentType() string
+	// version is the least EXT-X-VERSION of playlists that name its files (RFC 8216bis 8).
+	version() int
 	// stillEvery returns how often a picture that stays on the screen must be repeated, in ticks, given the part target.
 	stillEvery(part int64) int64
+}
+
+// newContainer returns a writer of a container by its name in a channel's record.
+func newContainer(name string) container {
+	if name == resource.ContainerFMP4 {
+		return &fragments{}
+	}
+	return &transport{}
 }
 
 // fragments writes CMAF-like fragments.
@@ -60,6 +70,8 @@ type fragments struct {
 
 func (w *fragments) extension() string   { return ".m4s" }
 func (w *fragments) contentType() string { return "video/mp4" }
+
+func (w *fragments) version() int { return 6 }
 
 func (w *fragments) stillEvery(int64) int64 { return second } // samples tell how long they last
 
@@ -123,6 +135,7 @@ type transport struct{ muxer *mpegts.Muxer }
 
 func (w *transport) extension() string   { return ".ts" }
 func (w *transport) contentType() string { return "video/mp2t" }
+func (w *transport) version() int        { return 3 }
 
 // stillEvery: a picture lasts as long as the one before it in the same part, as far as players in browsers can tell.
 func (w *transport) stillEvery(part int64) int64 { return part / 2 }

@@ -42,19 +42,19 @@ func describe(s *Snapshot) []string {
 	var out []string
 	for _, g := range s.segments[s.listed:] {
 		flags := ""
-		if g.parts[0].independent {
+		if g.Parts[0].Independent {
 			flags += "k"
 		}
-		if g.discontinuity {
+		if g.Discontinuity {
 			flags += "d"
 		}
-		if slices.ContainsFunc(g.parts, func(p part) bool { return p.data == nil }) {
+		if slices.ContainsFunc(g.Parts, func(p Part) bool { return p.Data == nil }) {
 			flags += "g"
 		}
-		if g.init != nil && g.init.number > 1 {
-			flags += fmt.Sprint(g.init.number)
+		if g.Map != nil && g.Map.Number > 1 {
+			flags += fmt.Sprint(g.Map.Number)
 		}
-		out = append(out, fmt.Sprintf("%.2f %d %s", float64(g.duration)/second, len(g.parts), flags))
+		out = append(out, fmt.Sprintf("%.2f %d %s", float64(g.Ticks)/second, len(g.Parts), flags))
 	}
 	return out
 }
@@ -280,7 +280,7 @@ func checkFrames(t *testing.T, s *Snapshot, frames []media.Frame, stills int) {
 	for _, g := range s.segments {
 		var parts fmp4.Parts
 		if err := parts.Unmarshal(bytes.Join(g.data, nil)); err != nil {
-			t.Fatalf("segment %d: %v", g.msn, err)
+			t.Fatalf("segment %d: %v", g.MSN, err)
 		}
 		for _, p := range parts {
 			for _, track := range p.Tracks {

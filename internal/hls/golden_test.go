@@ -56,9 +56,11 @@ func TestGoldenPlaylists(t *testing.T) {
 		opts  Options
 		end   bool
 		delta bool
+
+		reports bool
 	}{
-		{name: "fmp4-low", opts: Options{Container: resource.ContainerFMP4, LowLatency: true, Reports: reports}},
-		{name: "fmp4-low-delta", opts: Options{Container: resource.ContainerFMP4, LowLatency: true, Reports: reports}, delta: true},
+		{name: "fmp4-low", opts: Options{Container: resource.ContainerFMP4, LowLatency: true}, reports: true},
+		{name: "fmp4-low-delta", opts: Options{Container: resource.ContainerFMP4, LowLatency: true}, delta: true, reports: true},
 		{name: "fmp4-normal", opts: Options{Container: resource.ContainerFMP4}},
 		{name: "ts-low", opts: Options{Container: resource.ContainerTS, LowLatency: true}},
 		{name: "ts-normal", opts: Options{Container: resource.ContainerTS}},
@@ -68,6 +70,9 @@ func TestGoldenPlaylists(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := NewPackager(test.opts)
+			if test.reports {
+				p.reports.Store(&reports)
+			}
 			for _, f := range changing(t) {
 				if err := p.Write(f); err != nil {
 					t.Fatal(err)
@@ -83,16 +88,16 @@ func TestGoldenPlaylists(t *testing.T) {
 
 func TestGoldenMultivariant(t *testing.T) {
 	t.Parallel()
-	p := &Presentation{Renditions: []*Rendition{
-		{Name: "source", Packager: NewPackager(Options{Container: resource.ContainerFMP4, LowLatency: true})},
-		{Name: "later", Packager: NewPackager(Options{})},
-	}}
+	source := NewPackager(Options{Container: resource.ContainerFMP4, LowLatency: true})
+	p := &Presentation{}
+	p.AddVariant("source", source.Live)
+	p.AddVariant("later", NewPackager(Options{}).Live)
 	uri := func(name string) string { return "/v/st-1/" + name + "/index.m3u8?v=1" }
 	if got := p.Multivariant(uri, SessionData{}); got != nil {
 		t.Fatalf("%s", got)
 	}
 	for _, f := range changing(t) {
-		if err := p.Renditions[0].Write(f); err != nil {
+		if err := source.Write(f); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,11 +1,20 @@
-// Package hls turns the frames of one rendition into HLS parts, segments and playlists.
+// Package hls turns the frames of a broadcast into HLS: parts, segments and playlists of every rendition.
 //
-// A Packager owns the live window of one rendition. It does no HTTP and starts no goroutine: the goroutine that
-// writes frames publishes an immutable Snapshot for every part (every segment, without low latency), and any number
-// of readers may hold one, render its playlist (once, whoever asks first) or wait for the next. Bytes handed out are
-// shared by all viewers and never change.
+// It has three layers, and each knows only the ones below it:
 //
-// The rules come from RFC 8216bis (draft-pantos-hls-rfc8216bis); clauses are named where they force the code.
+//   - A Cutter is the plan of a presentation: target durations, the boundaries of segments and parts, media sequence
+//     numbers, dates and discontinuities. It decides by the frames of one rendition, and all others follow.
+//   - A Rendition is the writer of one Media Playlist: it keeps the frames of one encoding and writes them into a container,
+//     part by part, where the Cutter says.
+//   - A Live is what readers see: the newest Snapshot of a Media Playlist and its files. It does not know who writes it; a
+//     Mirror writes one from the parts of another node.
+//
+// Nothing here does HTTP or starts a goroutine: the goroutine that writes frames publishes an immutable Snapshot for every
+// part (every segment, without low latency), and any number of readers may hold one, render its playlist (once, whoever asks
+// first) or wait for the next. Bytes handed out are shared by all readers and never change.
+//
+// The rules come from RFC 8216bis (draft-pantos-hls-rfc8216bis); clauses are named where they force the code. DESIGN.md
+// beside this file says why it is cut so.
 //
 // Imports: media, media/id3, media/mp4, media/mpegts, resource, fault.
 package hls
@@ -22,7 +31,12 @@ const (
 	DefaultMaxBytes   = 512 << 20
 )
 
-// Options configures a Packager. The zero value packages low-latency-less MPEG-TS: set what the channel says.
+// PlaylistName is the last element of a Media Playlist's path. Its files lie beside it, and the playlists of other
+// renditions at "../<name>/" (see Presentation).
+const PlaylistName = "index.m3u8"
+
+// Options configures a Cutter and the renditions under it. The zero value packages low-latency-less MPEG-TS: set what the
+// channel says.
 type Options struct {
 	// Container is resource.ContainerTS or resource.ContainerFMP4; empty means TS.
 	Container string
@@ -40,18 +54,36 @@ type Options struct {
 	// MaxBytes bounds what is held for one rendition: frames, parts and, roughly, what it costs to keep them. It is
 	// some 35 Mbit/s with the longest target duration. Zero means DefaultMaxBytes.
 	MaxBytes int64
-	// Reports tells how far the other renditions of the presentation are, for EXT-X-RENDITION-REPORT. It is called
-	// when a playlist is rendered, from a reader's goroutine; nil means that there are no others.
-	Reports func() []Report
 	// Clock stands in for frames that do not say when they arrived; nil means time.Now.
 	Clock func() time.Time
-	// Logger gets a line now and then about what the packager had to repair; nil discards.
+	// Logger gets a line now and then about what had to be repaired; nil discards.
 	Logger *slog.Logger
 }
 
-// Report is one EXT-X-RENDITION-REPORT (RFC 8216bis 4.4.5.4).
-type Report struct {
-	URI      string // of the other media playlist, relative to this one
-	LastMSN  int64
-	LastPart int // -1: no parts
+// withDefaults fills in what is zero.
+func (o Options) withDefaults() Options {
+	if o.PartTarget <= 0 {
+		o.PartTarget = DefaultPartTarget
+	}
+	if !o.LowLatency {
+		o.PartTarget = plainPart
+	}
+	if o.Window <= 0 {
+		o.Window = DefaultWindow
+	}
+	o.Window = max(o.Window, 3) // RFC 8216bis 6.2.2
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
+
+// plainPart is how long the buffers of a segment are when its parts are not listed: long enough for little overhead,
+// short enough that frames do not pile up beside their copies.
+const plainPart = 500 * time.Millisecond

@@ -330,27 +330,27 @@ func (c *checker) delta(s *Snapshot, l *listing) error {
 // held compares the byte count with what can be reached, and that with what the rules make us keep.
 func (c *checker) held(s *Snapshot) error {
 	var reach, ticks int64
-	inits := map[*initSegment]bool{s.open.init: true}
+	inits := map[*InitSection]bool{s.open.Map: true}
 	for _, g := range s.segments {
-		reach += g.size
-		ticks += g.duration
-		inits[g.init] = true
+		reach += g.Size
+		ticks += g.Ticks
+		inits[g.Map] = true
 	}
 	if !s.ended {
 		for i := range s.parts {
-			reach += int64(len(s.parts[i].data))
+			reach += int64(len(s.parts[i].Data))
 		}
 	}
 	for i := range inits {
 		if i != nil {
-			reach += int64(len(i.data))
+			reach += int64(len(i.Data))
 		}
 	}
 	// An init section can be replaced before any segment uses it; it is counted until the next one goes.
 	if got := c.p.Stats().Bytes; s.stream.lowLatency && (got < reach || got > reach+4096) {
 		return fmt.Errorf("%d bytes are counted, %d can be reached", got, reach)
 	}
-	window := int64(c.p.opts.Window) * s.stream.target
+	window := int64(c.p.Cutter.opts.Window) * s.stream.target
 	if most := 2*(window+3*s.stream.target) + 3*s.stream.target; ticks > most {
 		return fmt.Errorf("%v s are kept, at most %v are needed", ticks/second, most/second)
 	}

@@ -2,11 +2,10 @@ package hls
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/rivus-live/rivus/internal/resource"
 )
 
 // VariantInfo describes a rendition for EXT-X-STREAM-INF. It is zero while the rendition is not ready.
@@ -23,20 +22,6 @@ func (v VariantInfo) Quality() string {
 	return strconv.Itoa(v.Height) + "p" + strconv.Itoa(int(v.FrameRate+0.5))
 }
 
-// Presentation is one broadcast as viewers see it: a stream id and its renditions.
-type Presentation struct {
-	StreamID   string
-	Channel    resource.Channel // as it was when the stream started
-	StartedAt  time.Time
-	Renditions []*Rendition
-}
-
-// Rendition is one quality of a presentation. Its name is a path segment of its URLs.
-type Rendition struct {
-	Name string
-	*Packager
-}
-
 // SessionData holds the EXT-X-SESSION-DATA that IVS players read (spec ivs.md 9.3). Empty fields are left out.
 type SessionData struct {
 	Node           string        // NODE
@@ -46,29 +31,33 @@ type SessionData struct {
 	VideoSessionID string        // VIDEO-SESSION-ID, the viewer's playback session
 }
 
-// Multivariant renders the multivariant playlist. uri gives the media playlist of a rendition by its name. Renditions
-// that are not ready are left out; it is nil while none is. EXT-X-INDEPENDENT-SEGMENTS is not set: what an encoder sends
+// Multivariant renders the multivariant playlist. uri gives the media playlist of a variant by its name. Variants that are
+// not ready are left out; it is nil while none is. EXT-X-INDEPENDENT-SEGMENTS is not set: what an encoder sends
 // may have GOPs that are longer than a segment.
-func (p *Presentation) Multivariant(uri func(rendition string) string, extra SessionData) []byte {
-	var variants []byte
-	for _, r := range p.Renditions {
-		s := r.Snapshot()
-		if !s.Ready() {
+func (p *Presentation) Multivariant(uri func(variant string) string, extra SessionData) []byte {
+	var text []byte
+	var told []string
+	for _, v := range p.Variants() {
+		s := v.Snapshot()
+		info := s.Info()
+		if !s.Ready() || info.Codecs == "" {
 			continue
 		}
-		variants = appendVariant(variants, s.Info(), uri(r.Name))
+		group := freeName(info.Quality(), func(name string) bool { return slices.Contains(told, name) })
+		told = append(told, group)
+		text = appendVariant(text, info, group, uri(v.Name))
 	}
-	if variants == nil {
+	if text == nil {
 		return nil
 	}
-	b := append(make([]byte, 0, 512+len(variants)), "#EXTM3U\n"...)
+	b := append(make([]byte, 0, 512+len(text)), "#EXTM3U\n"...)
 	b = extra.append(b)
-	return append(b, variants...)
+	return append(b, text...)
 }
 
 // appendVariant writes a rendition as IVS does: an EXT-X-MEDIA without URI that names it, then its EXT-X-STREAM-INF.
-func appendVariant(b []byte, v VariantInfo, uri string) []byte {
-	group := v.Quality()
+// Renditions of one height and rate have groups of their own, because names within one must differ (RFC 8216bis 4.4.6.1.1).
+func appendVariant(b []byte, v VariantInfo, group, uri string) []byte {
 	b = fmt.Appendf(b, "#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID=%q,NAME=%q,AUTOSELECT=YES,DEFAULT=YES\n",
 		group, strings.TrimSuffix(group, "30"))
 	b = fmt.Appendf(b, "#EXT-X-STREAM-INF:BANDWIDTH=%d,AVERAGE-BANDWIDTH=%d,", v.Bandwidth, v.AverageBandwidth)

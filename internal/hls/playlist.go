@@ -40,12 +40,12 @@ func (s *Snapshot) render(delta bool) []byte {
 	}
 	b := s.appendHeader(make([]byte, 0, size+len(s.partTags)), delta)
 	listed := s.segments[s.listed:]
-	var init *initSegment
+	var init *InitSection
 	if delta {
 		n := s.skippable()
 		b = append(b, "#EXT-X-SKIP:SKIPPED-SEGMENTS="...)
 		b = appendLine(b, int64(n))
-		init = listed[n-1].init
+		init = listed[n-1].Map
 		listed = listed[n:]
 	}
 	end := s.segments[len(s.segments)-1].position
@@ -53,8 +53,8 @@ func (s *Snapshot) render(delta bool) []byte {
 		end += s.openDuration()
 	}
 	for _, g := range listed {
-		b = g.head.append(b, init)
-		init = g.init
+		b = g.Head.append(b, init)
+		init = g.Map
 		if s.stream.lowLatency && !s.ended && end-g.position < partTagTargets*s.stream.target {
 			b = append(b, g.partTags...)
 		}
@@ -91,7 +91,7 @@ func (s *Snapshot) appendHeader(b []byte, delta bool) []byte {
 		b = append(b, '\n')
 	}
 	b = append(b, "#EXT-X-MEDIA-SEQUENCE:"...)
-	b = appendLine(b, s.segments[s.listed].msn)
+	b = appendLine(b, s.segments[s.listed].MSN)
 	b = append(b, "#EXT-X-DISCONTINUITY-SEQUENCE:"...)
 	return appendLine(b, s.skipped)
 }
@@ -107,10 +107,11 @@ func (s *Snapshot) appendTail(b []byte) []byte {
 	b = append(b, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`...)
 	b = appendPartName(b, s.hintMSN, s.hintPart, s.stream.extension)
 	b = append(b, "\"\n"...)
-	if s.stream.reports == nil {
+	reports := s.stream.live.reports.Load()
+	if reports == nil {
 		return b
 	}
-	for _, r := range s.stream.reports() {
+	for _, r := range (*reports)() {
 		b = append(b, `#EXT-X-RENDITION-REPORT:URI="`...)
 		b = append(b, r.URI...)
 		b = append(b, `",LAST-MSN=`...)
@@ -126,17 +127,17 @@ func (s *Snapshot) appendTail(b []byte) []byte {
 
 // append writes the tags that stand before a segment's parts (RFC 8216bis 4.4.4.9). init is what the segment before it
 // in the playlist uses.
-func (h *head) append(b []byte, init *initSegment) []byte {
-	if h.discontinuity {
+func (h *Head) append(b []byte, init *InitSection) []byte {
+	if h.Discontinuity {
 		b = append(b, "#EXT-X-DISCONTINUITY\n"...)
 	}
-	if h.init != nil && (h.init != init || h.discontinuity) {
+	if h.Map != nil && (h.Map != init || h.Discontinuity) {
 		b = append(b, `#EXT-X-MAP:URI="init`...)
-		b = strconv.AppendInt(b, int64(h.init.number), 10)
+		b = strconv.AppendInt(b, int64(h.Map.Number), 10)
 		b = append(b, ".mp4\"\n"...)
 	}
 	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
-	b = h.date.AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = h.Date.AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	return append(b, '\n')
 }
 

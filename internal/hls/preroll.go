@@ -45,8 +45,8 @@ const (
 // itemCost is what an item costs beside its bytes, roughly, so that empty frames are no way around a limit of bytes.
 const itemCost = 128
 
-// add takes the next frame and reports whether enough is known. given says that the target duration is.
-func (q *preroll) add(f media.Frame, given bool) bool {
+// addFrame takes the next frame and reports whether enough is known. given says that the target duration is.
+func (q *preroll) addFrame(f media.Frame, given bool) bool {
 	if f.Track.IsVideo() {
 		if !q.addVideo(f) {
 			return false
@@ -80,7 +80,7 @@ func (q *preroll) addVideo(f media.Frame) bool {
 	}
 	q.frames++
 	q.last = f.DTS
-	q.push(item{frame: f})
+	q.pushItem(item{frame: f})
 	return true
 }
 
@@ -97,17 +97,17 @@ func (q *preroll) addAudio(f media.Frame) {
 			q.bytes += q.items[i].size()
 		}
 	}
-	q.push(item{frame: f})
+	q.pushItem(item{frame: f})
 }
 
 func (q *preroll) addTag(data []byte) {
 	if q.frames > 0 && q.tags < prerollTags {
 		q.tags++
-		q.push(item{tag: data})
+		q.pushItem(item{tag: data})
 	}
 }
 
-func (q *preroll) push(i item) {
+func (q *preroll) pushItem(i item) {
 	q.items = append(q.items, i)
 	q.bytes += i.size()
 }

@@ -33,22 +33,22 @@ func TestPartFor(t *testing.T) {
 func TestBoundaries(t *testing.T) {
 	t.Parallel()
 	b := boundaries{target: 2 * second}
-	b.open(0)
+	b.openSegment(0)
 	for _, step := range []struct {
 		at   float64
 		want bool
 	}{{0, false}, {1, false}, {1.95, true}} {
-		if got := b.keyframe(int64(step.at * second)); got != step.want {
+		if got := b.noteKeyframe(int64(step.at * second)); got != step.want {
 			t.Fatalf("a keyframe at %v s starts a segment: %v", step.at, got)
 		}
 	}
-	b.open(2 * second)
-	b.keyframe(3500 * second / 1000) // GOPs of 1.5 s: two do not fit
+	b.openSegment(2 * second)
+	b.noteKeyframe(3500 * second / 1000) // GOPs of 1.5 s: two do not fit
 	if next := int64(5050 * second / 1000); b.keyExpected(next, second/50) || !b.undecided(next) || b.undecided(2200*second/1000) {
 		t.Fatal("one GOP was as long as the next, which it was not")
 	}
 	even := b
-	even.keyframe(5050 * second / 1000)
+	even.noteKeyframe(5050 * second / 1000)
 	if next := int64(6600 * second / 1000); !even.keyExpected(next, second/50) || even.keyExpected(6*second, second/50) || even.undecided(next) {
 		t.Fatal("the next keyframe is expected at the wrong time")
 	}
@@ -63,25 +63,25 @@ func TestCadence(t *testing.T) {
 	at := int64(0)
 	for _, ms := range []int64{0, 33, 34, 33, 33, 34} {
 		at += ms * 90
-		c.frame(at)
+		c.notePicture(at)
 	}
 	if !c.regular() || abs(c.interval()-3000) > 40 {
 		t.Fatalf("interval %d, regular %v", c.interval(), c.regular())
 	}
 	at += 9000
-	c.frame(at)
+	c.notePicture(at)
 	if c.regular() || c.interval() != 9000 {
 		t.Fatalf("interval %d, regular %v after a pause", c.interval(), c.regular())
 	}
 	for range 2 {
 		at += 9000
-		c.frame(at)
+		c.notePicture(at)
 	}
 	if !c.regular() {
 		t.Fatal("not regular again")
 	}
 	at += 100 * second
-	c.frame(at)
+	c.notePicture(at)
 	if c.interval() != second {
 		t.Fatalf("interval %d", c.interval())
 	}
@@ -160,17 +160,17 @@ func TestDates(t *testing.T) {
 			t.Parallel()
 			stream := pattern{length: 80 * time.Second, fps: 30, gop: 2 * time.Second, stall: test.stall}
 			p, _ := run(t, Options{LowLatency: true, Container: resource.ContainerFMP4}, stream.build(t))
-			if got := p.Stats().DateSteps; got != test.steps {
+			if got := p.DateSteps(); got != test.steps {
 				t.Errorf("%d steps, want %d", got, test.steps)
 			}
 			steps := int64(0)
 			for _, g := range p.Snapshot().segments {
-				at := time.Duration(nanos(g.start)) - base
-				steps += int64(b2d(g.discontinuity))
+				at := time.Duration(nanos(g.position - g.Ticks)) // nothing is missing before it
+				steps += int64(b2d(g.Discontinuity))
 				if at < test.from {
 					continue
 				}
-				off := g.date.Sub(epoch.Add(at))
+				off := g.Date.Sub(epoch.Add(at))
 				if off > test.stall(at)+frame || (off-test.off).Abs() > frame {
 					t.Errorf("the date of the segment at %v is %v off, it came %v late", at, off, test.stall(at))
 				}
@@ -208,7 +208,7 @@ func TestRateOfJitter(t *testing.T) {
 				}
 				jitter := (r.Float64() - 0.5) * 0.5 / fps // a quarter of the distance to the next one, either way
 				at := time.Duration((float64(i)/fps + jitter) * float64(time.Second)).Round(time.Millisecond)
-				q.add(media.Frame{Track: track, DTS: track.Ticks(base + at), Key: i == 0}, false)
+				q.addFrame(media.Frame{Track: track, DTS: track.Ticks(base + at), Key: i == 0}, false)
 			}
 			interval, _ := q.rate()
 			if got := frameRate(interval, 0); abs64(got-fps) > 0.1 {
@@ -240,11 +240,11 @@ func TestPartsStandAlone(t *testing.T) {
 	p, _ := run(t, Options{LowLatency: true, Container: resource.ContainerTS}, stream.build(t))
 	parts := 0
 	for _, g := range p.Snapshot().segments {
-		for i := range g.parts {
+		for i := range g.Parts {
 			parts++
 			for name, set := range map[string][]byte{"SPS": track.SPS, "PPS": track.PPS} {
-				if n := bytes.Count(g.parts[i].data, set); n != 1 {
-					t.Errorf("part %d of segment %d has %d of the %s", i, g.msn, n, name)
+				if n := bytes.Count(g.Parts[i].Data, set); n != 1 {
+					t.Errorf("part %d of segment %d has %d of the %s", i, g.MSN, n, name)
 				}
 			}
 		}

@@ -43,7 +43,8 @@ func (o *onDemand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch name := strings.TrimPrefix(r.URL.Path, "/"); name {
 	case "multivariant.m3u8":
 		o.until(func(context.Context) bool { return o.p.Snapshot().LastMSN() > 3 })
-		v := Presentation{Renditions: []*Rendition{{Name: "source", Packager: o.p}}}
+		v := Presentation{}
+		v.AddVariant("source", o.p.Live)
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
 		_, _ = w.Write(v.Multivariant(func(string) string { return "index.m3u8" }, SessionData{}))
 	case "index.m3u8":

@@ -11,12 +11,12 @@ import (
 type Snapshot struct {
 	stream   *stream
 	changed  chan struct{}
-	segments []*segment // complete: those still kept, then the listed ones
+	segments []*Segment // complete: those still kept, then the listed ones
 	listed   int        // index of the first listed one
 	skipped  int64      // discontinuities before the first listed one
 
-	open     head // the segment that is growing
-	parts    []part
+	open     Head // the segment that is growing
+	parts    []Part
 	partTags []byte
 
 	hintMSN  int64
@@ -27,16 +27,49 @@ type Snapshot struct {
 	full, delta Body
 }
 
-// stream is what all snapshots of a packager have in common. It is complete once a snapshot is ready.
+// stream is what all snapshots of a Live have in common. It is complete once a snapshot is ready.
 type stream struct {
-	plan
+	target     int64 // TARGETDURATION, ticks
+	part       int64 // PART-TARGET, ticks
 	lowLatency bool
+	container  string
 	extension  string
 	mediaType  string
 	version    int   // EXT-X-VERSION that the container needs
+	window     int   // least length of the playlist in target durations
 	skipUntil  int64 // CAN-SKIP-UNTIL in ticks, 0: no delta updates
-	reports    func() []Report
+	live       *Live
 	zipper     zipper
+}
+
+// newStream returns what the snapshots of a Live have in common.
+func newStream(l *Live, f Format, c container) *stream {
+	s := &stream{
+		target: ticksOf(f.TargetDuration), part: ticksOf(f.PartTarget), lowLatency: f.LowLatency, container: f.Container,
+		extension: c.extension(), mediaType: c.contentType(), version: c.version(), window: f.Window, live: l,
+	}
+	if s.lowLatency && s.window > skipTargets {
+		s.skipUntil = skipTargets * s.target
+	}
+	return s
+}
+
+// Format is what never changes in a Media Playlist (RFC 8216bis 6.2.1): all that a Mirror of it must know.
+type Format struct {
+	Container      string        // resource.ContainerTS or resource.ContainerFMP4
+	LowLatency     bool          // parts are listed
+	TargetDuration time.Duration // whole seconds
+	PartTarget     time.Duration // whole milliseconds
+	Window         int           // least length of the playlist in target durations
+}
+
+// Format returns what is fixed. It is zero until the snapshot is ready.
+func (s *Snapshot) Format() Format {
+	if !s.Ready() {
+		return Format{}
+	}
+	t := s.stream
+	return Format{t.container, t.lowLatency, time.Duration(nanos(t.target)), time.Duration(nanos(t.part)), t.window}
 }
 
 // Ready reports whether the playlist may be shown: the target duration is fixed and one segment is complete.
@@ -64,7 +97,7 @@ func (s *Snapshot) PartTarget() time.Duration {
 // LastMSN returns the media sequence number of the newest segment that has something in the playlist, -1 if none.
 func (s *Snapshot) LastMSN() int64 {
 	if s.showsOpen() {
-		return s.open.msn
+		return s.open.MSN
 	}
 	return s.lastComplete()
 }
@@ -77,7 +110,7 @@ func (s *Snapshot) LastPart() int {
 	case s.showsOpen():
 		return len(s.parts) - 1
 	}
-	return len(s.segments[len(s.segments)-1].parts) - 1
+	return len(s.segments[len(s.segments)-1].Parts) - 1
 }
 
 // showsOpen reports whether parts of the open segment are listed.
@@ -90,19 +123,31 @@ func (s *Snapshot) lastComplete() int64 {
 	if len(s.segments) == 0 {
 		return -1
 	}
-	return s.segments[len(s.segments)-1].msn
+	return s.segments[len(s.segments)-1].MSN
 }
 
-// segment returns a complete segment that is listed or still kept.
-func (s *Snapshot) segment(msn int64) *segment {
+// Segment returns a complete segment that is listed or still kept, nil if there is none with that number.
+func (s *Snapshot) Segment(msn int64) *Segment {
 	if len(s.segments) == 0 {
 		return nil
 	}
-	if i := msn - s.segments[0].msn; i >= 0 && i < int64(len(s.segments)) {
+	if i := msn - s.segments[0].MSN; i >= 0 && i < int64(len(s.segments)) {
 		return s.segments[i]
 	}
 	return nil
 }
+
+// Segments returns the complete segments that are listed, the oldest first; do not modify.
+func (s *Snapshot) Segments() []*Segment { return s.segments[s.listed:] }
+
+// Growing returns the segment that is not complete yet and its parts so far; do not modify them.
+func (s *Snapshot) Growing() (Head, []Part) { return s.open, s.parts }
+
+// Hint returns the part that EXT-X-PRELOAD-HINT names; part is -1 when there is none.
+func (s *Snapshot) Hint() (msn int64, part int) { return s.hintMSN, s.hintPart }
+
+// DiscontinuitySequence returns EXT-X-DISCONTINUITY-SEQUENCE.
+func (s *Snapshot) DiscontinuitySequence() int64 { return s.skipped }
 
 // Changed returns a channel that is closed when a newer snapshot has been published. It is never closed after the end.
 func (s *Snapshot) Changed() <-chan struct{} { return s.changed }
@@ -124,7 +169,7 @@ func (s *Snapshot) Info() VariantInfo { return s.info }
 func (s *Snapshot) PlaylistDuration() time.Duration {
 	var sum int64
 	for _, g := range s.segments[s.listed:] {
-		sum += g.duration
+		sum += g.Ticks
 	}
 	if s.showsOpen() {
 		sum += s.openDuration()
@@ -136,16 +181,20 @@ func (s *Snapshot) PlaylistDuration() time.Duration {
 func (s *Snapshot) openDuration() int64 {
 	var sum int64
 	for i := range s.parts {
-		sum += s.parts[i].duration
+		sum += s.parts[i].Ticks
 	}
 	return sum
 }
 
-// infoOf describes the tracks, with the bit rates that were measured.
-func infoOf(p plan, w *window, video, audio *media.Track) VariantInfo {
+// infoOf describes the tracks, with the bit rates that were measured and the interval between pictures in ticks. It is zero
+// while there are no tracks.
+func infoOf(interval int64, w *window, video, audio *media.Track) VariantInfo {
+	if video == nil {
+		return VariantInfo{}
+	}
 	v := VariantInfo{
 		Bandwidth: w.peak, AverageBandwidth: w.average,
-		Codecs: video.CodecName, Width: video.Width, Height: video.Height, FrameRate: frameRate(p.interval, video.FrameRate),
+		Codecs: video.CodecName, Width: video.Width, Height: video.Height, FrameRate: frameRate(interval, video.FrameRate),
 	}
 	told := video.Bitrate
 	if audio != nil {

@@ -1,6 +1,10 @@
 package hls
 
-import "github.com/rivus-live/rivus/internal/media"
+import (
+	"slices"
+
+	"github.com/rivus-live/rivus/internal/media"
+)
 
 // still keeps the picture track alive while a stream has sound only. Players show a frozen picture and play the sound as
 // long as both tracks have media; a hole in one of them stops them. So the last keyframe, which depends on nothing, is
@@ -22,40 +26,37 @@ const (
 	stillPatience = 10 * second
 )
 
-// stills puts the repetitions into the open part that ends at a place.
-func (a *assembler) stills(to int64) {
-	s := &a.still
+// stills puts the repetitions into a part that has no pictures, before those of later parts, and returns how many.
+func (r *Rendition) stills(d *decision) int {
+	s := &r.still
 	if s.next == 0 {
-		if !a.repeats() || a.silence < a.stillAfter() {
-			return
+		if !d.repeat || s.picture.Track != r.videoTrack {
+			return 0
 		}
-		s.next = a.from
+		s.next = d.from
 	}
-	step := a.container.stillEvery(a.part)
-	for ; s.next < to; s.next += step {
+	n := 0
+	for step := r.container.stillEvery(r.playlist.stream.part); s.next < d.to; s.next += step {
 		f := s.picture
-		f.DTS = max(s.next, a.from)
+		f.DTS = max(s.next, d.from)
 		s.last = f.DTS
-		a.video = append(a.video, f)
-		a.pending += cost(&f)
+		r.video = slices.Insert(r.video, n, f)
+		r.pending += cost(&f)
+		n++
 	}
+	return n
 }
 
-// repeats reports whether there is something to repeat. Where keyframes have not come again and again, they may never.
-func (a *assembler) repeats() bool { return a.bounds.gop > 0 && a.still.picture.Track == a.videoTrack }
-
-// stillAfter returns how much sound without pictures it takes until the last keyframe is repeated.
-func (a *assembler) stillAfter() int64 { return max(stillAfter, 8*a.cadence.interval()) }
-
 // stillEnd returns how long the newest picture stays on the screen when sound goes on behind a place without another.
-func (a *assembler) stillEnd(at int64) int64 {
+func (r *Rendition) stillEnd(d *decision) int64 {
+	part := r.playlist.stream.part
 	switch {
-	case a.still.next > 0:
-		return a.still.next
-	case a.repeats():
-		return max(a.end, at+a.part, a.shown+a.stillAfter()+a.part)
+	case r.still.next > 0:
+		return r.still.next
+	case d.loops && r.still.picture.Track == r.videoTrack:
+		return max(d.end, d.to+part, d.shown+d.lasting+part)
 	}
-	return max(a.end, at+a.part)
+	return max(d.end, d.to+part)
 }
 
 // hides reports whether a picture cannot be shown because repetitions were.

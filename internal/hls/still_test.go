@@ -25,12 +25,12 @@ func TestSoundAlone(t *testing.T) {
 				if err := p.Write(f); err != nil {
 					t.Fatal(err)
 				}
-				if p.assembler != nil && rec.container == nil {
-					rec.container, p.assembler.container = p.assembler.container, rec
+				if p.preroll == nil && rec.container == nil {
+					rec.container, p.Rendition.container = p.Rendition.container, rec
 				}
 			}
 			p.End()
-			every := p.assembler.container.stillEvery(p.assembler.part)
+			every := p.Rendition.container.stillEvery(p.cutting.part)
 			shown := int64(0)
 			for _, f := range rec.video {
 				at := time.Duration(nanos(f.DTS)) - base
@@ -45,8 +45,8 @@ func TestSoundAlone(t *testing.T) {
 				}
 				shown = f.DTS
 			}
-			if p.assembler.pending != 0 && len(p.assembler.held) == 0 {
-				t.Errorf("%d bytes are counted as waiting", p.assembler.pending)
+			if p.Rendition.pending != 0 && len(p.Rendition.held) == 0 {
+				t.Errorf("%d bytes are counted as waiting", p.Rendition.pending)
 			}
 		})
 	}

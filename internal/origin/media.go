@@ -12,7 +12,7 @@ import (
 )
 
 // media answers with an init segment, a segment or a part. The part that the playlist hints at is waited for (6.2.6).
-func (h *Handler) media(out *reply, t target, q *hls.Rendition) {
+func (h *Handler) media(out *reply, t target, q *hls.Live) {
 	target := max(q.Snapshot().TargetDuration(), time.Second)
 	waited := false
 	file, err := waitFor(h, out, target, func(ctx context.Context) (hls.Resource, error) {

@@ -1,7 +1,7 @@
 // Package origin delivers channels to viewers over HTTP: multivariant and media playlists, segments, parts.
 //
-// It is one http.Handler below Prefix. It makes no media: it looks a channel's presentation up in a Source, waits on its
-// snapshots where RFC 8216bis lets a viewer wait (6.2.5.2 and 6.2.6), and writes bytes that all viewers share. A wait
+// It is one http.Handler below Prefix. It makes no media and does not know who does: it looks a channel's presentation up in a
+// Source, waits on the snapshots of its Lives where RFC 8216bis lets a viewer wait (6.2.5.2 and 6.2.6), and writes bytes that all viewers share. A wait
 // lasts as long as its request and ends when the viewer hangs up. Whatever a stranger can grow is bounded: the length of
 // a URL, the number of waiting requests, the number of viewers remembered, the time a viewer may take to read an answer.
 //
@@ -209,14 +209,14 @@ func (h *Handler) unreadable(out *reply, t target, err error) {
 
 // rendition answers for what lies below a stream: the media playlist or a file that it names.
 func (h *Handler) rendition(out *reply, t target, p *hls.Presentation) {
-	for _, q := range p.Renditions {
-		if q.Name != t.rendition {
+	for _, v := range p.Variants() {
+		if v.Name != t.rendition {
 			continue
 		}
 		if t.file == playlistFile {
-			h.playlist(out, t, q)
+			h.playlist(out, t, v.Live)
 		} else {
-			h.media(out, t, q)
+			h.media(out, t, v.Live)
 		}
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/hls"
 )
 
 // Bounds of what a URL may hold. A playback token has at most 2 KB (spec ivs.md 10.1), percent-encoded at worst.
@@ -13,7 +14,7 @@ const (
 )
 
 // playlistFile is the name of every media playlist.
-const playlistFile = "index.m3u8"
+const playlistFile = hls.PlaylistName
 
 // target is a playback path taken apart.
 type target struct {

@@ -40,7 +40,7 @@ func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
 }
 
 // playlist answers with a media playlist, after waiting for the segment or part that the request names (6.2.5.2).
-func (h *Handler) playlist(out *reply, t target, q *hls.Rendition) {
+func (h *Handler) playlist(out *reply, t target, q *hls.Live) {
 	query, _ := url.ParseQuery(out.Query) // a pair that cannot be read is as good as none
 	directives, err := hls.ParseReload(query)
 	if err != nil {

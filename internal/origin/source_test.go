@@ -122,10 +122,14 @@ func (w *world) Get(_ context.Context, key store.Key) (store.Record[resource.Cha
 // onAir returns a world in which the encoder's stream is watched.
 func onAir(e *encoder) *world {
 	c := resource.Channel{}
-	return &world{channel: &c, presentation: &hls.Presentation{
-		StreamID: testStream, Channel: c, StartedAt: e.began,
-		Renditions: []*hls.Rendition{{Name: "1080p30", Packager: e.Packager}},
-	}}
+	return &world{channel: &c, presentation: presentationOf(c, e.began, e.Packager.Live)}
+}
+
+// presentationOf returns a presentation of one variant.
+func presentationOf(c resource.Channel, began time.Time, l *hls.Live) *hls.Presentation {
+	p := &hls.Presentation{StreamID: testStream, Channel: c, StartedAt: began}
+	p.AddVariant("1080p30", l)
+	return p
 }
 
 func newHandler(w *world) *Handler {

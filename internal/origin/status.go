@@ -40,8 +40,8 @@ func (h *Handler) status(out *reply, t target, p *hls.Presentation) {
 
 // isLive reports whether a presentation can be watched and goes on: it may be too new or too old.
 func isLive(p *hls.Presentation) bool {
-	for _, q := range p.Renditions {
-		if s := q.Snapshot(); s.Ready() && !s.Ended() {
+	for _, v := range p.Variants() {
+		if s := v.Snapshot(); s.Ready() && !s.Ended() {
 			return true
 		}
 	}

@@ -2,12 +2,40 @@ package hls
 
 import (
 	"context"
+	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
 )
+
+// Live is a Media Playlist as readers see it: its newest Snapshot and the files that it names. All methods may be called
+// from any goroutine. Its writer is a Rendition or a Mirror.
+type Live struct {
+	snap    atomic.Pointer[Snapshot]
+	reports atomic.Pointer[func() []Report] // what EXT-X-RENDITION-REPORT tells; nil: there are no other renditions
+}
+
+// newLive returns a Live that has nothing to show yet.
+func newLive() *Live {
+	l := &Live{}
+	l.publish(&Snapshot{stream: &stream{}, hintPart: -1})
+	return l
+}
+
+// publish stores a snapshot and wakes everybody who waits for it.
+func (l *Live) publish(s *Snapshot) {
+	s.changed = make(chan struct{})
+	s.full.snapshot, s.delta.snapshot, s.delta.delta = s, s, true
+	if old := l.snap.Swap(s); old != nil {
+		close(old.changed)
+	}
+}
+
+// Snapshot returns the newest state, never nil.
+func (l *Live) Snapshot() *Snapshot { return l.snap.Load() }
 
 // maxAhead is how many segments beyond the newest a request may ask for (RFC 8216bis 6.2.5.2).
 const maxAhead = 2
@@ -15,9 +43,9 @@ const maxAhead = 2
 // Await returns a snapshot whose playlist has the given part of the given segment, or the whole segment if part is
 // negative (RFC 8216bis 6.2.5.2). What is already there, or will never come because the stream has ended, is answered
 // at once; more than two segments ahead is fault.Invalid; the caller's context ends a wait with its error.
-func (p *Packager) Await(ctx context.Context, msn int64, part int) (*Snapshot, error) {
+func (l *Live) Await(ctx context.Context, msn int64, part int) (*Snapshot, error) {
 	for {
-		s := p.snap.Load()
+		s := l.snap.Load()
 		if s.ended {
 			return s, nil
 		}
@@ -37,6 +65,21 @@ func (p *Packager) Await(ctx context.Context, msn int64, part int) (*Snapshot, e
 	}
 }
 
+// Segment returns the complete segment with a media sequence number, as soon as there is one: what a recorder takes one
+// after the other, without copying a byte. A reader that comes too late for it gets the oldest one that is still kept, whose
+// number tells how many are lost. The error is io.EOF when the stream has ended before, fault.Invalid when the number is more
+// than two beyond the newest, and the context's own when that ends.
+func (l *Live) Segment(ctx context.Context, msn int64) (*Segment, error) {
+	s, err := l.Await(ctx, msn, -1)
+	if err != nil {
+		return nil, err
+	}
+	if s.lastComplete() < msn {
+		return nil, io.EOF
+	}
+	return s.Segment(max(msn, s.segments[0].MSN)), nil
+}
+
 // has reports whether the playlist lists a part, or a whole segment, or what comes after it. A part beyond the last one
 // of its segment means the first of the next.
 func (s *Snapshot) has(msn int64, part int) bool {
@@ -45,7 +88,7 @@ func (s *Snapshot) has(msn int64, part int) bool {
 		return msn <= last
 	}
 	if msn == last {
-		return part < len(s.segments[len(s.segments)-1].parts) || len(s.parts) > 0
+		return part < len(s.segments[len(s.segments)-1].Parts) || len(s.parts) > 0
 	}
 	return msn == last+1 && part < len(s.parts)
 }
@@ -71,14 +114,14 @@ type Resource struct {
 
 // Resource returns a file that the playlists name: "init1.mp4", "seg42.m4s", "seg42.3.m4s", "seg42.ts", … The part that
 // is hinted as the next one is waited for. fault.NotFound when it is gone or was never there.
-func (p *Packager) Resource(ctx context.Context, name string) (Resource, error) {
+func (l *Live) Resource(ctx context.Context, name string) (Resource, error) {
 	n, ok := parseName(name)
 	if !ok {
 		return Resource{}, notFound(name)
 	}
 	hinted := false
 	for {
-		s := p.snap.Load()
+		s := l.snap.Load()
 		if r, ok := s.find(n); ok {
 			return r, nil
 		}
@@ -103,15 +146,10 @@ func (s *Snapshot) mayCome(n fileName) bool {
 	if s.ended {
 		return false
 	}
-	return n.msn > s.open.msn || n.msn == s.open.msn && n.part >= len(s.parts)
+	return n.msn > s.open.MSN || n.msn == s.open.MSN && n.part >= len(s.parts)
 }
 
-func (s *Snapshot) extension() string {
-	if s.stream == nil {
-		return ""
-	}
-	return s.stream.extension
-}
+func (s *Snapshot) extension() string { return s.stream.extension }
 
 // find looks a file up. Parts exist as such only where they are listed.
 func (s *Snapshot) find(n fileName) (Resource, bool) {
@@ -121,51 +159,37 @@ func (s *Snapshot) find(n fileName) (Resource, bool) {
 	if n.extension != s.extension() || n.part >= 0 && !s.stream.lowLatency {
 		return Resource{}, false
 	}
-	g := s.segment(n.msn)
+	g := s.Segment(n.msn)
 	parts := s.parts
 	switch {
-	case g == nil && (n.msn != s.open.msn || n.part < 0):
+	case g == nil && (n.msn != s.open.MSN || n.part < 0):
 		return Resource{}, false
 	case g != nil && n.part < 0:
-		if g.size == 0 {
+		if g.Size == 0 {
 			return Resource{}, false
 		}
 		first, last := g.arrivals()
-		return Resource{s.stream.mediaType, g.data, g.size, first, last}, true
+		return Resource{s.stream.mediaType, g.data, g.Size, first, last}, true
 	case g != nil:
-		parts = g.parts
+		parts = g.Parts
 	}
-	if n.part >= len(parts) || parts[n.part].data == nil {
+	if n.part >= len(parts) || parts[n.part].Data == nil {
 		return Resource{}, false
 	}
 	p := &parts[n.part]
-	return Resource{s.stream.mediaType, [][]byte{p.data}, int64(len(p.data)), p.first, p.last}, true
+	return Resource{s.stream.mediaType, [][]byte{p.Data}, int64(len(p.Data)), p.FirstArrived, p.LastArrived}, true
 }
 
 func (s *Snapshot) findInit(number int) (Resource, bool) {
-	is := func(i *initSegment) bool { return i != nil && i.number == number }
-	found := s.open.init
+	is := func(i *InitSection) bool { return i != nil && i.Number == number }
+	found := s.open.Map
 	for i := 0; !is(found) && i < len(s.segments); i++ {
-		found = s.segments[i].init
+		found = s.segments[i].Map
 	}
 	if !is(found) {
 		return Resource{}, false
 	}
-	return Resource{ContentType: "video/mp4", Data: [][]byte{found.data}, Size: int64(len(found.data))}, true
-}
-
-// arrivals returns when the first and the last frame of a segment came.
-func (s *segment) arrivals() (first, last time.Time) {
-	for i := range s.parts {
-		if s.parts[i].data == nil {
-			continue
-		}
-		if first.IsZero() {
-			first = s.parts[i].first
-		}
-		last = s.parts[i].last
-	}
-	return first, last
+	return Resource{ContentType: "video/mp4", Data: [][]byte{found.Data}, Size: int64(len(found.Data))}, true
 }
 
 // fileName is the name of a media file, taken apart.
