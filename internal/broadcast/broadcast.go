@@ -269,6 +269,7 @@ func (b *broadcast) left(in *intake, err error) {
 	}
 	b.ending.Store(true)
 	in.packager.End()
+	in.ring.Close()
 	edges, lifeErr := b.life.end(now)
 	if lifeErr != nil {
 		b.log.Error("broadcast ended twice", "error", lifeErr)

@@ -24,6 +24,7 @@ const (
 // A frame costs no allocation here: it is a slice of its message.
 type intake struct {
 	packager *hls.Packager
+	ring     *media.Ring // all that read the frames; the packager does so in line
 	splice   timeline.Splice
 	metadata <-chan string // from PutMetadata, inserted with the next frame
 	counters *counters
@@ -65,8 +66,11 @@ type place struct {
 }
 
 func newIntake(p *hls.Packager, metadata <-chan string, c *counters, log *slog.Logger) *intake {
+	ring := media.NewRing(ringFrames, ringBytes)
+	ring.ReadInline(p.Write)
 	return &intake{
 		packager: p,
+		ring:     ring,
 		metadata: metadata,
 		counters: c,
 		log:      log,
@@ -175,7 +179,13 @@ func (in *intake) beginsForeign(u *ingest.UnsupportedError) bool {
 	return u.Variant && in.settings.Audio == nil && !in.came.begun
 }
 
-// write hands a frame to the packager, behind the metadata that waits for one.
+// Bounds of what is held for readers of a ring that are behind: some ten seconds of what cameras send.
+const (
+	ringFrames = 1 << 10
+	ringBytes  = 32 << 20
+)
+
+// write hands a frame to the packager, in line, and to the other readers, behind the metadata that waits for one.
 func (in *intake) write(f media.Frame) error {
 	for {
 		select {
@@ -186,7 +196,7 @@ func (in *intake) write(f media.Frame) error {
 		}
 		break
 	}
-	if err := in.packager.Write(f); err != nil {
+	if err := in.ring.WriteFrame(f); err != nil {
 		return err
 	}
 	if steps := in.packager.DateSteps(); steps != in.dateSteps {
