@@ -112,7 +112,7 @@ func TestPrerollIsBounded(t *testing.T) {
 	p := NewPackager(Options{LowLatency: true})
 	track := audioTrack(t)
 	for i := range 3 * prerollAudio {
-		f := media.Frame{Track: track, DTS: int64(i) * audioFrame, Key: true, Data: make([]byte, 100), Arrived: epoch}
+		f := media.Frame{Track: track, DTS: int64(i) * 1024, Key: true, Data: make([]byte, 100), Arrived: epoch}
 		if err := p.Write(f); err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,8 @@ type container interface {
 	tracks(video, audio *media.Track) []byte
 	// part returns a part as one buffer of exactly the needed size.
 	part(c *contents) []byte
+	// carries reports whether it has a place for a codec.
+	carries(d *media.CodecDescription) bool
 	// extension and contentType are those of parts and segments.
 	extension() string
 	contentType() string
@@ -67,6 +69,8 @@ type fragments struct {
 	video, audio []mp4.Sample
 	emsgs        []mp4.Emsg
 }
+
+func (w *fragments) carries(d *media.CodecDescription) bool { return d.InMP4() }
 
 func (w *fragments) extension() string   { return ".m4s" }
 func (w *fragments) contentType() string { return "video/mp4" }
@@ -132,6 +136,8 @@ func appendSamples(dst []mp4.Sample, frames []media.Frame, end int64) []mp4.Samp
 // parameter sets, if it has one, and holds whole PES packets; continuity counters run on. So a player may begin with any
 // part: it learns the codecs from it, where an fMP4 part leaves that to the initialization section.
 type transport struct{ muxer *mpegts.Muxer }
+
+func (w *transport) carries(d *media.CodecDescription) bool { return d.InTS() }
 
 func (w *transport) extension() string   { return ".ts" }
 func (w *transport) contentType() string { return "video/mp2t" }

@@ -7,12 +7,8 @@ import (
 	"github.com/rivus-live/rivus/internal/media"
 )
 
-const (
-	audioFrame = 1024 // samples in an AAC-LC access unit
-
-	// maxAudioStep is the longest step between two audio frames that still counts as time passing; more is a hole.
-	maxAudioStep = second / 5
-)
+// maxAudioStep is the longest step between two audio frames that still counts as time passing; more is a hole.
+const maxAudioStep = second / 5
 
 // cutting is a Cutter's view of the leading rendition's frames: times and keyframes, no bytes. Its clock is the video: a
 // part closes on the frame that fills it, going by the predicted duration of that frame, and the audio that has arrived for
@@ -194,7 +190,7 @@ func (c *Cutter) takeSound(f *media.Frame) {
 	c.lead.addSound(f)
 	step := at - c.heard
 	if step <= 0 || step > maxAudioStep {
-		step = second * audioFrame / f.Track.TimeScale
+		step = second * f.Track.FrameTicks() / f.Track.TimeScale
 	}
 	c.heard = at
 	c.silence += step

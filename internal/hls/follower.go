@@ -51,7 +51,7 @@ func (r *Rendition) writeBehind(f *media.Frame) error {
 		w.seen = max(w.seen, f.PTS())
 	} else {
 		r.held = append(r.held, *f)
-		w.heard = place(f) + second*audioFrame/f.Track.TimeScale
+		w.heard = place(f) + second*f.Track.FrameTicks()/f.Track.TimeScale
 	}
 	r.followPlan(false)
 	return nil

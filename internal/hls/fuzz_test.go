@@ -36,7 +36,7 @@ func (s *script) step(p *Packager, op, arg byte) error {
 		f.Offset = int32(arg>>6) * 3000
 		f.Data = accessUnit(flag, 16+int(arg))
 	case 4, 5: // sound, perhaps after a hole
-		s.audioDTS += audioFrame
+		s.audioDTS += 1024
 		if flag {
 			s.audioDTS += int64(arg) * 480
 		}

@@ -89,7 +89,7 @@ func (q *preroll) addAudio(f media.Frame) {
 		q.audio = f.Track
 	}
 	if q.frames > 0 {
-		q.sound += second * audioFrame / f.Track.TimeScale
+		q.sound += second * f.Track.FrameTicks() / f.Track.TimeScale
 	} else if len(q.items) >= prerollAudio {
 		q.items = slices.Delete(q.items, 0, prerollAudio/2)
 		q.bytes = 0

@@ -61,11 +61,11 @@ func (r *Rendition) Write(f media.Frame) error {
 		return ErrEnded
 	case f.Track == nil || f.Track.TimeScale <= 0:
 		return errors.New("hls: a frame without a track")
-	case f.Track.Codec != media.H264 && f.Track.Codec != media.AAC:
+	case !r.container.carries(f.Track.Codec.Describe()):
 		return fmt.Errorf("hls: codec %v cannot be packaged", f.Track.Codec)
 	case r.heldBytes.Load()+r.heldPending.Load()+r.heldSegments.Load()*segmentCost+cost(&f) > c.opts.MaxBytes:
 		return ErrTooMuch
-	case f.Track.IsVideo() && f.Track.TimeScale != media.VideoTimeScale:
+	case f.Track.IsVideo() && f.Track.TimeScale != f.Track.Codec.Describe().ClockRate:
 		return fmt.Errorf("hls: video at %d ticks a second", f.Track.TimeScale)
 	}
 	if f.Arrived.IsZero() {
@@ -269,8 +269,9 @@ func (r *Rendition) contents(d *decision, pictures, due int) *contents {
 	c.video, c.audio, c.tags = r.video[:pictures], r.held[:due], r.tags[:r.tagsDue(d)]
 	c.videoEnd = r.videoEnd(d, pictures)
 	if due > 0 {
-		c.audioEnd = r.held[due-1].DTS + audioFrame
-		if due < len(r.held) && r.held[due].DTS < c.audioEnd+audioFrame {
+		step := r.held[due-1].Track.FrameTicks()
+		c.audioEnd = r.held[due-1].DTS + step
+		if due < len(r.held) && r.held[due].DTS < c.audioEnd+step {
 			c.audioEnd = r.held[due].DTS
 		}
 	}

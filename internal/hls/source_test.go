@@ -132,14 +132,14 @@ func (p pattern) pictures(tb testing.TB) []media.Frame {
 func (p pattern) sound() []media.Frame {
 	var out []media.Frame
 	for n := int64(0); ; n++ {
-		at := p.from + time.Duration(n*audioFrame*int64(time.Second)/p.audio.TimeScale)
+		at := p.from + time.Duration(n*1024*int64(time.Second)/p.audio.TimeScale)
 		if at >= p.length {
 			return out
 		}
 		if p.mute != nil && p.mute(at) {
 			continue
 		}
-		f := media.Frame{Track: p.audio, DTS: p.audio.Ticks(base+p.from) + n*audioFrame, Key: true, Data: make([]byte, 340), Arrived: epoch.Add(at + p.late)}
+		f := media.Frame{Track: p.audio, DTS: p.audio.Ticks(base+p.from) + n*1024, Key: true, Data: make([]byte, 340), Arrived: epoch.Add(at + p.late)}
 		binary.BigEndian.PutUint64(f.Data, uint64(n))
 		out = append(out, f)
 	}

@@ -1,4 +1,5 @@
-// Package media holds the nouns that every media package shares: a codec, a track, a frame and its time base.
+// Package media holds the nouns that every media package shares: a codec, a track, a frame and its time base, and a ring of
+// frames.
 //
 // A Frame is a value whose bytes are immutable from the moment it is made: ingest reads them from the socket once and
 // everyone after that holds the same slice. A Track is immutable as well; when an encoder changes its parameters,
@@ -9,26 +10,6 @@ package media
 
 import "time"
 
-// Codec names an elementary stream's coding.
-type Codec uint8
-
-// The codecs that Rivus carries on channels.
-const (
-	H264 Codec = iota + 1 // ITU-T H.264; frames are AVCC access units with 4-byte NAL unit lengths
-	AAC                   // ISO/IEC 14496-3 AAC-LC; frames are raw access units, no ADTS header
-)
-
-// String returns the codec's usual short name.
-func (c Codec) String() string {
-	switch c {
-	case H264:
-		return "H264"
-	case AAC:
-		return "AAC"
-	}
-	return "unknown"
-}
-
 // VideoTimeScale is the number of ticks in a second of every video track.
 const VideoTimeScale = 90000
 
@@ -37,7 +18,7 @@ type Track struct {
 	Codec     Codec
 	TimeScale int64  // ticks in a second: VideoTimeScale, or the audio sample rate
 	Config    []byte // AVCDecoderConfigurationRecord (ISO/IEC 14496-15) or AudioSpecificConfig (14496-3)
-	CodecName string // RFC 6381, for instance "avc1.64002A" or "mp4a.40.2"
+	CodecName string // RFC 6381, beginning with the codec's sample entry, for instance "avc1.64002A" or "mp4a.40.2"
 
 	Width, Height int     // video, in pixels after cropping
 	FrameRate     float64 // video, frames a second as the parameter sets or the encoder tell it; 0 when neither does
@@ -48,7 +29,10 @@ type Track struct {
 }
 
 // IsVideo reports whether the track carries pictures.
-func (t *Track) IsVideo() bool { return t.Codec == H264 }
+func (t *Track) IsVideo() bool { return t.Codec.Describe().Video }
+
+// FrameTicks returns how long an audio frame lasts in ticks of the track.
+func (t *Track) FrameTicks() int64 { return t.Codec.Describe().FrameSamples }
 
 // Duration converts ticks of the track to a duration, rounding to the nanosecond.
 func (t *Track) Duration(ticks int64) time.Duration {

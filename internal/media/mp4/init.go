@@ -96,9 +96,9 @@ func appendMinf(dst []byte, t *media.Track) []byte {
 	dst, stsd := openFullBox(dst, "stsd", 0, 0)
 	dst = append32(dst, 1)
 	if t.IsVideo() {
-		dst = appendAVC1(dst, t)
+		dst = appendVisualEntry(dst, t)
 	} else {
-		dst = appendMP4A(dst, t)
+		dst = appendAudioEntry(dst, t)
 	}
 	dst = closeBox(dst, stsd)
 	for _, kind := range [...]string{"stts", "stsc", "stco"} {
@@ -111,9 +111,9 @@ func appendMinf(dst []byte, t *media.Track) []byte {
 	return closeBox(closeBox(dst, stbl), minf)
 }
 
-// appendAVC1 appends the sample entry of a video track (ISO/IEC 14496-15, 5.4.2).
-func appendAVC1(dst []byte, t *media.Track) []byte {
-	dst, avc1 := openBox(dst, "avc1")
+// appendVisualEntry appends the sample entry of a video track (ISO/IEC 14496-12, 12.1.3), which its codec names.
+func appendVisualEntry(dst []byte, t *media.Track) []byte {
+	dst, entry := openBox(dst, t.Codec.Describe().SampleEntry)
 	dst = append16(appendZeros(dst, 6), 1) // reserved, data reference
 	dst = appendZeros(dst, 16)
 	dst = append16(dst, uint16(t.Width), uint16(t.Height))
@@ -121,8 +121,7 @@ func appendAVC1(dst []byte, t *media.Track) []byte {
 	dst = append16(dst, 1)                 // a sample is one frame
 	dst = appendZeros(dst, 32)             // no compressor name
 	dst = append16(dst, 24, 0xFFFF)        // depth, predefined
-	dst, avcC := openBox(dst, "avcC")
-	dst = closeBox(append(dst, t.Config...), avcC)
+	dst = appendConfig(dst, t)
 
 	d := h264.ParseDisplay(t.SPS)
 	if d.Colour {
@@ -138,12 +137,12 @@ func appendAVC1(dst []byte, t *media.Track) []byte {
 	}
 	dst, pasp := openBox(dst, "pasp")
 	dst = closeBox(append32(dst, d.SARWidth, d.SARHeight), pasp)
-	return closeBox(dst, avc1)
+	return closeBox(dst, entry)
 }
 
-// appendMP4A appends the sample entry of an audio track (ISO/IEC 14496-14, 5.6).
-func appendMP4A(dst []byte, t *media.Track) []byte {
-	dst, mp4a := openBox(dst, "mp4a")
+// appendAudioEntry appends the sample entry of an audio track (ISO/IEC 14496-12, 12.2.3), which its codec names.
+func appendAudioEntry(dst []byte, t *media.Track) []byte {
+	dst, entry := openBox(dst, t.Codec.Describe().SampleEntry)
 	dst = append16(appendZeros(dst, 6), 1) // reserved, data reference
 	dst = appendZeros(dst, 8)
 	dst = append16(dst, uint16(t.Channels), 16, 0, 0) // channels, sample size, predefined, reserved
@@ -152,7 +151,21 @@ func appendMP4A(dst []byte, t *media.Track) []byte {
 		rate = 0 // does not fit; the configuration tells it
 	}
 	dst = append32(dst, rate<<16)
+	return closeBox(appendConfig(dst, t), entry)
+}
 
+// appendConfig appends the box with a track's configuration.
+func appendConfig(dst []byte, t *media.Track) []byte {
+	name := t.Codec.Describe().ConfigBox
+	if name == "esds" {
+		return appendESDS(dst, t)
+	}
+	dst, box := openBox(dst, name)
+	return closeBox(append(dst, t.Config...), box)
+}
+
+// appendESDS appends the configuration of MPEG-4 audio (ISO/IEC 14496-14, 5.6).
+func appendESDS(dst []byte, t *media.Track) []byte {
 	// Descriptors of ISO/IEC 14496-1, 7.2.6, each a tag, a length and its content.
 	dst, esds := openFullBox(dst, "esds", 0, 0)
 	const esHead, configHead, infoHead, slSize = 2 + 3, 2 + 13, 2, 2 + 1
@@ -161,7 +174,7 @@ func appendMP4A(dst []byte, t *media.Track) []byte {
 	dst = append32(dst, uint32(t.Bitrate), uint32(t.Bitrate))                            // highest, average
 	dst = append(append(dst, 5, byte(len(t.Config))), t.Config...)
 	dst = append(dst, 6, 1, 2) // predefined: MP4
-	return closeBox(closeBox(dst, esds), mp4a)
+	return closeBox(dst, esds)
 }
 
 // appendMatrix appends the identity matrix.

@@ -120,7 +120,7 @@ func batch(frames []media.Frame) (n, size int) {
 	for i := range frames {
 		f := &frames[i]
 		next := aac.HeaderSize + len(f.Data)
-		gapless := f.Track == first.Track && f.DTS == first.DTS+int64(i)*aac.FrameSamples
+		gapless := f.Track == first.Track && f.DTS == first.DTS+int64(i)*f.Track.FrameTicks()
 		if i > 0 && (!gapless || size+next > maxPES-(timedHeader-pesPrefix)) {
 			return i, size
 		}

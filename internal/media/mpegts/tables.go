@@ -3,6 +3,8 @@ package mpegts
 import (
 	"encoding/binary"
 	"slices"
+
+	"github.com/rivus-live/rivus/internal/media"
 )
 
 // The packet identifiers, the same in every stream.
@@ -16,12 +18,9 @@ const (
 	program = 1
 )
 
-// Stream types (ISO/IEC 13818-1, table 2-34).
-const (
-	streamAAC      = 0x0F // in ADTS
-	streamMetadata = 0x15 // in PES packets
-	streamH264     = 0x1B
-)
+// streamMetadata is the stream type of metadata in PES packets (ISO/IEC 13818-1, table 2-34). Those of codecs are in their
+// descriptions.
+const streamMetadata = 0x15
 
 const (
 	// metadataPointer and metadataDescriptor name ID3 as the metadata of the program and of its stream. Bytes: tag,
@@ -53,12 +52,18 @@ func (m *Muxer) appendProgram(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, 0xE000|clockPID)
 	b = append(append(b, 0xF0, byte(len(metadataPointer))), metadataPointer...)
 	if m.video != nil {
-		b = appendStream(b, streamH264, videoPID, "")
+		b = appendCodec(b, m.video, videoPID)
 	}
 	if m.audio != nil {
-		b = appendStream(b, streamAAC, audioPID, "")
+		b = appendCodec(b, m.audio, audioPID)
 	}
 	return appendStream(b, streamMetadata, id3PID, metadataDescriptor)
+}
+
+// appendCodec appends the stream of a track.
+func appendCodec(b []byte, t *media.Track, pid uint16) []byte {
+	d := t.Codec.Describe()
+	return appendStream(b, d.StreamType, pid, d.Descriptors)
 }
 
 // appendStream appends one stream of a PMT with its descriptors.
