@@ -193,8 +193,12 @@ func (s *server) build(ctx context.Context) error {
 		Viewers: func(streamID string) int64 { return s.origin.Viewers(streamID) },
 		Clock:   s.clock, Logger: s.log,
 	})
+	proxies, err := s.cfg.Proxies()
+	if err != nil {
+		return err
+	}
 	s.origin = origin.New(origin.Options{
-		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Clock: s.clock, Logger: s.log,
+		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Proxies: proxies, Clock: s.clock, Logger: s.log,
 	})
 	publishers := keyRouter{channels: s.broadcasts, stages: noEncoders{}}
 	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: rtmpsource.Handler{Sink: publishers}, Logger: s.log})

@@ -28,7 +28,7 @@ type Config struct {
 	IngestEndpoint string   `name:"ingest-endpoint" env:"RIVUS_INGEST_ENDPOINT" placeholder:"HOST[:PORT]" help:"Value of ingestEndpoint in answers; default: host of the request and the RTMPS port."`
 	ExternalIP     []string `name:"external-ip" env:"RIVUS_EXTERNAL_IP" placeholder:"IP" help:"Address behind which --media-addr is reached, when there is a NAT."`
 	Codecs         []string `name:"codecs" env:"RIVUS_CODECS" placeholder:"NAME" help:"Video codecs that stages accept: H264, VP8, VP9, AV1; all when not given."`
-	TrustedProxies []string `name:"trusted-proxies" env:"RIVUS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-Proto and X-Forwarded-Host are believed."`
+	TrustedProxies []string `name:"trusted-proxies" env:"RIVUS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-Proto, -Host and -For are believed."`
 
 	DataDir         string `name:"data-dir" env:"RIVUS_DATA_DIR" default:"rivus-data" placeholder:"DIR" help:"State, root key and self-signed certificate."`
 	NATSURL         string `name:"nats-url" env:"RIVUS_NATS_URL" placeholder:"URL" help:"External NATS JetStream instead of the embedded one."`

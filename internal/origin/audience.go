@@ -60,9 +60,9 @@ func (a *audiences) seen(streamID string, id viewerID) bool {
 	return s.shard(id).touch(a, id, now, false)
 }
 
-// add notes the first request of a viewer whose id has been verified. Every viewer is expected to ask again within
+// addViewer notes the first request of a viewer whose id has been verified. Every viewer is expected to ask again within
 // three target durations; the generation is at least that long. Past the limit nobody is added.
-func (a *audiences) add(streamID string, id viewerID, targetDuration time.Duration) {
+func (a *audiences) addViewer(streamID string, id viewerID, targetDuration time.Duration) {
 	s := a.stream(streamID)
 	if s == nil {
 		s = a.open(streamID, min(max(3*targetDuration, minGeneration), maxGeneration))

@@ -42,8 +42,8 @@ func TestAudience(t *testing.T) {
 			t.Error("a stranger is known")
 		}
 		for n := range 40 {
-			a.add("st-1", viewer(n), target)
-			a.add("st-1", viewer(n), target)
+			a.addViewer("st-1", viewer(n), target)
+			a.addViewer("st-1", viewer(n), target)
 		}
 		if got := a.count("st-1"); got != 40 {
 			t.Errorf("%v: %d viewers, want 40", target, got)
@@ -79,13 +79,13 @@ func TestAudienceBounds(t *testing.T) {
 	clock := &hand{now: time.Unix(1e9, 0)}
 	a := newAudiences(25, clock.time)
 	for n := range 100 {
-		a.add("st-"+strconv.Itoa(n%2), viewer(n), 2*time.Second)
+		a.addViewer("st-"+strconv.Itoa(n%2), viewer(n), 2*time.Second)
 	}
 	if got := a.count("st-0") + a.count("st-1"); got != 25 || a.size.Load() != 25 {
 		t.Errorf("%d viewers, %d remembered, want 25", got, a.size.Load())
 	}
 	clock.pass(2 * time.Minute)
-	a.add("st-2", viewer(1), 2*time.Second)
+	a.addViewer("st-2", viewer(1), 2*time.Second)
 	if len(a.streams) != 1 || a.size.Load() != 1 {
 		t.Errorf("%d streams and %d viewers remembered, want 1", len(a.streams), a.size.Load())
 	}
@@ -99,7 +99,7 @@ func TestAudienceRace(t *testing.T) {
 	for g := range 8 {
 		all.Go(func() {
 			for n := range 500 {
-				a.add("st-1", viewer(n), 2*time.Second)
+				a.addViewer("st-1", viewer(n), 2*time.Second)
 				a.seen("st-1", viewer(n+g))
 				a.count("st-1")
 			}

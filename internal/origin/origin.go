@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
@@ -72,6 +73,8 @@ type Options struct {
 	// MaxViewers bounds the playback sessions that are remembered; more are served and not counted. Zero means
 	// DefaultMaxViewers.
 	MaxViewers int
+	// Proxies are those whose X-Forwarded-For is believed about viewers' addresses.
+	Proxies []netip.Prefix
 	// Clock is the time of day; nil means time.Now.
 	Clock func() time.Time
 	// Logger gets one line for each answer that is the server's fault; nil discards.
@@ -122,7 +125,7 @@ func New(o Options) *Handler {
 		clock:         o.Clock,
 		log:           o.Logger,
 	}
-	h.server = playhttp.New(playhttp.Options{Prefix: Prefix, Handle: h.answer, WriteLimit: writeLimit, Logger: o.Logger})
+	h.server = playhttp.New(playhttp.Options{Prefix: Prefix, Handle: h.answer, WriteLimit: writeLimit, Proxies: o.Proxies, Logger: o.Logger})
 	return h
 }
 

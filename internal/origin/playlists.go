@@ -95,7 +95,7 @@ func (h *Handler) count(streamID, viewer string, target time.Duration) {
 		return
 	}
 	if h.mint.valid(streamID, id, proof) {
-		h.audiences.add(streamID, id, target)
+		h.audiences.addViewer(streamID, id, target)
 	}
 }
 

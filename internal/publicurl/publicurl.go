@@ -1,4 +1,5 @@
-// Package publicurl tells under which origin a client reaches this server, for the absolute URLs in answers.
+// Package publicurl tells under which origin a client reaches this server, for the absolute URLs in answers, and from where: what
+// trusted proxies are believed.
 //
 // Imports: standard library only.
 package publicurl
@@ -14,7 +15,7 @@ import (
 // believes the request alone.
 type Rule struct {
 	Public  string         // as "https://live.example.com", with or without a slash at its end; "": see above
-	Proxies []netip.Prefix // whose X-Forwarded-Proto and X-Forwarded-Host are believed
+	Proxies []netip.Prefix // whose X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-For are believed
 }
 
 // Of returns the origin of a request, without a slash at its end.
@@ -57,13 +58,49 @@ func isHost(s string) bool {
 // trusts reports whether the request came through a trusted proxy.
 func (r *Rule) trusts(q *http.Request) bool {
 	remote, err := netip.ParseAddrPort(q.RemoteAddr)
-	if err != nil {
-		return false
-	}
+	return err == nil && r.isProxy(remote.Addr().Unmap())
+}
+
+func (r *Rule) isProxy(a netip.Addr) bool {
 	for _, p := range r.Proxies {
-		if p.Contains(remote.Addr().Unmap()) {
+		if p.Contains(a) {
 			return true
 		}
 	}
 	return false
+}
+
+// maxHops bounds the proxies that are believed one after the other.
+const maxHops = 16
+
+// Client returns the address of the client that a peer with an address speaks for. forwarded is X-Forwarded-For: each trusted
+// proxy is believed about the one before it, and nobody else; what a client itself has written there stands to the left of
+// that.
+func (r *Rule) Client(peer netip.Addr, forwarded string) netip.Addr {
+	for range maxHops {
+		if forwarded == "" || !r.isProxy(peer) {
+			break
+		}
+		last := forwarded
+		if i := strings.LastIndexByte(forwarded, ','); i >= 0 {
+			forwarded, last = forwarded[:i], forwarded[i+1:]
+		} else {
+			forwarded = ""
+		}
+		a, ok := parseHop(strings.TrimSpace(last))
+		if !ok {
+			break
+		}
+		peer = a
+	}
+	return peer
+}
+
+// parseHop reads an address with or without a port, which some proxies add.
+func parseHop(s string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.Unmap(), true
+	}
+	a, err := netip.ParseAddrPort(s)
+	return a.Addr().Unmap(), err == nil
 }

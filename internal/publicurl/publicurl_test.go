@@ -59,3 +59,28 @@ func FuzzOf(f *testing.F) {
 		}
 	})
 }
+
+func TestClient(t *testing.T) {
+	t.Parallel()
+	rule := publicurl.Rule{Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}}
+	for _, test := range []struct{ peer, forwarded, want string }{
+		{"192.0.2.1", "", "192.0.2.1"},
+		{"198.51.100.7", "203.0.113.5", "198.51.100.7"}, // a stranger's word
+		{"192.0.2.1", "203.0.113.5", "203.0.113.5"},
+		{"192.0.2.1", "203.0.113.5:4711", "203.0.113.5"},
+		{"192.0.2.1", "[2001:db9::5]:4711", "2001:db9::5"},
+		{"192.0.2.1", "[2001:db9::5]", "2001:db9::5"},
+		{"192.0.2.1", "::ffff:203.0.113.5", "203.0.113.5"},
+		{"192.0.2.1", "10.9.9.9, 203.0.113.5", "203.0.113.5"}, // what the client itself wrote is to the left
+		{"192.0.2.1", "203.0.113.5 ,2001:db8::1, 192.0.2.9", "203.0.113.5"},
+		{"192.0.2.1", "203.0.113.5, unknown", "192.0.2.1"},
+		{"192.0.2.1", ",", "192.0.2.1"},
+	} {
+		if got := rule.Client(netip.MustParseAddr(test.peer), test.forwarded); got != netip.MustParseAddr(test.want) {
+			t.Errorf("%s with %q is %v, want %s", test.peer, test.forwarded, got, test.want)
+		}
+	}
+	if got := rule.Client(netip.Addr{}, "203.0.113.5"); got.IsValid() {
+		t.Errorf("a connection without an address is from %v", got)
+	}
+}

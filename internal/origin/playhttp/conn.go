@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -40,11 +41,20 @@ type conn struct {
 }
 
 func newConn(s *Server, raw net.Conn, unread []byte) *conn {
-	c := &conn{server: s, net: raw, heads: headParser{prefix: s.opt.Prefix}, in: make([]byte, max(startBuffer, len(unread)))}
+	c := &conn{server: s, net: raw, in: make([]byte, max(startBuffer, len(unread)))}
+	c.heads = headParser{prefix: s.opt.Prefix, rule: &s.rule, peer: peerOf(raw)}
 	c.unread = copy(c.in, unread)
 	c.patience = newPatience(c.gone)
 	c.endWait = c.patience.end
 	return c
+}
+
+// peerOf returns the address at the other end of a connection; not valid for one without a network.
+func peerOf(raw net.Conn) netip.Addr {
+	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // run answers the request that net/http has read and those that follow it.
@@ -56,12 +66,12 @@ func (c *conn) run(first Request) {
 		}
 		c.patience.stop()
 		if !c.returns {
-			c.server.remove(c)
+			c.server.removeConn(c)
 			_ = c.net.Close() // nothing more is to be said
 		}
 	}()
 	for r, ok := first, true; ok && c.answer(r); {
-		r, ok = c.next()
+		r, ok = c.nextRequest()
 	}
 }
 
@@ -74,9 +84,9 @@ func (c *conn) answer(r Request) bool {
 	return c.again
 }
 
-// next reads a request. It reports false when there is none: the client has gone or is idle for too long, the server
+// nextRequest reads a request. It reports false when there is none: the client has gone or is idle for too long, the server
 // shuts down, or the request is net/http's.
-func (c *conn) next() (Request, bool) {
+func (c *conn) nextRequest() (Request, bool) {
 	for begun := false; ; {
 		if c.unread > 0 {
 			r, n, v := c.heads.parse(c.in[:c.unread])
@@ -119,9 +129,9 @@ func (c *conn) setReadDeadline(d time.Duration) {
 // giveBack hands the connection to net/http with what is unread.
 func (c *conn) giveBack() {
 	c.returns = true
-	c.server.remove(c)
-	_ = c.net.SetDeadline(time.Time{})                                      // fails only on a dead connection
-	c.server.giveBack.put(c.server.life, &returned{c.net, c.in[:c.unread]}) // the buffer goes with it
+	c.server.removeConn(c)
+	_ = c.net.SetDeadline(time.Time{})                                          // fails only on a dead connection
+	c.server.giveBack.putConn(c.server.life, &returned{c.net, c.in[:c.unread]}) // the buffer goes with it
 }
 
 func (c *conn) context() context.Context { return c.server.life }

@@ -431,6 +431,8 @@ type tape struct {
 	written int
 }
 
+func (*tape) RemoteAddr() net.Addr { return nowhere{} }
+
 func (c *tape) Read(b []byte) (int, error)       { return copy(b, c.request), nil }
 func (c *tape) Write(b []byte) (int, error)      { c.written += len(b); return len(b), nil }
 func (c *tape) SetReadDeadline(time.Time) error  { return nil }
@@ -465,7 +467,7 @@ func newTape() (*conn, *tape) {
 func TestAllocs(t *testing.T) { // not parallel: others' allocations would count
 	c, _ := newTape()
 	got := testing.AllocsPerRun(1000, func() {
-		if r, ok := c.next(); !ok || !c.answer(r) {
+		if r, ok := c.nextRequest(); !ok || !c.answer(r) {
 			t.Fatal("the connection has ended")
 		}
 	})
@@ -479,7 +481,7 @@ func BenchmarkRequest(b *testing.B) {
 	c, tape := newTape()
 	b.ReportAllocs()
 	for b.Loop() {
-		r, _ := c.next()
+		r, _ := c.nextRequest()
 		c.answer(r)
 	}
 	b.SetBytes(int64(tape.written / b.N))

@@ -3,9 +3,12 @@ package playhttp
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rivus-live/rivus/internal/publicurl"
 )
 
 // Request is what playback asks of a request, whoever has parsed it. Of a field that net/http found more than once it
@@ -18,11 +21,35 @@ type Request struct {
 	Close   bool   // the connection ends after the answer
 
 	Range, IfRange, IfNoneMatch, AcceptEncoding string
+
+	// Origin and Referer are at most maxOrigin and maxReferer bytes long. An Origin that is longer is "null", which is no site's
+	// (RFC 6454, 7.3); a Referer is cut, and keeps the site in front.
+	Origin, Referer string
+	// Client is the address of the viewer: the peer's, or what trusted proxies say in X-Forwarded-For. It is not valid when
+	// the connection has none.
+	Client netip.Addr
 }
 
-// requestOf returns what is needed of a request that net/http parsed.
-func requestOf(r *http.Request) Request {
-	return Request{
+// Bounds of what is kept of fields that a viewer may fill as it likes. No site's origin and no player's page come near them.
+const (
+	maxOrigin  = 512
+	maxReferer = 2 << 10
+)
+
+// keepOrigin and keepReferer take the fields over.
+func (r *Request) keepOrigin(value string) {
+	if len(value) > maxOrigin {
+		value = "null"
+	}
+	r.Origin = value
+}
+
+func (r *Request) keepReferer(value string) { r.Referer = value[:min(len(value), maxReferer)] }
+
+// requestOf returns what is needed of a request that net/http parsed. The rule says which proxies are believed.
+func requestOf(r *http.Request, rule *publicurl.Rule) Request {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // a connection without a network has none
+	kept := Request{
 		Method:         r.Method,
 		Path:           r.URL.Path,
 		Escaped:        r.URL.RawPath != "",
@@ -32,7 +59,11 @@ func requestOf(r *http.Request) Request {
 		IfRange:        r.Header.Get("If-Range"),
 		IfNoneMatch:    r.Header.Get("If-None-Match"),
 		AcceptEncoding: strings.Join(r.Header["Accept-Encoding"], ","),
+		Client:         rule.Client(peer.Addr().Unmap(), strings.Join(r.Header["X-Forwarded-For"], ",")),
 	}
+	kept.keepOrigin(r.Header.Get("Origin"))
+	kept.keepReferer(r.Header.Get("Referer"))
+	return kept
 }
 
 // Field is a header field, rendered once for any number of answers.

@@ -18,8 +18,8 @@ func newHandover() *handover {
 	return &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// put gives a connection to whoever accepts, or closes it when nobody does any more or ctx ends.
-func (h *handover) put(ctx context.Context, c net.Conn) {
+// putConn gives a connection to whoever accepts, or closes it when nobody does any more or ctx ends.
+func (h *handover) putConn(ctx context.Context, c net.Conn) {
 	select {
 	case h.conns <- c:
 		return
@@ -92,8 +92,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request) bool {
 		raw, unread = back.Conn, append(unread[:len(unread):len(unread)], back.unread...)
 	}
 	c := newConn(s, raw, unread)
-	s.add(c)
-	first := requestOf(r)
+	s.addConn(c)
+	first := requestOf(r, &s.rule)
 	go func() { // Shutdown waits for it
 		defer s.running.Done()
 		c.run(first)

@@ -3,7 +3,10 @@ package playhttp
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 	"strings"
+
+	"github.com/rivus-live/rivus/internal/publicurl"
 )
 
 // maxHead bounds the head of a request that the loop reads. A longer one is net/http's.
@@ -25,6 +28,8 @@ var endOfHead = []byte("\r\n\r\n") //nolint:gochecknoglobals // a constant
 // the fields of the last request are kept, and compared instead of being read again.
 type headParser struct {
 	prefix string
+	rule   *publicurl.Rule
+	peer   netip.Addr
 	text   string  // the fields of the last request as they came
 	fields Request // what was made of them
 }
@@ -46,10 +51,11 @@ func (p *headParser) parse(b []byte) (r Request, n int, v verdict) {
 	line, text, _ := bytes.Cut(b[:end+2], endOfHead[:2])
 	if p.text == "" || string(text) != p.text {
 		kept := string(text)
-		fields, ok := readFields(kept)
+		fields, forwarded, ok := readFields(kept)
 		if !ok {
 			return Request{}, 0, foreign
 		}
+		fields.Client = p.rule.Client(p.peer, forwarded)
 		p.text, p.fields = kept, fields
 	}
 	r = p.fields
@@ -96,8 +102,8 @@ func isOwn(target, prefix string) bool {
 	return strings.HasPrefix(path, prefix) && consists(path, inPath) && consists(query, inQuery)
 }
 
-// readFields reads the header fields, each with its CRLF.
-func readFields(text string) (r Request, ok bool) {
+// readFields reads the header fields, each with its CRLF, and returns X-Forwarded-For beside what a request keeps.
+func readFields(text string) (r Request, forwarded string, ok bool) {
 	var seen [fields]bool
 	for text != "" {
 		var line string
@@ -105,18 +111,21 @@ func readFields(text string) (r Request, ok bool) {
 		name, value, ok := strings.Cut(line, ":")
 		value = strings.Trim(value, " \t")
 		if !ok || name == "" || !consists(name, inToken) || !consists(value, inValue) {
-			return Request{}, false
+			return Request{}, "", false
 		}
 		f := known(name)
 		if f == ignored {
 			continue
 		}
 		if seen[f] || !r.keep(f, value) {
-			return Request{}, false
+			return Request{}, "", false
+		}
+		if f == forwardedFor {
+			forwarded = value
 		}
 		seen[f] = true
 	}
-	return r, seen[host]
+	return r, forwarded, seen[host]
 }
 
 // field tells header fields apart by what they mean to the loop.
@@ -131,6 +140,9 @@ const (
 	ifRange
 	ifNoneMatch
 	acceptEncoding
+	originOf
+	referer
+	forwardedFor
 	fields
 )
 
@@ -147,6 +159,9 @@ var knownFields = [...]struct {
 	{"If-Range", ifRange},
 	{"If-None-Match", ifNoneMatch},
 	{"Accept-Encoding", acceptEncoding},
+	{"Origin", originOf},
+	{"Referer", referer},
+	{"X-Forwarded-For", forwardedFor},
 	{"Content-Length", refused},
 	{"Transfer-Encoding", refused},
 	{"Trailer", refused},
@@ -180,6 +195,11 @@ func (r *Request) keep(f field, value string) bool {
 		r.IfNoneMatch = value
 	case acceptEncoding:
 		r.AcceptEncoding = value
+	case originOf:
+		r.keepOrigin(value)
+	case referer:
+		r.keepReferer(value)
+	case forwardedFor: // it is no field of the request, but what the address is made of
 	default:
 		return false
 	}

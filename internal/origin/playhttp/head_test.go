@@ -5,16 +5,27 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/rivus-live/rivus/internal/publicurl"
 )
 
 // parseHead reads a head as the first one of a connection.
 func parseHead(b []byte) (Request, int, verdict) {
-	return (&headParser{prefix: testPrefix}).parse(b)
+	return (&headParser{prefix: testPrefix, rule: &testRule, peer: testPeer}).parse(b)
 }
 
 const testPrefix = "/play/"
+
+// testRule believes the proxies of a test network, of which testPeer is one.
+//
+//nolint:gochecknoglobals // constants
+var (
+	testRule = publicurl.Rule{Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	testPeer = netip.MustParseAddr("192.0.2.1")
+)
 
 // heads are requests and what the loop makes of them.
 func heads() map[string]verdict {
@@ -46,6 +57,7 @@ func heads() map[string]verdict {
 		"Host: b", "Host: a\r\nhost: a", "Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked",
 		"transfer-encoding : chunked", "Transfer-Encoding\t: chunked", "Upgrade: h2c", "Expect: 100-continue", "Trailer: X",
 		"Connection: upgrade", "Connection: close, x", "Connection: close\r\nConnection: close", "Connection:",
+		"Origin: a\r\nOrigin: b", "Referer: a\r\nReferer: b", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8",
 		"Range: bytes=0-1\r\nRange: bytes=0-2", "Accept-Encoding: gzip\r\nAccept-Encoding: br",
 		" folded: x", "X: 1\r\n 2", "X: 1\r\n\t2", "X", ":x", "X Y: 1", "X: a\x00b", "X: a\rb", "X: a\nb", "X: \x7f", "\xe4: 1",
 	} {
@@ -69,10 +81,12 @@ func TestParseHead(t *testing.T) {
 		}
 	}
 	text := "GET /play/a?b=c?d HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\nRange: r\r\nIf-Range: i\r\n" +
-		"If-None-Match:  m m\t\r\nACCEPT-encoding:gzip\r\n\r\n"
+		"If-None-Match:  m m\t\r\nACCEPT-encoding:gzip\r\norigin: https://a.test\r\nReferer: https://a.test/b\r\n" +
+		"X-Forwarded-For: 203.0.113.5, 198.51.100.7:1234\r\n\r\n"
 	r, n, _ := parseHead([]byte(text + "GET"))
 	want := Request{
 		Method: "GET", Path: "/play/a", Query: "b=c?d", Close: true, Range: "r", IfRange: "i", IfNoneMatch: "m m", AcceptEncoding: "gzip",
+		Origin: "https://a.test", Referer: "https://a.test/b", Client: netip.MustParseAddr("198.51.100.7"),
 	}
 	if r != want || n != len(text) {
 		t.Errorf("%+v, length %d", r, n)
@@ -98,19 +112,20 @@ func FuzzParseHead(f *testing.F) {
 		if rest, _ := io.ReadAll(in); !bytes.Equal(rest, b[n:]) {
 			t.Fatalf("net/http leaves %q of %q, not %q", rest, b, b[n:])
 		}
-		if got := requestOf(std); got != r || got.Escaped {
+		std.RemoteAddr = netip.AddrPortFrom(testPeer, 1).String()
+		if got := requestOf(std, &testRule); got != r || got.Escaped {
 			t.Fatalf("%q: %+v, net/http says %+v", b, r, got)
 		}
 		if std.ContentLength != 0 || len(std.TransferEncoding) > 0 || len(std.Trailer) > 0 || std.Host == "" ||
 			std.ProtoMajor != 1 || std.ProtoMinor != 1 {
 			t.Fatalf("%q: %+v", b, std)
 		}
-		for _, name := range []string{"Range", "If-Range", "If-None-Match", "Accept-Encoding", "Connection"} {
+		for _, name := range []string{"Range", "If-Range", "If-None-Match", "Accept-Encoding", "Connection", "Origin", "Referer", "X-Forwarded-For"} {
 			if len(std.Header[name]) > 1 {
 				t.Fatalf("%q: %s more than once", b, name)
 			}
 		}
-		p := headParser{prefix: testPrefix} // what another request left behind changes nothing
+		p := headParser{prefix: testPrefix, rule: &testRule, peer: testPeer} // what another request left behind changes nothing
 		_, _, _ = p.parse([]byte("GET /play/b HTTP/1.1\r\nHost: b\r\nRange: x\r\nConnection: close\r\n\r\n"))
 		for range 2 {
 			if again, m, v := p.parse(b); again != r || m != n || v != accepted {

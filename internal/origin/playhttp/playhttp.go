@@ -14,7 +14,7 @@
 //
 // The owner of a Server calls Shutdown, which returns after the last goroutine.
 //
-// Imports: nothing of Rivus.
+// Imports: publicurl.
 package playhttp
 
 import (
@@ -22,9 +22,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rivus-live/rivus/internal/publicurl"
 )
 
 // Defaults of Options.
@@ -48,6 +51,8 @@ type Options struct {
 	IdleTimeout time.Duration
 	// HeadTimeout is how long a request's head may take from its first byte. Zero means DefaultHeadTimeout.
 	HeadTimeout time.Duration
+	// Proxies are those whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 	// Logger is told of a Handle that panics; nil discards.
 	Logger *slog.Logger
 }
@@ -55,6 +60,7 @@ type Options struct {
 // Server is an http.Handler that answers with Options.Handle, and the owner of the connections it took over.
 type Server struct {
 	opt       Options
+	rule      publicurl.Rule
 	giveBack  *handover
 	taking    atomic.Bool
 	draining  atomic.Bool
@@ -84,7 +90,7 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opt: o, giveBack: newHandover(), conns: map[*conn]struct{}{}}
+	s := &Server{opt: o, rule: publicurl.Rule{Proxies: o.Proxies}, giveBack: newHandover(), conns: map[*conn]struct{}{}}
 	s.life, s.cut = context.WithCancel(context.Background())
 	return s
 }
@@ -105,7 +111,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		x = &Exchange{}
 	}
-	x.begin(requestOf(r), &standard{w: w, r: r, limit: s.opt.WriteLimit})
+	x.begin(requestOf(r, &s.rule), &standard{w: w, r: r, limit: s.opt.WriteLimit})
 	s.opt.Handle(x)
 	x.begin(Request{}, nil) // holds on to nothing
 	s.exchanges.Put(x)
@@ -153,7 +159,7 @@ func (s *Server) reserve() bool {
 	return true
 }
 
-func (s *Server) add(c *conn) {
+func (s *Server) addConn(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c] = struct{}{}
@@ -162,7 +168,7 @@ func (s *Server) add(c *conn) {
 	}
 }
 
-func (s *Server) remove(c *conn) {
+func (s *Server) removeConn(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
