@@ -36,7 +36,7 @@ type SessionData struct {
 // may have GOPs that are longer than a segment.
 func (p *Presentation) Multivariant(uri func(variant string) string, extra SessionData) []byte {
 	var text []byte
-	var told []string
+	told := make([]string, 0, 8) // more than a ladder has: it stays on the stack
 	for _, v := range p.Variants() {
 		s := v.Snapshot()
 		info := s.Info()

@@ -48,7 +48,10 @@ func (r *Request) keepReferer(value string) { r.Referer = value[:min(len(value),
 
 // requestOf returns what is needed of a request that net/http parsed. The rule says which proxies are believed.
 func requestOf(r *http.Request, rule *publicurl.Rule) Request {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // a connection without a network has none
+	var peer netip.AddrPort
+	if r.RemoteAddr != "" { // an error costs an allocation
+		peer, _ = netip.ParseAddrPort(r.RemoteAddr) // a connection without a network has none
+	}
 	kept := Request{
 		Method:         r.Method,
 		Path:           r.URL.Path,
