@@ -228,8 +228,14 @@ func playlistLength(t *testing.T, text string) time.Duration {
 	return time.Duration(sum * float64(time.Second))
 }
 
+// playable is what can be played: what a packager makes, or a Live that has it.
+type playable interface {
+	Snapshot() *hls.Snapshot
+	Resource(ctx context.Context, name string) (hls.Resource, error)
+}
+
 // serve is the least HTTP that a reader of one rendition needs.
-func serve(p *hls.Packager) http.Handler {
+func serve(p playable) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := path.Base(r.URL.Path)
 		if name == "index.m3u8" {
@@ -291,7 +297,7 @@ func TestMetadataReachesTheMedia(t *testing.T) {
 }
 
 // everything returns the bytes of all segments.
-func everything(t *testing.T, p *hls.Packager) []byte {
+func everything(t *testing.T, p playable) []byte {
 	t.Helper()
 	var all []byte
 	for line := range strings.Lines(string(p.Snapshot().Playlist(false).Plain())) {

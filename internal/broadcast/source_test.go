@@ -126,14 +126,14 @@ func TestSourceOfNoProtocol(t *testing.T) {
 		t.Errorf("session: %+v, %v", open.Value, err)
 	}
 	pres, _ := n.Presentation(ch.Scope, ch.ID)
-	packager := pres.Renditions[0].Packager
+	live := pres.Variants()[0].Live
 	if err := n.remote.Stop(t.Context(), s.ChannelARN); err != nil {
 		t.Fatal(err)
 	}
 	if r, ok := errors.AsType[*ingest.Refusal](<-done); !ok || r.Kind != ingest.Stopped || r.Text == "" {
 		t.Errorf("the source was told %v", r)
 	}
-	srv := httptest.NewServer(serve(packager))
+	srv := httptest.NewServer(serve(live))
 	defer srv.Close()
 	report, err := hlscheck.Check(t.Context(), hlscheck.Options{URL: srv.URL + "/index.m3u8", Duration: 20 * time.Second})
 	if err != nil {
@@ -144,7 +144,7 @@ func TestSourceOfNoProtocol(t *testing.T) {
 		_ = report.Print(&b)
 		t.Error(b.String())
 	}
-	if !bytes.Contains(everything(t, packager), []byte(ownerEncoder+"\x00from the card")) {
+	if !bytes.Contains(everything(t, live), []byte(ownerEncoder+"\x00from the card")) {
 		t.Error("its metadata is not in the media")
 	}
 }
