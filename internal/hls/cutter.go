@@ -180,13 +180,13 @@ func (c *Cutter) publish() {
 // DateSteps counts how often EXT-X-PROGRAM-DATE-TIME was put right at a discontinuity since the stream started.
 func (c *Cutter) DateSteps() int64 { return c.dateSteps.Load() }
 
-// tell hands a decision to every rendition and reports whether the part that it ends has anything in it in the leading one.
-func (c *Cutter) tell(d decision) (media bool) {
+// tellRenditions hands a decision to every rendition and reports whether the part that it ends has anything in it in the leading one.
+func (c *Cutter) tellRenditions(d decision) (media bool) {
 	media = c.lead.carryOut(&d, len(c.lead.video))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.followers {
-		r.offer(d)
+		r.offerDecision(d)
 	}
 	return media
 }

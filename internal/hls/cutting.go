@@ -223,7 +223,7 @@ func (c *Cutter) startSegment(at int64, discontinuity bool) {
 	if discontinuity {
 		c.asked.Store(false)
 	}
-	c.tell(decision{
+	c.tellRenditions(decision{
 		kind: segmentStarts, gone: c.gone, key: c.key, from: at, to: at, offset: c.offset,
 		head: Head{MSN: c.open, Discontinuity: discontinuity, Date: c.clock.date(at)},
 	})
@@ -232,7 +232,7 @@ func (c *Cutter) startSegment(at int64, discontinuity bool) {
 
 // closePart ends the open part at a place on the timeline.
 func (c *Cutter) closePart(to int64) {
-	filled := c.tell(decision{
+	filled := c.tellRenditions(decision{
 		kind: partEnds, from: c.from, to: to, offset: c.offset, next: c.next, end: c.end, shown: c.shown,
 		interval: c.cadence.interval(), silent: c.silence >= c.grace,
 		repeat: c.bounds.gop > 0 && c.silence >= c.stillAfter(), loops: c.bounds.gop > 0, lasting: c.stillAfter(),
@@ -260,7 +260,7 @@ func (c *Cutter) finishSegment(at int64) {
 		c.gone++
 	}
 	c.complete++
-	c.tell(decision{kind: segmentEnds, from: c.from, to: c.from})
+	c.tellRenditions(decision{kind: segmentEnds, from: c.from, to: c.from})
 }
 
 // finishAll ends the last segment.

@@ -57,8 +57,8 @@ func (r *Rendition) writeBehind(f *media.Frame) error {
 	return nil
 }
 
-// offer adds a decision to the plan and does what is due.
-func (r *Rendition) offer(d decision) {
+// offerDecision adds a decision to the plan and does what is due.
+func (r *Rendition) offerDecision(d decision) {
 	w := r.follower
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,7 +176,7 @@ func (r *Rendition) choosePictures(d *decision, limit int64) int {
 	n := 0
 	for n < len(r.video) && before(&r.video[n], limit) {
 		f := &r.video[n]
-		if !r.shows(f, d) {
+		if !r.showsPicture(f, d) {
 			r.pending -= cost(f)
 			r.video = slices.Delete(r.video, n, n+1)
 			continue
@@ -191,11 +191,11 @@ func (r *Rendition) choosePictures(d *decision, limit int64) int {
 // timeSlack is by how much keyframes may be before the place where they belong: encoders round their times.
 const timeSlack = 2 * second / 1000
 
-// shows reports whether a picture can be decoded in the segment that is open.
-func (r *Rendition) shows(f *media.Frame, d *decision) bool {
+// showsPicture reports whether a picture can be decoded in the segment that is open.
+func (r *Rendition) showsPicture(f *media.Frame, d *decision) bool {
 	w := r.follower
 	if f.Track != r.videoTrack {
-		r.ask(r.videoTrack != nil)
+		r.askDiscontinuity(r.videoTrack != nil)
 		w.needKey = true
 		return false
 	}
@@ -205,8 +205,8 @@ func (r *Rendition) shows(f *media.Frame, d *decision) bool {
 	return !r.still.hides(f)
 }
 
-// ask asks the Cutter for a discontinuity at the next keyframe that starts a segment, unless the plan has one already.
-func (r *Rendition) ask(really bool) {
+// askDiscontinuity asks the Cutter for a discontinuity at the next keyframe that starts a segment, unless the plan has one already.
+func (r *Rendition) askDiscontinuity(really bool) {
 	planned := func(d decision) bool { return d.kind == segmentStarts && d.head.Discontinuity }
 	if really && !slices.ContainsFunc(r.follower.decisions, planned) {
 		r.cutter.asked.Store(true)
@@ -238,7 +238,7 @@ func (r *Rendition) adoptTracks(start, part *decision) {
 		audio = r.held[i].Track
 		r.held = r.forget(r.held, i)
 	} else if i >= 0 {
-		r.ask(audio != nil)
+		r.askDiscontinuity(audio != nil)
 	}
 	if first {
 		r.dropSound(part.from)

@@ -146,15 +146,15 @@ func (r *Rendition) addSound(f *media.Frame) {
 	if f.Track == r.audioTrack {
 		r.held = append(r.held, *f)
 	} else {
-		r.await(f)
+		r.holdComing(f)
 	}
 }
 
 // maxWaiting bounds the sound that waits for a segment: no GOP is that long and still watchable.
 const maxWaiting = 512
 
-// await keeps sound for which there is no initialization section yet.
-func (r *Rendition) await(f *media.Frame) {
+// holdComing keeps sound for which there is no initialization section yet.
+func (r *Rendition) holdComing(f *media.Frame) {
 	if f.Track != r.coming {
 		r.coming = f.Track
 		r.waiting = r.forget(r.waiting, len(r.waiting))
@@ -245,7 +245,7 @@ func (r *Rendition) closePart(d *decision, pictures int) (media bool) {
 		p.Independent = pictures > 0 && r.video[0].Key
 		p.Data = r.container.part(r.contents(d, pictures, due))
 		r.madeBytes.Add(int64(len(p.Data)))
-		r.drop(pictures, due)
+		r.dropFrames(pictures, due)
 	} else {
 		r.madeGaps.Add(1)
 	}
@@ -300,8 +300,8 @@ func (r *Rendition) tagsDue(d *decision) int {
 	return n
 }
 
-// drop forgets the frames and tags that are in a part now.
-func (r *Rendition) drop(pictures, due int) {
+// dropFrames forgets the frames and tags that are in a part now.
+func (r *Rendition) dropFrames(pictures, due int) {
 	r.video = r.forget(r.video, pictures)
 	r.held = r.forget(r.held, due)
 	n := len(r.filling.tags)

@@ -27,6 +27,7 @@ func numbered(n int64, video, key bool, size int) media.Frame {
 }
 
 func writeFrame(tb testing.TB, r *media.Ring, f media.Frame) {
+	tb.Helper()
 	if err := r.WriteFrame(f); err != nil {
 		tb.Error(err)
 	}

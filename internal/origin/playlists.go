@@ -53,7 +53,7 @@ func (h *Handler) playlist(out *reply, t target, q *hls.Live) {
 		return
 	}
 	target := snapshot.TargetDuration()
-	h.count(t.streamID, query.Get("v"), target)
+	h.countViewer(t.streamID, query.Get("v"), target)
 	blocking := directives.MSN >= 0
 	if blocking {
 		snapshot, err = waitFor(h, out, target, func(ctx context.Context) (*hls.Snapshot, error) {
@@ -88,8 +88,8 @@ func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache playhttp.Field
 	out.send(http.StatusOK, fieldPlaylist, cache)
 }
 
-// count notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing.
-func (h *Handler) count(streamID, viewer string, target time.Duration) {
+// countViewer notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing.
+func (h *Handler) countViewer(streamID, viewer string, target time.Duration) {
 	id, proof, ok := split(viewer)
 	if !ok || h.audiences.seen(streamID, id) {
 		return
