@@ -21,7 +21,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 		"arn", "fault", "publicurl", "quota", "resource", "sigv4", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
-	"state":   {"natsd", "natsd/natsdtest", "store", "cluster", "event", "token"},
+	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/restjson", "ivs", "ivsrealtime", "ivschat"},
 	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
@@ -43,6 +43,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 }{
 	{"github.com/nats-io/", []string{"natsd", "natsd/natsdtest", "store", "cluster", "event"}, "state is the only layer that touches NATS"},
 	{"github.com/bluenviron/mediacommon", []string{"media/h264", "media/aac", "media/mediatest", "hlscheck"}, "codec knowledge sits in one place; the checker shares none of it"},
+	{"github.com/minio/highwayhash", []string{"natsd/streamfile"}, "the engine's file format is known in one place"},
 	{"github.com/aws/", []string{"apptest"}, "the server signs and verifies by itself; SDK clients are for tests"},
 	{"github.com/pion/webrtc", []string{"rtc/rtctest", "whipcheck"}, "the server's transport is its own; stock WebRTC is what clients are made of, in tests and in the checker"},
 	{"github.com/pion/ice", []string{"rtc/rtctest"}, "the server answers checks by itself"},

@@ -122,7 +122,7 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 func (s *server) openState(ctx context.Context) error {
 	var err error
 	s.conn, err = natsd.Start(ctx, natsd.Options{
-		Dir: s.cfg.DataDir, ExternalURL: s.cfg.NATSURL, AcceptDataLoss: s.cfg.AcceptDataLoss, Logger: s.log,
+		Dir: s.cfg.DataDir, ExternalURL: s.cfg.NATSURL, AcceptDataLoss: s.cfg.AcceptDataLoss, Inspect: store.Inspect, Logger: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("state engine: %w", err)

@@ -6,11 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rivus-live/rivus/internal/natsd/streamfile"
 )
 
 // markerName is the file that makes a directory ours. Its temporary form may be left behind by a crash in the very
@@ -26,9 +29,6 @@ type directory struct {
 	path string
 	lock *os.File
 }
-
-// minFree is what must stay free on the disk, so that writes under way and the engine's own housekeeping still fit.
-const minFree = 16 << 20
 
 // free returns how many bytes this process may still write on the directory's disk.
 func (d *directory) free() (uint64, error) {
@@ -57,11 +57,41 @@ func openDirectory(path string, acceptLoss bool) (*directory, error) {
 		d.unlock()
 		return nil, fmt.Errorf("data directory %s: another process uses it: %w", path, err)
 	}
-	if err := d.checkMarker(acceptLoss); err != nil {
+	err = d.checkMarker(acceptLoss)
+	if err == nil {
+		err = d.checkWritable()
+	}
+	if err != nil {
 		d.unlock()
 		return nil, err
 	}
 	return d, nil
+}
+
+// checkWritable names the first thing that this process may not write: the engine would only wait for it.
+func (d *directory) checkWritable() error {
+	check := func(path string) error {
+		if err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS); err != nil {
+			return fmt.Errorf("data directory %s: %s cannot be written: %w", d.path, path, err)
+		}
+		return nil
+	}
+	if err := check(d.path); err != nil {
+		return err
+	}
+	err := filepath.WalkDir(filepath.Join(d.path, engineDir), func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && (e.IsDir() || e.Type().IsRegular()) {
+			err = check(path)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look through the data directory: %w", err)
+	}
+	return nil
 }
 
 // unlock closes the directory, which ends the lock.
@@ -83,11 +113,31 @@ func (d *directory) checkMarker(acceptLoss bool) error {
 	if err != nil {
 		return err
 	}
-	if foreign != "" {
+	switch ours := foreign != "" && d.holdsRecords(); {
+	case foreign == "" || ours && acceptLoss:
+		return d.writeMarker()
+	case ours:
+		return fmt.Errorf("data directory %s holds records of Rivus, and the file %s, which says whose it is, is missing"+
+			" (--accept-data-loss has it made anew; the records are checked as ever)", d.path, markerName)
+	default:
 		return fmt.Errorf("data directory %s is not empty and not ours: it holds %q and no file %s; give an empty directory or one of a former start",
 			d.path, foreign, markerName)
 	}
-	return d.writeMarker()
+}
+
+// factsStream is the stream that every data directory with records has.
+const factsStream = "KV_rivus-facts"
+
+// holdsRecords tells whether the directory can be nobody's but ours: it has the stream of our records, as one of its
+// two halves shows.
+func (d *directory) holdsRecords() bool {
+	s := streamfile.Stream{Name: factsStream, Dir: filepath.Join(d.path, StreamPath(factsStream))}
+	if _, err := s.Meta(); err == nil {
+		return true
+	}
+	any := false
+	_, err := s.Read(func(streamfile.Block, streamfile.Record) { any = true })
+	return err == nil && any
 }
 
 // foreignEntry names something in the directory that keeps it from counting as empty. A fresh file system has a

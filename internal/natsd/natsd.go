@@ -29,6 +29,10 @@ type Options struct {
 	AcceptDataLoss bool         // go past damage: serve what can still be read
 	Logger         *slog.Logger // nil discards
 
+	// Inspect judges the data directory before the embedded engine touches it; an error ends the start. It may change the
+	// engine's files. nil: the engine is trusted with whatever is there.
+	Inspect func(dir string, acceptLoss bool, log *slog.Logger) error
+
 	// Between stands between Rivus and the engine, for tests of what goes wrong there; nil: nothing does.
 	Between func(Exchange) Exchange
 }
@@ -44,6 +48,7 @@ type Conn struct {
 	opt      Options
 	dir      *directory     // nil when there is none
 	srv      *server.Server // nil when external
+	room     *room          // nil when external
 	recovery *recorder      // nil when external
 	closed   chan struct{}  // closed when the client connection is
 
@@ -97,6 +102,13 @@ func (c *Conn) startEmbedded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.opt.Inspect != nil {
+		if err := c.opt.Inspect(c.dir.path, c.opt.AcceptDataLoss, c.opt.Logger); err != nil {
+			return err //nolint:wrapcheck // it is the verdict of another package
+		}
+	}
+	c.room = newRoom(c.dir, c.opt.Logger.Warn)
+	_ = c.room.check(false) // make what room there can be; a start needs none
 	c.recovery = &recorder{log: c.opt.Logger}
 	if c.srv, err = startServer(c.dir.path, c.recovery); err != nil {
 		return fmt.Errorf("natsd: start the embedded engine: %w", err)
@@ -229,20 +241,14 @@ func (c *Conn) Replicas(wanted int) int {
 // AcceptDataLoss tells whether the operator asked to go past damage.
 func (c *Conn) AcceptDataLoss() bool { return c.opt.AcceptDataLoss }
 
-// Room is a fault.Unavailable when the disk of the data directory is all but full. Ask before writing anything that the
-// engine stores on it: the engine itself answers to a full disk by never writing to that stream again.
-func (c *Conn) Room() error {
-	if c.srv == nil {
+// Room is a fault.Unavailable when the disk of the data directory is all but full; a deletion may take more of it than
+// another write. Ask before writing anything that the engine stores on it: the engine itself answers to a full disk by
+// never writing to that stream again.
+func (c *Conn) Room(deletion bool) error {
+	if c.room == nil {
 		return nil
 	}
-	free, err := c.dir.free()
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the disk of the data directory cannot be read")
-	}
-	if free < minFree {
-		return fault.New(fault.Unavailable, "the disk of the data directory is full: %d bytes are free, %d must be", free, uint64(minFree))
-	}
-	return nil
+	return c.room.check(deletion)
 }
 
 // Complaints returns what the embedded engine warned about since it started, oldest first. Most of it is harmless

@@ -1,6 +1,8 @@
 package natsd
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -8,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func start(t *testing.T, opt Options) (*Conn, error) {
@@ -136,6 +140,68 @@ func TestDamagedMarker(t *testing.T) {
 	}
 	if _, err := start(t, Options{Dir: dir, AcceptDataLoss: true}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLostMarker: a directory that holds our records has a way back, when its owner says so.
+func TestLostMarker(t *testing.T) {
+	t.Parallel()
+	for _, hurt := range []string{"", "meta.inf", "msgs/1.blk"} {
+		dir := t.TempDir()
+		c, err := start(t, Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.JetStream().CreateStream(t.Context(), jetstream.StreamConfig{Name: factsStream, Subjects: []string{"facts.>"}})
+		if err == nil {
+			_, err = c.JetStream().Publish(t.Context(), "facts.a", []byte("{}"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		for _, name := range []string{markerName, filepath.Join(StreamPath(factsStream), hurt)} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil && hurt != "" {
+				t.Fatal(err)
+			}
+		}
+		before := tree(t, dir)
+		if _, err := start(t, Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "RIVUS, which says whose it is, is missing") {
+			t.Fatalf("without %s: %v", hurt, err)
+		}
+		if after := tree(t, dir); after != before {
+			t.Fatalf("without %s: the directory changed:\n%s\nbefore:\n%s", hurt, after, before)
+		}
+		for _, accept := range []bool{true, false} { // once accepted, the next start is an ordinary one
+			c, err := start(t, Options{Dir: dir, AcceptDataLoss: accept})
+			if err != nil {
+				t.Fatalf("without %s, accept %v: %v", hurt, accept, err)
+			}
+			c.Close()
+		}
+	}
+}
+
+// TestRefusedEngine: an engine that cannot start says so at once.
+func TestRefusedEngine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c, err := start(t, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	path := filepath.Join(dir, engineDir)
+	if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), embeddedStart/2)
+	defer cancel()
+	if _, err := Start(ctx, Options{Dir: dir}); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "did not come up") {
+		t.Errorf("%v, %v", err, ctx.Err())
 	}
 }
 

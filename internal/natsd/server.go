@@ -15,6 +15,18 @@ import (
 // maxPayload bounds one stored record with its pending events.
 const maxPayload = 4 << 20
 
+// maxStore is no limit: else the engine takes one from what is free at its start, and on a full disk refuses even
+// deletions. Room is the limit.
+const maxStore = 1 << 50
+
+// engineDir is the directory of the engine in a data directory.
+const engineDir = "engine"
+
+// StreamPath is the directory of a stream in a data directory.
+func StreamPath(stream string) string {
+	return filepath.Join(engineDir, "jetstream", "$G", "streams", stream)
+}
+
 // startServer starts a NATS server that listens nowhere and keeps its JetStream files below dir.
 func startServer(dir string, log *recorder) (*server.Server, error) {
 	srv, err := server.NewServer(&server.Options{
@@ -22,8 +34,9 @@ func startServer(dir string, log *recorder) (*server.Server, error) {
 		DontListen:             true,
 		NoSigs:                 true,
 		JetStream:              true,
-		StoreDir:               filepath.Join(dir, "engine"),
+		StoreDir:               filepath.Join(dir, engineDir),
 		SyncAlways:             true,
+		JetStreamMaxStore:      maxStore,
 		MaxPayload:             maxPayload,
 		DisableJetStreamBanner: true,
 	})
@@ -32,7 +45,7 @@ func startServer(dir string, log *recorder) (*server.Server, error) {
 	}
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
-	if !srv.ReadyForConnections(embeddedStart) || !srv.JetStreamEnabled() {
+	if log.hasGivenUp() || !srv.ReadyForConnections(embeddedStart) || !srv.JetStreamEnabled() {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		return nil, errors.New(strings.Join(append([]string{"it did not come up"}, log.list()...), "; "))
@@ -45,8 +58,16 @@ func startServer(dir string, log *recorder) (*server.Server, error) {
 type recorder struct {
 	log *slog.Logger
 
-	mu    sync.Mutex
-	lines []string
+	mu      sync.Mutex
+	lines   []string
+	givenUp bool
+}
+
+// hasGivenUp tells that the engine will not come up any more.
+func (r *recorder) hasGivenUp() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.givenUp
 }
 
 // maxComplaints bounds what is kept; the first lines are the ones that tell about recovery.
@@ -94,6 +115,9 @@ func (r *recorder) Errorf(format string, v ...any) {
 // Fatalf keeps and logs what made the server give up. It does not exit: the caller sees that the server is down.
 func (r *recorder) Fatalf(format string, v ...any) {
 	r.log.Error("state engine", "text", r.keep(format, v))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.givenUp = true
 }
 
 // Debugf drops the line.

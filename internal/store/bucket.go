@@ -158,7 +158,7 @@ func (b *bucket) openLedger(ctx context.Context) error {
 	case isNotExist(err):
 		err = fmt.Errorf("%s, the account of all records, is missing", b.ledgerPath)
 	case err == nil && !there && b.account.through > 0:
-		err = fmt.Errorf("the engine does not know its stream %s any more; %d records were in it", b.cfg.Name, len(b.account.subjects))
+		err = errors.New(unknownStream(b.cfg.Name, len(b.account.subjects)))
 	}
 	if err != nil {
 		return judge(b.conn, b.log, []string{err.Error()})
@@ -190,13 +190,16 @@ func (b *bucket) loaded(ctx context.Context, load *loading) error {
 
 // settle compares the first full image with the ledger.
 func (b *bucket) settle(ctx context.Context) error {
-	lost := append(b.damaged, b.account.missing(b.subjects)...)
+	lost := append(b.damaged, b.account.lost(b.subjects)...)
 	slices.Sort(lost)
 	if err := judge(b.conn, b.log, lost); err != nil {
 		return err
 	}
 	acc := b.account
 	b.damaged, b.account = nil, account{}
+	if err := b.deleteAgain(ctx, acc.undone(b.subjects)); err != nil {
+		return err
+	}
 	if len(lost) > 0 {
 		if err := b.bury(ctx, acc); err != nil {
 			return err
@@ -205,8 +208,22 @@ func (b *bucket) settle(ctx context.Context) error {
 	if b.ledgerPath == "" {
 		return nil
 	}
-	if b.ledger == nil || b.ledger.size > 2*b.ledger.base || len(lost) > 0 {
+	if b.ledger == nil || len(lost) > 0 {
 		return b.rewriteLedger()
+	}
+	if err := b.catchUp(acc); err != nil { // on a full disk; what the ledger lacks it gets with the next start
+		b.log.Error("the account of records is behind", "error", err)
+	}
+	return nil
+}
+
+// catchUp adds to the ledger what the engine has and the ledger, which is acc, does not tell.
+func (b *bucket) catchUp(acc account) error {
+	if b.ledger.size > 2*b.ledger.base {
+		return b.rewriteLedger()
+	}
+	if err := b.ledger.cutOff(); err != nil {
+		return err
 	}
 	for subject, has := range b.subjects {
 		if acc.subjects[subject].revision < has.revision {
@@ -216,18 +233,32 @@ func (b *bucket) settle(ctx context.Context) error {
 	return b.flushLedger()
 }
 
+// deleteAgain takes records out of the image and the engine that were deleted before.
+func (b *bucket) deleteAgain(ctx context.Context, back []string) error {
+	for _, subject := range back {
+		b.log.Info("the engine shows a deleted record again; it is deleted once more", "record", subject)
+		b.mu.Lock()
+		b.apply(message{subject: subject, revision: b.subjects[subject].revision, gone: true})
+		b.mu.Unlock()
+		if _, err := b.engine().publish(ctx, deletion(subject)); err != nil {
+			return fmt.Errorf("delete %s again: %w", subject, err)
+		}
+	}
+	return nil
+}
+
 // bury makes an accepted loss final, so that the next start is an ordinary one: over every record that cannot be read
 // goes its last readable state, or a deletion where there is none.
 func (b *bucket) bury(ctx context.Context, acc account) error {
 	over := map[string]*nats.Msg{}
 	for subject, want := range acc.subjects {
-		if b.subjects[subject].revision >= want.revision {
+		if want.gone || b.subjects[subject].revision >= want.revision {
 			continue
 		}
 		table, _, _ := strings.Cut(strings.TrimPrefix(subject, b.prefix), ".")
 		m := b.raw[table][subject]
 		over[subject] = &nats.Msg{Subject: subject, Data: m.data, Header: nats.Header{}}
-		if want.gone || m.gone || len(m.data) == 0 {
+		if m.gone || len(m.data) == 0 {
 			over[subject] = deletion(subject)
 		}
 	}

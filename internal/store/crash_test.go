@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 // storm writes without end and says on standard output which writes were acknowledged.
 func storm(dir string) error {
 	ctx := context.Background()
-	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir})
+	conn, err := natsd.Start(ctx, natsd.Options{Dir: dir, Inspect: Inspect})
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func TestKilledInAWriteStorm(t *testing.T) {
 	for round := range 20 {
 		runStorm(t, dir, acked)
 		began := time.Now()
-		conn, err := natsd.Start(t.Context(), natsd.Options{Dir: dir})
+		conn, err := natsd.Start(t.Context(), natsd.Options{Dir: dir, Inspect: Inspect})
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}

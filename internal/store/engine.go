@@ -19,10 +19,10 @@ type engine struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	request natsd.Exchange
-	room    func() error // asked before a write; nil for what is not stored on a disk of ours
+	room    func(deletion bool) error // asked before a write; nil for what is not stored on a disk of ours
 }
 
-func newEngine(c *natsd.Conn, room func() error) engine {
+func newEngine(c *natsd.Conn, room func(deletion bool) error) engine {
 	return engine{nc: c.NATS(), js: c.JetStream(), request: c.Request, room: room}
 }
 
@@ -57,7 +57,7 @@ func (g engine) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 		return 0, unavailable(nats.ErrConnectionReconnecting)
 	}
 	if g.room != nil {
-		if err := g.room(); err != nil {
+		if err := g.room(m.Header.Get(headerOperation) == operationDelete); err != nil {
 			return 0, err
 		}
 	}

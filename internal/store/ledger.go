@@ -70,6 +70,20 @@ func readLedger(path string) (*ledger, account, error) {
 	return &ledger{path: path, file: f, size: read.size, base: read.base}, read.account, nil
 }
 
+// readAccount reads what a ledger tells and leaves the file alone. A file that does not exist is fs.ErrNotExist.
+func readAccount(path string) (account, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return account{}, fmt.Errorf("open the ledger: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	read, err := decodeLedger(bufio.NewReaderSize(f, 1<<18))
+	if err != nil {
+		return account{}, fmt.Errorf("%s is damaged at byte %d", path, read.size)
+	}
+	return read.account, nil
+}
+
 // ledgerReader is the progress of reading a ledger.
 type ledgerReader struct {
 	account
@@ -181,6 +195,15 @@ func (l *ledger) flush() error {
 	return nil
 }
 
+// cutOff ends the file behind the last good frame. What stands behind a broken one could else be read again once newer
+// frames have been written over it.
+func (l *ledger) cutOff() error {
+	if err := l.file.Truncate(l.size); err != nil {
+		return fmt.Errorf("cut the ledger off: %w", err)
+	}
+	return nil
+}
+
 // overgrown tells that a new base would be much smaller than the file.
 func (l *ledger) overgrown() bool { return l.size > 4*l.base+ledgerSlack }
 
@@ -208,26 +231,33 @@ func replaceFile(path string, data []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// missing compares what the ledger knows with what the engine has, and names every difference that means loss.
-func (a account) missing(has map[string]known) []string {
+// lost compares what the ledger knows with what the engine has, and names every record that is not what it was last.
+func (a account) lost(has map[string]known) []string {
 	var lost []string
 	for subject, want := range a.subjects {
 		got, there := has[subject]
 		switch {
-		case !there && !want.gone:
-			lost = append(lost, fmt.Sprintf("record %s (revision %d) is missing", subject, want.revision))
-		case there && got.revision < want.revision && want.gone:
-			lost = append(lost, fmt.Sprintf("the deletion of record %s (revision %d) is undone", subject, want.revision))
-		case there && got.revision < want.revision:
+		case want.gone || there && got.revision >= want.revision:
+		case there && !got.gone:
 			lost = append(lost, fmt.Sprintf("record %s is back at revision %d, its last was %d", subject, got.revision, want.revision))
-		}
-	}
-	for subject, got := range has {
-		if _, ok := a.subjects[subject]; !ok && !got.gone && got.revision <= a.through {
-			lost = append(lost, fmt.Sprintf("the deletion of record %s is undone (revision %d is back)", subject, got.revision))
+		default:
+			lost = append(lost, fmt.Sprintf("record %s (revision %d) is missing", subject, want.revision))
 		}
 	}
 	return lost
+}
+
+// undone returns the subjects that the ledger knows to be gone and the engine shows again. That is no loss: the engine
+// forgets a deletion after a while, and when it is killed later it may find the state before it in its files.
+func (a account) undone(has map[string]known) []string {
+	var back []string
+	for subject, got := range has {
+		want, listed := a.subjects[subject]
+		if listed && want.gone && got.revision < want.revision || !listed && !got.gone && got.revision <= a.through {
+			back = append(back, subject)
+		}
+	}
+	return back
 }
 
 // isNotExist tells a missing ledger from a damaged one.

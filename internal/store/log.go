@@ -74,20 +74,28 @@ func OpenLog[T any](ctx context.Context, s *Store, name string) (*Log[T], error)
 func OpenLogAge[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Log[T], error) {
 	l := &Log[T]{
 		conn:   s.engine(),
-		prefix: "rivus.log." + name + ".",
+		prefix: logSubjects + name + ".",
 	}
-	l.cfg = jetstream.StreamConfig{
-		Name: "RIVUS_" + name, Subjects: []string{l.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
-		DenyDelete: true, AllowDirect: true, Duplicates: engineRemembers, Replicas: s.replicas,
-	}
-	if s.replicas == 1 { // at three the engine batches by itself and does not take this setting
-		l.cfg.PersistMode = jetstream.AsyncPersistMode
-	}
+	l.cfg = logConfig(name, age, s.replicas)
 	var err error
 	if l.mark, err = checkLog(ctx, s, l.cfg, name); err != nil {
 		return nil, fmt.Errorf("store: open log %s: %w", name, err)
 	}
 	return l, nil
+}
+
+// logSubjects begins the subjects of all logs.
+const logSubjects = "rivus.log."
+
+func logConfig(name string, age time.Duration, replicas int) jetstream.StreamConfig {
+	cfg := jetstream.StreamConfig{
+		Name: logPrefix + name, Subjects: []string{logSubjects + name + ".>"}, Storage: jetstream.FileStorage, MaxAge: age,
+		DenyDelete: true, AllowDirect: true, Duplicates: engineRemembers, Replicas: replicas,
+	}
+	if replicas == 1 { // at three the engine batches by itself and does not take this setting
+		cfg.PersistMode = jetstream.AsyncPersistMode
+	}
+	return cfg
 }
 
 // Append adds an entry to a session of a resource. On one replica it may be lost with the machine's power, not after

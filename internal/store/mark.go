@@ -60,6 +60,46 @@ func (k markState) acceptedCount() uint64 {
 	return n
 }
 
+// add takes the next entry that is there.
+func (k *markState) add(sequence uint64, at time.Time) {
+	if k.First == 0 {
+		k.First, k.FirstTime = sequence, at
+	} else if gap := (span{k.Last + 1, sequence - 1}); gap.From <= gap.To {
+		k.Lost = append(k.Lost, gap)
+	}
+	k.Last = sequence
+}
+
+// through returns the state of a log that has used all sequences up to this one and will go on behind it.
+func (k markState) through(last uint64) markState {
+	if k.Last > 0 && k.Last < last {
+		k.Lost = append(slices.Clone(k.Lost), span{k.Last + 1, last})
+	}
+	return k
+}
+
+// missing names what the mark vouches for and was not found. last is the last sequence that was used, maxAge the age at
+// which entries go.
+func (k markState) missing(stream string, found markState, last uint64, maxAge time.Duration) []string {
+	var lost []string
+	young := k.First > 0 && time.Since(k.FirstTime) < maxAge
+	switch {
+	case young && found.First == 0:
+		return []string{missingEntries(stream, span{k.First, k.Last})}
+	case young && found.First > k.First:
+		lost = append(lost, missingEntries(stream, span{k.First, found.First - 1}))
+	}
+	for _, gap := range found.Lost {
+		if gap.From <= k.Last && !k.accepted(gap) {
+			lost = append(lost, missingEntries(stream, gap))
+		}
+	}
+	if found.Last < k.Last && last < k.Last {
+		lost = append(lost, missingEntries(stream, span{max(found.Last, last) + 1, k.Last}))
+	}
+	return lost
+}
+
 // advance notes a new entry, and writes the mark from time to time. A nil mark does nothing.
 func (k *mark) advance(sequence uint64) {
 	if k == nil {
@@ -140,7 +180,7 @@ func checkLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, name st
 			return err
 		})
 	}
-	k := &mark{path: filepath.Join(s.conn.Dir(), "log-"+name), log: s.log, then: time.Now()}
+	k := &mark{path: filepath.Join(s.conn.Dir(), markPrefix+name), log: s.log, then: time.Now()}
 	state, there, err := readMark(k.path)
 	var lost []string
 	if err != nil {
@@ -154,7 +194,7 @@ func checkLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, name st
 	case exists && !there:
 		lost = append(lost, fmt.Sprintf("%s, the account of the log, is missing", k.path))
 	case !exists && state.Last > 0:
-		lost = append(lost, fmt.Sprintf("the engine does not know its stream %s any more; it reached entry %d", cfg.Name, state.Last))
+		lost = append(lost, unknownLog(cfg.Name, state.Last))
 	case !exists && !there:
 		if err := writeMark(k.path, state); err != nil {
 			return nil, err
@@ -182,27 +222,30 @@ func (s *Store) markStops(k *mark) {
 }
 
 func (k *mark) compare(ctx context.Context, s *Store, cfg jetstream.StreamConfig, state markState) error {
-	if _, err := ensureStream(ctx, s.conn.JetStream(), cfg); err != nil {
+	info, err := ensureStream(ctx, s.conn.JetStream(), cfg)
+	if err != nil {
 		return err
 	}
 	found, lost, err := scanLog(ctx, s, cfg, state)
 	if err != nil {
 		return err
 	}
-	if found.First > state.First && state.First > 0 && time.Since(state.FirstTime) < cfg.MaxAge {
-		lost = append(lost, missingEntries(cfg.Name, span{state.First, found.First - 1}))
-	}
-	if found.Last < state.Last {
-		lost = append(lost, missingEntries(cfg.Name, span{found.Last + 1, state.Last}))
-	}
+	lost = append(lost, state.missing(cfg.Name, found, max(found.Last, info.State.LastSeq), cfg.MaxAge)...)
 	if err := judge(s.conn, s.log, lost); err != nil {
 		return err
 	}
+	found = found.through(info.State.LastSeq)
 	k.last, k.state = found.Last, found
-	if found.First == state.First && found.Last == state.Last && len(found.Lost) == len(state.Lost) {
+	if found.First == state.First && found.Last == state.Last && slices.Equal(found.Lost, state.Lost) {
 		return nil
 	}
-	return writeMark(k.path, found)
+	if err := writeMark(k.path, found); err != nil {
+		if len(lost) > 0 {
+			return err
+		}
+		s.log.Error("the account of a log is behind", "error", err) // on a full disk
+	}
+	return nil
 }
 
 func missingEntries(stream string, s span) string {
@@ -234,15 +277,7 @@ func scanLog(ctx context.Context, s *Store, cfg jetstream.StreamConfig, state ma
 		}
 		load.silent, load.left = 0, meta.NumPending
 		sequence := meta.Sequence.Stream
-		if found.First == 0 {
-			found.First, found.FirstTime = sequence, meta.Timestamp.UTC()
-		} else if gap := (span{found.Last + 1, sequence - 1}); gap.From <= gap.To {
-			found.Lost = append(found.Lost, gap)
-			if !state.accepted(gap) {
-				lost = append(lost, missingEntries(cfg.Name, gap))
-			}
-		}
-		found.Last = sequence
+		found.add(sequence, meta.Timestamp.UTC())
 		if err := verify(m.Subject, m.Data); err != nil {
 			lost = append(lost, fmt.Sprintf("entry %d of %s (%s): %v", sequence, cfg.Name, strings.TrimPrefix(m.Subject, "rivus.log."), err))
 		}

@@ -159,20 +159,20 @@ func TestLedgerIsWrittenAnew(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	for _, c := range []struct {
-		name string
-		has  map[string]known
-		lost int
+		name         string
+		has          map[string]known
+		lost, undone int
 	}{
-		{"as it is", map[string]known{"a": {9, true}, "c": {8, false}}, 0},
-		{"newer than the ledger", map[string]known{"a": {12, false}, "c": {11, true}, "d": {10, false}}, 0},
-		{"a marker was cleaned up", map[string]known{"c": {8, false}}, 0},
-		{"a record is missing", map[string]known{"a": {9, true}}, 1},
-		{"an older value", map[string]known{"a": {9, true}, "c": {2, false}}, 1},
-		{"a deletion undone", map[string]known{"a": {3, false}, "c": {8, false}}, 1},
-		{"an old record is back", map[string]known{"b": {2, false}, "c": {8, false}}, 1},
+		{"as it is", map[string]known{"a": {9, true}, "c": {8, false}}, 0, 0},
+		{"newer than the ledger", map[string]known{"a": {12, false}, "c": {11, true}, "d": {10, false}}, 0, 0},
+		{"a marker was cleaned up", map[string]known{"c": {8, false}}, 0, 0},
+		{"a record is missing", map[string]known{"a": {9, true}}, 1, 0},
+		{"an older value", map[string]known{"a": {9, true}, "c": {2, false}}, 1, 0},
+		{"a deletion undone", map[string]known{"a": {3, false}, "c": {8, false}}, 0, 1},
+		{"an old record is back", map[string]known{"b": {2, false}, "c": {8, false}}, 0, 1},
 	} {
-		if lost := got.missing(c.has); len(lost) != c.lost {
-			t.Errorf("%s: %v", c.name, lost)
+		if lost, undone := got.lost(c.has), got.undone(c.has); len(lost) != c.lost || len(undone) != c.undone {
+			t.Errorf("%s: lost %v, undone %v", c.name, lost, undone)
 		}
 	}
 }

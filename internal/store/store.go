@@ -69,7 +69,7 @@ func Open(ctx context.Context, conn *natsd.Conn, opt Options) (*Store, error) {
 	s.facts = newBucket(conn, s.log, factsConfig(s.replicas))
 	s.presence = newBucket(conn, s.log, presenceConfig(s.replicas))
 	if dir := conn.Dir(); dir != "" {
-		s.facts.ledgerPath = filepath.Join(dir, "ledger")
+		s.facts.ledgerPath = filepath.Join(dir, ledgerName)
 	}
 	var following context.Context
 	following, s.stop = context.WithCancel(context.Background())
@@ -105,7 +105,7 @@ const checkTimeout = 2 * time.Second
 // Check tells whether facts can be written now: the engine answers for them, and their disk has room. The error is
 // fault.Unavailable and says what is missing.
 func (s *Store) Check(ctx context.Context) error {
-	if err := s.conn.Room(); err != nil {
+	if err := s.conn.Room(false); err != nil {
 		return err
 	}
 	if !s.conn.NATS().IsConnected() {
@@ -190,22 +190,36 @@ func sameConfig(a, b jetstream.StreamConfig) bool {
 // Damage is the error of a state that is not what it was.
 type Damage struct {
 	Lost       []string // what is lost, one line each
+	Unreadable []string // which files, and where; a start that found it there has changed nothing
+	Sound      int      // records and entries that can be read, when there is something in Unreadable
 	Complaints []string // what the engine said while it recovered its files
 }
 
-// Error names at most ten losses and everything the engine said.
+// Error names at most ten losses and unreadable places, and everything the engine said.
 func (d *Damage) Error() string {
-	const shown = 10
 	var b strings.Builder
 	b.WriteString("the stored state is damaged (--accept-data-loss goes past it): ")
-	b.WriteString(strings.Join(d.Lost[:min(shown, len(d.Lost))], "; "))
-	if len(d.Lost) > shown {
-		fmt.Fprintf(&b, "; and %d more findings", len(d.Lost)-shown)
+	b.WriteString(joinSome(d.Lost))
+	if len(d.Unreadable) > 0 {
+		b.WriteString(". " + joinSome(d.Unreadable))
+	}
+	if d.Sound > 0 {
+		fmt.Fprintf(&b, ". Nothing was changed; %d records and history entries can be read", d.Sound)
 	}
 	if len(d.Complaints) > 0 {
 		b.WriteString(". The engine said: " + strings.Join(d.Complaints, "; "))
 	}
 	return b.String()
+}
+
+// joinSome joins the first ten of a list.
+func joinSome(list []string) string {
+	const shown = 10
+	text := strings.Join(list[:min(shown, len(list))], "; ")
+	if len(list) > shown {
+		text += fmt.Sprintf("; and %d more findings", len(list)-shown)
+	}
+	return text
 }
 
 // judge returns nil when nothing is lost, or when the operator accepts it.

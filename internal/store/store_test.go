@@ -37,7 +37,7 @@ func keyOf(id string) Key { return Key{Scope: scope, ID: id} }
 // start opens an engine and a store in dir, closed with the test.
 func start(tb testing.TB, dir string) (*natsd.Conn, *Store) {
 	tb.Helper()
-	return startOn(tb, natsd.Options{Dir: dir})
+	return startOn(tb, natsd.Options{Dir: dir, Inspect: Inspect})
 }
 
 func startOn(tb testing.TB, opt natsd.Options) (*natsd.Conn, *Store) {
