@@ -7,11 +7,13 @@ LINT_VERSION := v2.12.2
 LINT   := bin/golangci-lint-$(LINT_VERSION)
 ENV    := . scripts/env;
 FUZZTIME ?= 30s
+# Packages with tests that are called TestFaults and go through more of them with RIVUS_FAULTS set.
+FAULTY := ./internal/store
 
 # Dependencies change on purpose only.
 export GOFLAGS += -mod=readonly
 
-.PHONY: help run build test network lint generate check web bench fuzz clean
+.PHONY: help run build test faults network lint generate check web bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +29,9 @@ build: ## build bin/rivus
 test: ## install what the tests need, and run every test
 	@scripts/setup test
 	$(ENV) RIVUS_TEST=all $(GO) test -race -timeout 25m ./...
+
+faults: ## go through all faults that the tests can make, not some of them
+	RIVUS_FAULTS=1 $(GO) test -count=1 -timeout 10m -run '^TestFaults' $(FAULTY)
 
 network: ## judge 200 ms of jitter as well, in real time, on a machine that does nothing else
 	RIVUS_TEST_ALONE=1 $(GO) test -race -count=1 -timeout 10m ./test/network

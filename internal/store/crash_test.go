@@ -21,11 +21,18 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m)) //nolint:forbidigo // the main of a test binary
 }
 
-// run is the child of the storm, or all tests and then a look for goroutines they left.
+// run is the child of a test, or all tests and then a look for goroutines they left.
 func run(m *testing.M) int {
 	if dir := os.Getenv(stormDir); dir != "" {
 		fmt.Fprintln(os.Stderr, storm(dir))
 		return 1
+	}
+	if dir := os.Getenv(fillDir); dir != "" {
+		if err := fillForFaults(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
 	}
 	code := m.Run()
 	if left := leftGoroutines(); code == 0 && left != "" {

@@ -294,6 +294,9 @@ func surveyLog(dir, name string) (*part, error) {
 			end = found.Last
 		}
 		p.lost = append(p.lost, state.missing(p.stream.Name, found, end, p.maxAge())...)
+		if len(p.damage) > 0 && state.First == 0 && state.Last > 0 && found.First > 1 { // the mark of an older version
+			p.lost = append(p.lost, missingEntries(p.stream.Name, span{1, found.First - 1}))
+		}
 	}
 	p.last = max(p.last, state.Last)
 	p.keep = func(r streamfile.Record) bool {

@@ -108,6 +108,9 @@ func (k *mark) advance(sequence uint64) {
 	k.mu.Lock()
 	k.last = max(k.last, sequence)
 	now := time.Now()
+	if k.state.First == 0 || sequence < k.state.First {
+		k.state.First, k.state.FirstTime = sequence, now.UTC()
+	}
 	due := now.Sub(k.then) > settleTime
 	settled := k.candidate
 	if due {

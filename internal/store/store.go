@@ -182,7 +182,8 @@ func isNoPlace(err error) bool {
 
 func sameConfig(a, b jetstream.StreamConfig) bool {
 	return a.Replicas == b.Replicas && a.AllowAtomicPublish == b.AllowAtomicPublish && a.AllowMsgTTL == b.AllowMsgTTL &&
-		a.SubjectDeleteMarkerTTL == b.SubjectDeleteMarkerTTL && a.MaxMsgsPerSubject == b.MaxMsgsPerSubject &&
+		a.SubjectDeleteMarkerTTL == b.SubjectDeleteMarkerTTL && max(0, a.MaxMsgsPerSubject) == max(0, b.MaxMsgsPerSubject) && // the engine says -1 for 0
+
 		a.AllowDirect == b.AllowDirect && a.MaxAge == b.MaxAge && a.PersistMode == b.PersistMode &&
 		a.Duplicates == b.Duplicates
 }
