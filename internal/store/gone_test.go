@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -68,6 +70,45 @@ func TestDeletedRecordsLeaveNothing(t *testing.T) {
 		if r := ok(table.Get(ctx, keyOf(id))); r.Value.Count != want {
 			t.Errorf("%s: %+v", id, r)
 		}
+	}
+}
+
+// TestForgottenDeletionStays: when the engine has forgotten a deletion and is killed, it finds the state before it in its
+// files and takes it for the newest. That is neither damage nor a record.
+func TestForgottenDeletionStays(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	conn, s := start(t, dir)
+	table, ok := things(t, s, Facts), must[Record[thing]](t)
+	ok(table.Create(ctx, keyOf("gone"), thing{}))
+	subject := table.subject(keyOf("gone"))
+	m := deletion(subject)
+	m.Header.Set(jetstream.MsgTTLHeader, "1")
+	revision := must[uint64](t)(s.facts.engine().publish(ctx, m))
+	s.facts.await(ctx, revision)
+	ok(table.Create(ctx, keyOf("stays"), thing{}))
+	stream, err := conn.JetStream().Stream(ctx, s.facts.cfg.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for err == nil {
+		<-look.C
+		_, err = stream.GetMsg(ctx, revision)
+	}
+	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+		t.Fatal(err)
+	}
+	dir = snapshot(t, dir)
+	for range 2 {
+		conn, s := start(t, dir)
+		table = things(t, s, Facts)
+		if _, err := table.Get(ctx, keyOf("gone")); !fault.Is(err, fault.NotFound) || len(table.All()) != 1 {
+			t.Errorf("%v, %d records", err, len(table.All()))
+		}
+		s.Close()
+		conn.Close()
 	}
 }
 
