@@ -190,14 +190,15 @@ func (b *bucket) loaded(ctx context.Context, load *loading) error {
 
 // settle compares the first full image with the ledger.
 func (b *bucket) settle(ctx context.Context) error {
-	lost := append(b.damaged, b.account.lost(b.subjects)...)
+	missing, back := b.account.compare(b.subjects)
+	lost := append(b.damaged, missing...)
 	slices.Sort(lost)
 	if err := judge(b.conn, b.log, lost); err != nil {
 		return err
 	}
 	acc := b.account
 	b.damaged, b.account = nil, account{}
-	if err := b.deleteAgain(ctx, acc.undone(b.subjects)); err != nil {
+	if err := b.deleteAgain(ctx, back); err != nil {
 		return err
 	}
 	if len(lost) > 0 {

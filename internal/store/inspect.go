@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -180,19 +181,20 @@ func surveyFacts(dir string) (*part, error) {
 	case !p.there:
 		p.lost = append(p.lost, unknownStream(p.stream.Name, len(acc.subjects)))
 	}
-	has, err := p.readFacts()
+	has, err := p.readFacts(len(acc.subjects))
 	if err != nil {
 		return nil, err
 	}
+	lost, back := acc.compare(has)
 	if known && p.there {
-		p.lost = append(p.lost, acc.lost(has)...)
+		p.lost = append(p.lost, lost...)
 		if p.last < acc.through {
 			p.lost = append(p.lost, fmt.Sprintf("the revisions %d to %d at the end of %s are missing", p.last+1, acc.through, p.stream.Name))
 		}
 		p.lost = append(p.lost, p.unlisted(acc.through)...)
 	}
 	p.last = max(p.last, acc.through)
-	for _, subject := range acc.undone(has) {
+	for _, subject := range back {
 		delete(has, subject)
 	}
 	p.keepFacts(has)
@@ -206,8 +208,8 @@ func unknownStream(name string, records int) string {
 
 // readFacts returns the newest state of every subject, as far as it can be read. What the engine has removed since is
 // not there.
-func (p *part) readFacts() (map[string]known, error) {
-	has := map[string]known{}
+func (p *part) readFacts(expected int) (map[string]known, error) {
+	has := make(map[string]known, expected)
 	removed := map[uint64]struct{}{}
 	err := p.read(func(r streamfile.Record) {
 		switch {
@@ -217,10 +219,11 @@ func (p *part) readFacts() (map[string]known, error) {
 			has[string(r.Subject)] = known{revision: r.Sequence, gone: isGone(r.Header)}
 		}
 	})
-	for subject, k := range has {
-		if _, ok := removed[k.revision]; ok {
-			delete(has, subject)
-		}
+	if len(removed) > 0 {
+		maps.DeleteFunc(has, func(_ string, k known) bool {
+			_, ok := removed[k.revision]
+			return ok
+		})
 	}
 	return has, err
 }
@@ -247,16 +250,14 @@ func (p *part) unlisted(through uint64) []string {
 
 // keepFacts decides what a restored stream holds.
 func (p *part) keepFacts(has map[string]known) {
-	kept := make(map[uint64]struct{}, len(has))
 	for _, k := range has {
-		kept[k.revision] = struct{}{}
 		if !k.gone {
 			p.sound++
 		}
 	}
 	p.keep = func(r streamfile.Record) bool {
-		_, ok := kept[r.Sequence]
-		return ok
+		k, ok := has[string(r.Subject)]
+		return ok && k.revision == r.Sequence
 	}
 	p.anew = func(path string) error {
 		l, err := writeLedger(path, account{through: p.last, subjects: has})

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // ledger is our own account of which facts the embedded engine must have, in a file beside the engine's. The engine
@@ -53,6 +54,7 @@ const (
 	ledgerFrameHead = 8
 	ledgerMaxFrame  = 1 << 16
 	ledgerFlushAt   = 64 << 10
+	ledgerExpected  = 1 << 17  // records for which memory is taken at once
 	ledgerSlack     = 16 << 20 // the tail may outgrow the base by this much before the file is written anew
 )
 
@@ -89,6 +91,8 @@ type ledgerReader struct {
 	account
 	size int64 // bytes read and good
 	base int64
+
+	payload []byte // of the frame that was read last
 }
 
 // decodeLedger reads all frames. Only a base that is not whole is an error.
@@ -99,6 +103,7 @@ func decodeLedger(r io.Reader) (ledgerReader, error) {
 		return l, errDamaged
 	}
 	l.through = binary.BigEndian.Uint64([]byte(through))
+	l.subjects = make(map[string]known, min(count, ledgerExpected))
 	for n := uint64(0); ; n++ {
 		if n == count {
 			l.base = l.size
@@ -125,7 +130,8 @@ func (l *ledgerReader) next(r io.Reader) (op byte, revision uint64, subject stri
 	if length < 9 || length > ledgerMaxFrame {
 		return 0, 0, "", false
 	}
-	payload := make([]byte, length)
+	l.payload = slices.Grow(l.payload[:0], int(length))[:length]
+	payload := l.payload
 	if _, err := io.ReadFull(r, payload); err != nil {
 		return 0, 0, "", false
 	}
@@ -231,33 +237,35 @@ func replaceFile(path string, data []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// lost compares what the ledger knows with what the engine has, and names every record that is not what it was last.
-func (a account) lost(has map[string]known) []string {
-	var lost []string
+// compare holds what the engine has against what the ledger knows. lost names every record that is not what it was last.
+// back are the subjects that the ledger knows to be gone and the engine shows again. That is no loss: the engine forgets a
+// deletion after a while, and when it is killed later it may find the state before it in its files.
+func (a account) compare(has map[string]known) (lost, back []string) {
+	listed := 0
 	for subject, want := range a.subjects {
 		got, there := has[subject]
+		if there {
+			listed++
+		}
 		switch {
-		case want.gone || there && got.revision >= want.revision:
+		case there && got.revision >= want.revision || !there && want.gone:
+		case want.gone:
+			back = append(back, subject)
 		case there && !got.gone:
 			lost = append(lost, fmt.Sprintf("record %s is back at revision %d, its last was %d", subject, got.revision, want.revision))
 		default:
 			lost = append(lost, fmt.Sprintf("record %s (revision %d) is missing", subject, want.revision))
 		}
 	}
-	return lost
-}
-
-// undone returns the subjects that the ledger knows to be gone and the engine shows again. That is no loss: the engine
-// forgets a deletion after a while, and when it is killed later it may find the state before it in its files.
-func (a account) undone(has map[string]known) []string {
-	var back []string
+	if listed == len(has) {
+		return lost, back
+	}
 	for subject, got := range has {
-		want, listed := a.subjects[subject]
-		if listed && want.gone && got.revision < want.revision || !listed && !got.gone && got.revision <= a.through {
+		if _, ok := a.subjects[subject]; !ok && !got.gone && got.revision <= a.through {
 			back = append(back, subject)
 		}
 	}
-	return back
+	return lost, back
 }
 
 // isNotExist tells a missing ledger from a damaged one.

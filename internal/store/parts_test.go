@@ -171,7 +171,7 @@ func TestLedgerIsWrittenAnew(t *testing.T) {
 		{"a deletion undone", map[string]known{"a": {3, false}, "c": {8, false}}, 0, 1},
 		{"an old record is back", map[string]known{"b": {2, false}, "c": {8, false}}, 0, 1},
 	} {
-		if lost, undone := got.lost(c.has), got.undone(c.has); len(lost) != c.lost || len(undone) != c.undone {
+		if lost, undone := got.compare(c.has); len(lost) != c.lost || len(undone) != c.undone {
 			t.Errorf("%s: lost %v, undone %v", c.name, lost, undone)
 		}
 	}
