@@ -3,15 +3,20 @@ package natsd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/natsd/streamfile"
 )
 
 func start(t *testing.T, opt Options) (*Conn, error) {
@@ -179,6 +184,55 @@ func TestLostMarker(t *testing.T) {
 			}
 			c.Close()
 		}
+	}
+}
+
+// TestStreamFiles: what the engine has written is read without it, byte for byte, and what it has removed is not there.
+func TestStreamFiles(t *testing.T) {
+	t.Parallel()
+	dir, ctx := t.TempDir(), t.Context()
+	c, err := start(t, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := c.JetStream().CreateStream(ctx, jetstream.StreamConfig{Name: factsStream, Subjects: []string{"facts.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[uint64]string{}
+	for i := range 20 {
+		m := &nats.Msg{Subject: fmt.Sprint("facts.", i), Data: []byte(`{"n":"` + strings.Repeat("x", i*i) + `"}`)}
+		if i%3 > 0 {
+			m.Header = nats.Header{"A": []string{fmt.Sprint(i)}}
+		}
+		if i%5 == 0 && m.Header != nil {
+			m.Data = nil
+		}
+		ack, err := c.JetStream().PublishMsg(ctx, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[ack.Sequence] = m.Subject + m.Header.Get("A") + string(m.Data)
+	}
+	if err := stream.DeleteMsg(ctx, 7); err != nil {
+		t.Fatal(err)
+	}
+	delete(want, 7)
+	c.Close()
+	got := map[uint64]string{}
+	files := streamfile.Stream{Name: factsStream, Dir: filepath.Join(dir, StreamPath(factsStream))}
+	damage, err := files.Read(func(_ streamfile.Block, r streamfile.Record) {
+		h, _ := nats.DecodeHeadersMsg(r.Header)
+		got[r.Sequence] = string(r.Subject) + h.Get("A") + string(r.Data)
+		if r.Tombstone {
+			delete(got, r.Sequence)
+		}
+	})
+	if err != nil || len(damage) > 0 || !maps.Equal(got, want) {
+		t.Errorf("%v %v: got %v, want %v", err, damage, got, want)
+	}
+	if meta, err := files.Meta(); err != nil || !strings.Contains(string(meta), factsStream) {
+		t.Errorf("%v %s", err, meta)
 	}
 }
 

@@ -198,9 +198,7 @@ func (b *bucket) settle(ctx context.Context) error {
 	}
 	acc := b.account
 	b.damaged, b.account = nil, account{}
-	if err := b.deleteAgain(ctx, back); err != nil {
-		return err
-	}
+	b.deleteAgain(ctx, back)
 	if len(lost) > 0 {
 		if err := b.bury(ctx, acc); err != nil {
 			return err
@@ -234,18 +232,16 @@ func (b *bucket) catchUp(acc account) error {
 	return b.flushLedger()
 }
 
-// deleteAgain takes records out of the image and the engine that were deleted before.
-func (b *bucket) deleteAgain(ctx context.Context, back []string) error {
+// deleteAgain takes records out of the image and the engine that were deleted before. What the engine does not take now,
+// it is told with the next start.
+func (b *bucket) deleteAgain(ctx context.Context, back []string) {
 	for _, subject := range back {
-		b.log.Info("the engine shows a deleted record again; it is deleted once more", "record", subject)
 		b.mu.Lock()
 		b.apply(message{subject: subject, revision: b.subjects[subject].revision, gone: true})
 		b.mu.Unlock()
-		if _, err := b.engine().publish(ctx, deletion(subject)); err != nil {
-			return fmt.Errorf("delete %s again: %w", subject, err)
-		}
+		_, err := b.engine().publish(ctx, deletion(subject))
+		b.log.Info("the engine showed a deleted record again; it is deleted once more", "record", subject, "error", err)
 	}
-	return nil
 }
 
 // bury makes an accepted loss final, so that the next start is an ordinary one: over every record that cannot be read
