@@ -8,7 +8,7 @@ LINT   := bin/golangci-lint-$(LINT_VERSION)
 ENV    := . scripts/env;
 FUZZTIME ?= 30s
 # Packages with tests that are called TestFaults and go through more of them with RIVUS_FAULTS set.
-FAULTY := ./internal/store
+FAULTY := ./internal/store ./test/faults
 
 # Dependencies change on purpose only.
 export GOFLAGS += -mod=readonly

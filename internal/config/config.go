@@ -33,7 +33,7 @@ type Config struct {
 	DataDir         string `name:"data-dir" env:"RIVUS_DATA_DIR" default:"rivus-data" placeholder:"DIR" help:"State, root key and self-signed certificate."`
 	NATSURL         string `name:"nats-url" env:"RIVUS_NATS_URL" placeholder:"URL" help:"External NATS JetStream instead of the embedded one."`
 	NATSReplicas    int    `name:"nats-replicas" env:"RIVUS_NATS_REPLICAS" default:"0" placeholder:"COUNT" help:"Copies of all state that an external NATS cluster keeps: 1, 3 or 5. 0 is 3 in a cluster, which outlives the loss of one server, and 1 elsewhere."`
-	AcceptDataLoss  bool   `name:"accept-data-loss" env:"RIVUS_ACCEPT_DATA_LOSS" help:"Start although the data directory is damaged, with what can be read of it; the damaged files are kept."`
+	AcceptDataLoss  bool   `name:"accept-data-loss" env:"RIVUS_ACCEPT_DATA_LOSS" help:"Start although the data directory is damaged."`
 	AccountID       string `name:"account-id" env:"RIVUS_ACCOUNT_ID" default:"000000000000" placeholder:"12 DIGITS" help:"Account of the root key."`
 	AccessKeyID     string `name:"access-key-id" env:"RIVUS_ACCESS_KEY_ID" placeholder:"ID" help:"Root access key; made once and kept in the data directory when not given."`
 	SecretAccessKey string `name:"secret-access-key" env:"RIVUS_SECRET_ACCESS_KEY" placeholder:"SECRET" help:"Secret of the root access key; prefer the environment variable."`
