@@ -52,7 +52,7 @@ func OpenClaims[T any](ctx context.Context, s *store.Store, n *Node, def store.D
 }
 
 func claimDefinition[T any](def store.Definition[T]) store.Definition[Claim[T]] {
-	out := store.Definition[Claim[T]]{Name: def.Name, Class: def.Class}
+	out := store.Definition[Claim[T]]{Name: def.Name, Class: def.Class, Version: def.Version}
 	add := func(name string, values func(T) []string) {
 		out.Indexes = append(out.Indexes, store.Index[Claim[T]]{Name: name, Values: func(c Claim[T]) []string {
 			if c.Released {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
@@ -300,4 +302,53 @@ func TestCommands(t *testing.T) {
 	}
 	stop()
 	wantKind(t, b.Request(ctx, "test.double", 21, nil), fault.Unavailable)
+}
+
+// TestVersionsOfCommands: kinds of faults travel by name, one that this version does not know is an internal fault with its
+// text, and a command or an answer of a later version is not guessed at.
+func TestVersionsOfCommands(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	a, _ := w.join(t, "a")
+	nc := w.conn.NATS()
+	answer := func(header nats.Header) {
+		sub, err := nc.Subscribe("test.later", func(m *nats.Msg) {
+			_ = m.RespondMsg(&nats.Msg{Subject: m.Reply, Header: header, Data: []byte("the text")})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sub.AutoUnsubscribe(1); err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, kind := range map[string]fault.Kind{"not live": fault.NotLive, "conflict": fault.Conflict, "made up": fault.Internal} {
+		answer(nats.Header{headerFault: {name}})
+		err := a.Request(ctx, "test.later", 1, nil)
+		wantKind(t, err, kind)
+		if fault.Message(err) != "the text" {
+			t.Errorf("%s: message %q", name, fault.Message(err))
+		}
+	}
+	answer(nats.Header{headerVersion: {"2"}})
+	wantKind(t, a.Request(ctx, "test.later", 1, nil), fault.Unavailable)
+
+	stop, err := a.Serve("test.now", func(context.Context, []byte) (any, error) { return 1, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for version, want := range map[string]string{"": "", "1": "", "2": "unavailable"} {
+		m := &nats.Msg{Subject: "test.now", Header: nats.Header{}}
+		if version != "" {
+			m.Header.Set(headerVersion, version)
+		}
+		got, err := nc.RequestMsgWithContext(ctx, m)
+		if err != nil || got.Header.Get(headerFault) != want || got.Header.Get(headerVersion) != "1" {
+			t.Errorf("version %q: %v, %v", version, got, err)
+		}
+	}
 }

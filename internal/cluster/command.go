@@ -19,8 +19,27 @@ import (
 // requestTimeout is how long a command may take when the caller sets no earlier end.
 const requestTimeout = 5 * time.Second
 
-// headerFault carries the kind of a failed command; its body is then the message for the caller.
-const headerFault = "Rivus-Fault"
+// Headers of commands and answers. headerFault carries the kind of a failed command; its body is then the message for the
+// caller. headerVersion is raised when the meaning of a command changes; members that are added do not raise it (see
+// store/DESIGN.md, "Versions").
+const (
+	headerFault    = "Rivus-Fault"
+	headerVersion  = "Rivus-Version"
+	commandVersion = 1
+)
+
+// versionOf returns the version of a message; one without is of the first.
+func versionOf(m *nats.Msg) int {
+	v, err := strconv.Atoi(m.Header.Get(headerVersion))
+	if err != nil {
+		return 1
+	}
+	return v
+}
+
+func versioned(subject string, data []byte) *nats.Msg {
+	return &nats.Msg{Subject: subject, Data: data, Header: nats.Header{headerVersion: {strconv.Itoa(commandVersion)}}}
+}
 
 // Request sends a command and decodes the answer into out, which may be nil. The kind and message of a fault on the
 // other side arrive as a fault here; when nobody serves the subject or no answer comes, it is fault.Unavailable.
@@ -31,7 +50,7 @@ func (n *Node) Request(ctx context.Context, subject string, in, out any) error {
 	}
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	answer, err := n.opt.Conn.NATS().RequestWithContext(asking, subject, data)
+	answer, err := n.opt.Conn.NATS().RequestMsgWithContext(asking, versioned(subject, data))
 	if ctx.Err() != nil {
 		return fmt.Errorf("cluster: command %s: %w", subject, ctx.Err())
 	}
@@ -44,6 +63,9 @@ func (n *Node) Request(ctx context.Context, subject string, in, out any) error {
 	if kind := answer.Header.Get(headerFault); kind != "" {
 		return faultOf(kind, string(answer.Data))
 	}
+	if v := versionOf(answer); v > commandVersion {
+		return fault.New(fault.Unavailable, "the answer is of version %d, which this node does not understand", v)
+	}
 	if out == nil {
 		return nil
 	}
@@ -53,13 +75,13 @@ func (n *Node) Request(ctx context.Context, subject string, in, out any) error {
 	return nil
 }
 
-// faultOf makes the error of a failed command. Kinds travel as numbers: every node of a cluster runs this code.
-func faultOf(kind, text string) error {
-	number, err := strconv.ParseUint(kind, 10, 8)
-	if err != nil {
-		return fmt.Errorf("cluster: the command failed: %s", text)
+// faultOf makes the error of a failed command. A kind that only a later version knows is an internal fault here.
+func faultOf(name, text string) error {
+	kind, ok := fault.Named(name)
+	if !ok {
+		return fault.Wrap(fault.Internal, fmt.Errorf("cluster: a fault of the kind %q, which this version does not know", name), "%s", text)
 	}
-	return fault.New(fault.Kind(number), "%s", text)
+	return fault.New(kind, "%s", text)
 }
 
 // Serve answers commands on a subject, each in a goroutine of its own, until stop is called; stop waits for them.
@@ -119,8 +141,14 @@ func (n *Node) stopServing() {
 func (n *Node) answer(ctx context.Context, m *nats.Msg, h func(context.Context, []byte) (any, error)) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	reply := &nats.Msg{Subject: m.Reply}
-	result, err := h(ctx, m.Data)
+	reply := versioned(m.Reply, nil)
+	var result any
+	var err error
+	if v := versionOf(m); v > commandVersion {
+		err = fault.New(fault.Unavailable, "the command is of version %d, which this node does not understand", v)
+	} else {
+		result, err = h(ctx, m.Data)
+	}
 	if err == nil {
 		reply.Data, err = json.Marshal(result)
 	}
@@ -130,7 +158,7 @@ func (n *Node) answer(ctx context.Context, m *nats.Msg, h func(context.Context, 
 		if kind == fault.Internal {
 			n.opt.Logger.Error("command failed", "subject", m.Subject, "error", err)
 		}
-		reply.Header = nats.Header{headerFault: {strconv.FormatUint(uint64(kind), 10)}}
+		reply.Header.Set(headerFault, kind.String())
 		reply.Data = []byte(text)
 	}
 	if err := m.RespondMsg(reply); err != nil && ctx.Err() == nil {

@@ -31,17 +31,29 @@ const (
 	NotBuilt                      // the operation exists in the contract and not in this version
 )
 
+// kindNames are also the names under which kinds travel between nodes: a name never changes its meaning.
 var kindNames = [...]string{ //nolint:gochecknoglobals // a constant table
 	"internal", "invalid", "denied", "not found", "not live", "conflict", "quota", "throttled", "unavailable",
 	"stream unavailable", "fenced", "not built",
 }
 
-// String returns the kind in lower-case words, for logs.
+// String returns the kind in lower-case words, for logs and for other nodes.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind(%d)", k)
+}
+
+// Named returns the kind of a name that String gave, on this node or on another, and false for one that this version does not
+// know.
+func Named(name string) (Kind, bool) {
+	for k, n := range kindNames {
+		if n == name {
+			return Kind(k), true
+		}
+	}
+	return Internal, false
 }
 
 // Error is an error with a kind, a message for the caller and, optionally, a cause for the log.

@@ -33,8 +33,11 @@ type Index[T any] struct {
 type Definition[T any] struct {
 	Name    string
 	Class   Class
+	Version int // of what the members mean, see DESIGN.md; 0 means 1
 	Indexes []Index[T]
 }
+
+func (d *Definition[T]) version() int { return max(1, d.Version) }
 
 // Record is a stored value with its key and its revision. Revisions grow over all tables of one class.
 type Record[T any] struct {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,13 +15,15 @@ import (
 // envelope is the stored form of a record. In front of its JSON stands a checksum over the subject and everything
 // after the checksum, so a record can neither be altered nor change places unnoticed:
 //
-//	{"sum":"<32 hexadecimal digits>","puts":"…","events":[…],"value":{…}}
+//	{"sum":"<32 hexadecimal digits>","puts":"…","events":[…],"v":1,"value":{…}}
 //
 // A deleted record leaves an envelope with "gone" and without a value, which carries the events of the deletion.
 type envelope[T any] struct {
 	history
-	Gone  bool `json:"gone,omitempty"`
-	Value T    `json:"value,omitzero"`
+	Gone    bool   `json:"gone,omitempty"`
+	Version int    `json:"v,omitempty"` // of the definition by which the value was written
+	Value   T      `json:"value,omitzero"`
+	Sum     string `json:"sum,omitempty"` // only to be known when it is read; sealRaw writes it
 }
 
 // history is what an envelope keeps from one put to the next beside the value.
@@ -71,7 +74,33 @@ func open[T any](subject string, data []byte) (envelope[T], error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return e, fmt.Errorf("store: decode %s: %w", subject, err)
 	}
+	e.Sum = ""
 	return e, nil
+}
+
+// openAll is open that also returns what the value holds and T does not know.
+func openAll[T any](subject string, data []byte) (envelope[T], *rest, error) {
+	var e envelope[T]
+	strict := json.NewDecoder(bytes.NewReader(data))
+	strict.DisallowUnknownFields()
+	if strict.Decode(&e) == nil {
+		e.Sum = ""
+		return e, nil, nil
+	}
+	e, err := open[T](subject, data)
+	if err != nil {
+		return e, nil, err
+	}
+	raw, err := open[json.RawMessage](subject, data)
+	if err != nil || len(raw.Value) == 0 {
+		return e, nil, err
+	}
+	known, err := json.Marshal(e.Value)
+	if err != nil {
+		return e, nil, fmt.Errorf("store: encode %s: %w", subject, err)
+	}
+	r, err := restOf(raw.Value, known)
+	return e, r, err
 }
 
 func checksum(subject string, body []byte) string {

@@ -11,7 +11,9 @@ import (
 type entry[T any] struct {
 	Record[T]
 	history
-	gone bool // deleted; never in the index
+	gone    bool  // deleted; never in the index
+	version int   // of the definition that wrote it
+	rest    *rest // what a later version wrote beside the value; nil for nothing
 }
 
 // index is a table's image in memory: every record by key, in order, and under the values of its indexes.
@@ -42,9 +44,9 @@ func entryOf[T any](key Key, m message) (*entry[T], error) {
 	if len(m.data) == 0 {
 		return out, nil
 	}
-	e, err := open[T](m.subject, m.data)
+	e, unknown, err := openAll[T](m.subject, m.data)
 	if err == nil {
-		out.Value, out.history, out.gone = e.Value, e.history, e.Gone
+		out.Value, out.history, out.gone, out.version, out.rest = e.Value, e.history, e.Gone, e.Version, unknown
 	}
 	return out, err
 }

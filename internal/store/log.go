@@ -62,8 +62,12 @@ type links struct {
 
 type logEnvelope[T any] struct {
 	links
-	Value T `json:"value"`
+	Version int `json:"v,omitempty"`
+	Value   T   `json:"value"`
 }
+
+// logVersion is raised when the meaning of a member of any log changes (DESIGN.md, "Versions").
+const logVersion = 1
 
 // OpenLog opens the log of this name, one lower-case word, and checks what it holds.
 func OpenLog[T any](ctx context.Context, s *Store, name string) (*Log[T], error) {
@@ -148,7 +152,7 @@ func (l *Log[T]) append(ctx context.Context, key Key, session, id string, value 
 		if err != nil {
 			return err
 		}
-		data, err := sealRaw(subject, logEnvelope[T]{links: next, Value: value})
+		data, err := sealRaw(subject, logEnvelope[T]{links: next, Version: logVersion, Value: value})
 		if err != nil {
 			return err
 		}

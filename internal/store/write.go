@@ -49,7 +49,7 @@ func (t *Table[T]) update(ctx context.Context, key Key, change func(old T) (T, e
 			return draft[T]{}, fmt.Errorf("store: copy %s %s: %w", t.def.Name, key.ID, err)
 		}
 		next, err := change(old)
-		return draft[T]{value: next, events: events}, err
+		return draft[T]{value: next, events: events, rest: e.rest}, err
 	})
 }
 
@@ -114,6 +114,7 @@ type draft[T any] struct {
 	gone   bool
 	events []Event
 	ttl    time.Duration
+	rest   *rest // of the value before, to be carried on
 }
 
 // Reasons to look again and repeat.
@@ -147,6 +148,9 @@ func (t *Table[T]) write(
 	mark, repeated := newStamp(), false
 	for range maxAttempts {
 		if err != nil {
+			return Record[T]{}, err
+		}
+		if err := t.understood(e); err != nil {
 			return Record[T]{}, err
 		}
 		var d draft[T]
@@ -196,7 +200,7 @@ func (t *Table[T]) publish(
 	if e != nil {
 		past, expected = e.history, e.Revision
 	}
-	data, err := seal(subject, envelope[T]{history: past.with(key, mark, d.events), Gone: d.gone, Value: d.value})
+	data, err := t.seal(subject, past.with(key, mark, d.events), d)
 	if err != nil {
 		return Record[T]{}, err
 	}
@@ -215,6 +219,29 @@ func (t *Table[T]) publish(
 	}
 	t.b.await(ctx, revision)
 	return Record[T]{Key: key, Value: d.value, Revision: revision}, nil
+}
+
+// seal encodes a draft.
+func (t *Table[T]) seal(subject string, past history, d draft[T]) ([]byte, error) {
+	if d.rest == nil {
+		return seal(subject, envelope[T]{history: past, Gone: d.gone, Version: t.def.version(), Value: d.value})
+	}
+	value, err := json.Marshal(d.value)
+	if err == nil {
+		value, err = d.rest.in(value)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: encode %s: %w", subject, err)
+	}
+	return seal(subject, envelope[json.RawMessage]{history: past, Version: t.def.version(), Value: value})
+}
+
+// understood checks that what is about to be written over is of no later version than this one.
+func (t *Table[T]) understood(e *entry[T]) error {
+	if e == nil || e.gone || e.version <= t.def.version() {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "the %s %s was written by a later version of the server", t.def.Name, e.Key.ID)
 }
 
 // goneTTL is how long the engine keeps a deletion that has told everything. By then the ledger, which is not fsynced with
