@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage"
+	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/whip"
 )
 
@@ -45,10 +47,14 @@ func (s *server) openStages(ctx context.Context) error {
 		return err
 	}
 	r := &s.realtime.records
+	owners, err := cluster.OpenClaims(ctx, s.store, s.node, store.StageOwnerDefinition())
+	if err != nil {
+		return fmt.Errorf("claims of stages: %w", err)
+	}
 	o := stage.Options{
 		Engine: engine, Verifier: s.realtime.tokens, Node: s.node, Codecs: s.cfg.Codecs, Clock: s.clock, Logger: s.log,
 		Records: stage.Records{
-			Stages: r.Stages, Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants,
+			Stages: r.Stages, Owners: owners, Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants,
 			History: r.ParticipantHistory, Events: r.ParticipantEvents, Burnt: r.Disconnected,
 		},
 	}

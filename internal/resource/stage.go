@@ -121,6 +121,16 @@ type StageSession struct {
 	// Holders are the nodes on which the stage is open, with somebody on it or within the grace time. Only a session
 	// without any ends.
 	Holders []Holder `json:"holders,omitempty"`
+
+	// Owner is the life of a node that had the stage's claim, under Epoch, when it last opened, took over or ended the
+	// session.
+	Owner Holder `json:"owner,omitzero"`
+	Epoch uint64 `json:"epoch,omitempty"`
+}
+
+// StageOwner is the value of the claim of a stage: who has it may open and end sessions of the stage.
+type StageOwner struct {
+	StageARN arn.ARN `json:"stageArn"`
 }
 
 // Values of Participant.Protocol.

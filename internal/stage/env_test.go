@@ -78,6 +78,8 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 	rec := &o.Records
 	rec.Sessions, err = store.OpenTable(ctx, st, store.StageSessionDefinition())
 	check(err)
+	rec.Owners, err = cluster.OpenClaims(ctx, st, member, store.StageOwnerDefinition())
+	check(err)
 	rec.Participants, err = store.OpenTable(ctx, st, store.ParticipantDefinition())
 	check(err)
 	rec.Stages, err = store.OpenTable(ctx, st, store.StageDefinition())

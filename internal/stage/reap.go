@@ -17,11 +17,7 @@ import (
 // (cluster.Duty).
 func (m *Manager) Reap(ctx context.Context) (next time.Time, err error) {
 	for _, p := range m.opt.Records.Participants.All() {
-		living, err := m.living(ctx, p.Value.Holders)
-		if err == nil && len(living) < len(p.Value.Holders) {
-			err = m.part(ctx, p.Key)
-		}
-		if err != nil {
+		if err := m.part(ctx, p); err != nil {
 			return next, err
 		}
 	}
@@ -30,10 +26,11 @@ func (m *Manager) Reap(ctx context.Context) (next time.Time, err error) {
 			return next, err
 		}
 	}
-	return next, nil
+	return next, m.reapClaims(ctx)
 }
 
-// reapSession takes who is gone off a session. It leaves alone those that only living nodes hold.
+// reapSession takes who is gone off a session, and ends one that nobody alive holds. It leaves alone those that only living
+// nodes hold.
 func (m *Manager) reapSession(ctx context.Context, s resource.StageSession) error {
 	living, err := m.living(ctx, s.Holders)
 	if err != nil || len(living) > 0 && len(living) == len(s.Holders) {
@@ -42,26 +39,36 @@ func (m *Manager) reapSession(ctx context.Context, s resource.StageSession) erro
 	if len(s.Holders) == 0 && s.EndTime.IsZero() && s.StartTime.After(m.begin) {
 		return nil // of a version without holders
 	}
-	if err := m.endSession(ctx, s, m.opt.Clock(), false); err != nil {
+	if len(living) > 0 {
+		_, err := m.letGo(ctx, s, m.opt.Clock(), false, nil)
+		if err == errOther || fault.Is(err, fault.NotFound) { //nolint:errorlint // returned as it is
+			return nil
+		}
 		return err
 	}
-	if len(living) == 0 {
+	ended, err := m.endLeft(ctx, s.StageARN)
+	if ended {
 		m.counters.reapedSessions.Add(1)
 		m.opt.Logger.Info("ended a session whose nodes are gone", "stage_arn", s.StageARN.String(), "session_id", s.SessionID)
 	}
-	return nil
+	return err
 }
 
-// endLeft ends the open session of a stage if nobody alive holds it.
-func (m *Manager) endLeft(ctx context.Context, key store.Key) error {
-	open, err := m.opt.Records.Sessions.Get(ctx, key)
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
+// reapClaims gives up the claims of nodes that are gone. Whoever needs one of a stage that has a session takes it.
+func (m *Manager) reapClaims(ctx context.Context) error {
+	orphans, err := m.opt.Records.Owners.Orphans(ctx)
 	if err != nil {
-		return fmt.Errorf("read the session before: %w", err)
+		return fmt.Errorf("look for claims that were left: %w", err)
 	}
-	return m.endSession(ctx, open.Value, m.opt.Clock(), false)
+	for _, o := range orphans {
+		switch mine, err := m.own(ctx, o.Value.StageARN); {
+		case err == nil:
+			mine.release(ctx, m, o.Value.StageARN)
+		case err != errOwned: //nolint:errorlint // returned as it is
+			return err
+		}
+	}
+	return nil
 }
 
 // living returns those of some holders that are not gone.
@@ -80,27 +87,28 @@ func (m *Manager) living(ctx context.Context, holders []resource.Holder) ([]reso
 }
 
 // part takes who is gone off a participant. Without a holder it has left, which is told once: the event has the name of the
-// connection's life, whoever tells it.
-func (m *Manager) part(ctx context.Context, key store.Key) error {
-	var before resource.Participant
-	record, err := m.opt.Records.Participants.Update(ctx, key, func(p resource.Participant) (resource.Participant, error) {
+// connection's life, whoever tells it. It is told before the holder goes, so that whoever comes next can repeat it.
+func (m *Manager) part(ctx context.Context, p store.Record[resource.Participant]) error {
+	gone := p.Value
+	living, err := m.living(ctx, gone.Holders)
+	if err != nil || len(living) == len(gone.Holders) {
+		return err
+	}
+	gone.Holders = living
+	if err := m.parted(ctx, gone, p.Value.Holders); err != nil {
+		return err
+	}
+	_, err = m.opt.Records.Participants.Update(ctx, p.Key, func(p resource.Participant) (resource.Participant, error) {
 		living, err := m.living(ctx, p.Holders)
-		before, p.Holders = p, living
-		if err == nil && len(living) == len(before.Holders) {
-			err = errNobodyGone
-		}
+		p.Holders = living
 		return p, err
 	})
-	if err == errNobodyGone || fault.Is(err, fault.NotFound) { //nolint:errorlint // returned as it is
-		return nil
-	}
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return fmt.Errorf("release participant: %w", err)
 	}
-	return m.parted(ctx, record.Value, before.Holders)
+	m.counters.reapedParticipants.Add(1)
+	return nil
 }
-
-var errNobodyGone = fault.New(fault.Conflict, "nobody of those who hold the participant is gone")
 
 // parted puts a participant whose holders are gone into the history. The last of them gives the event its name: that life of
 // a node can be gone but once.
@@ -118,7 +126,6 @@ func (m *Manager) parted(ctx context.Context, p resource.Participant, before []r
 	if err := rec.History.Append(ctx, store.SessionKey(p.StageARN, p.SessionID), p.ParticipantID, p); err != nil {
 		return fmt.Errorf("append participant: %w", err)
 	}
-	m.counters.reapedParticipants.Add(1)
 	return nil
 }
 
@@ -139,6 +146,7 @@ func (m *Manager) partAll(ctx context.Context, s resource.StageSession) error {
 				if err := m.parted(ctx, p, e.Value.Holders); err != nil {
 					return err
 				}
+				m.counters.reapedParticipants.Add(1)
 			}
 		}
 		if len(entries) < page {

@@ -45,7 +45,7 @@ func TestStartLeavesSessionsOfOtherNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewManager(Options{Node: node, Records: e.opt.Records}).Reap(ctx); err != nil {
+	if _, err := NewManager(Options{Node: node, Records: recordsOf(t, e, st, node)}).Reap(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if ended := e.endedSession(t, left); ended != "st-left00000000" {
@@ -63,6 +63,17 @@ func TestStartLeavesSessionsOfOtherNodes(t *testing.T) {
 	}
 }
 
+// recordsOf are the records of an env as another node has them.
+func recordsOf(t *testing.T, e *env, st *store.Store, node *cluster.Node) Records {
+	t.Helper()
+	rec := e.opt.Records
+	var err error
+	if rec.Owners, err = cluster.OpenClaims(context.Background(), st, node, store.StageOwnerDefinition()); err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
 // lone is a manager of another node on the records of an env, without media.
 func lone(t *testing.T, e *env, st *store.Store, conn *natsd.Conn, id string) (m *Manager, crash func()) {
 	t.Helper()
@@ -77,7 +88,7 @@ func lone(t *testing.T, e *env, st *store.Store, conn *natsd.Conn, id string) (m
 	running.Go(func() { _ = node.Run(ctx) })
 	crash = func() { cancel(); running.Wait() }
 	t.Cleanup(func() { crash(); node.Close() })
-	return NewManager(Options{Node: node, Records: e.opt.Records, Logger: slog.New(slog.DiscardHandler)}), crash
+	return NewManager(Options{Node: node, Records: recordsOf(t, e, st, node), Logger: slog.New(slog.DiscardHandler)}), crash
 }
 
 // has brings a participant onto a stage at a node, in the records.
@@ -108,9 +119,8 @@ func TestStageOfADeadNodeIsEnded(t *testing.T) {
 			shared, own := e.stage, newStage(t, e.opt.Records.Stages)
 			has(t, two, shared, "carol")
 			left := has(t, two, own, "dave")
-			e.connect(t, e.token("alice", nil)).wait(typeState, nil)
-			e.wantHistory(t, "alice", "JOINED")
-			session, _ := e.presence()
+			four, _ := lone(t, e, st, conn, "four")
+			session := has(t, four, shared, "alice").session.SessionID
 			for _, writes := range []string{"rivus-facts.stagesession.", "rivus-presence.participant.", "rivus.log.stagesessions.", "rivus.log.participantevents."} {
 				faults.Inject(kind, writes, 2)
 			}
@@ -124,7 +134,7 @@ func TestStageOfADeadNodeIsEnded(t *testing.T) {
 			e.wantHistory(t, "carol", "JOINED", "LEFT")
 			eventually(t, "two is off the session", func() bool {
 				open, err := e.opt.Records.Sessions.Find(t.Context(), "stage", shared.ID)
-				return err == nil && len(open.Value.Holders) == 1 && open.Value.Holders[0] == e.holder()
+				return err == nil && len(open.Value.Holders) == 1 && open.Value.Holders[0] == four.holder()
 			})
 			now, people := e.presence()
 			if now != session || people["alice"].State() != resource.ParticipantConnected || people["carol"].State() != resource.ParticipantDisconnected {

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -21,7 +20,6 @@ const (
 	recordRetry   = 500 * time.Millisecond
 	finalPatience = 5 * time.Second // for the last writes when the server stops
 	maxWaiting    = 10_000          // events that wait for the state engine
-	sessionIDLen  = 13
 )
 
 // recorder writes what happens on a stage, in the order that store/tables_stage.go asks for. Whoever tells it something
@@ -42,7 +40,10 @@ type recorder struct {
 	finished bool
 	stopped  bool // run has returned
 
-	session resource.StageSession // the goroutine's; SessionID "" before it is open
+	// The goroutine's.
+	session resource.StageSession // SessionID "" before it is open
+	owner   *owner                // nil when another node has the stage's claim
+	people  map[string]presence   // connected, as last written
 }
 
 // presence is a participant as of one moment.
@@ -61,6 +62,7 @@ type numbered struct {
 func newRecorder(m *Manager, stage arn.ARN, log *slog.Logger, earlier <-chan struct{}) *recorder {
 	return &recorder{
 		manager: m, stage: stage, log: log, earlier: earlier, wake: make(chan struct{}, 1), dirty: make(map[string]presence),
+		people: make(map[string]presence),
 	}
 }
 
@@ -209,6 +211,9 @@ func (r *recorder) putBack(b batch) {
 
 // flush writes all that waits.
 func (r *recorder) flush(ctx context.Context) (over bool, err error) {
+	if err := r.stand(ctx); err != nil {
+		return false, err
+	}
 	b := r.takeBatch()
 	if err := r.writeBatch(ctx, &b); err != nil {
 		r.putBack(b)
@@ -247,45 +252,6 @@ func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// open opens the stage's session, or takes part in the one that another node has opened. One that nobody alive holds is ended
-// first.
-func (r *recorder) open(ctx context.Context, dirty map[string]presence) error {
-	if r.session.SessionID != "" {
-		return nil
-	}
-	start := r.manager.opt.Clock()
-	for _, p := range dirty {
-		if p.record.FirstJoinTime.Before(start) {
-			start = p.record.FirstJoinTime
-		}
-	}
-	key := store.Key{Scope: r.stage.Scope, ID: r.stage.ID}
-	session := resource.StageSession{StageARN: r.stage, SessionID: "st-" + arn.Random(sessionIDLen), StartTime: start}
-	session.Holders = r.holders(nil, true)
-	t := r.manager.opt.Records.Sessions
-	record, err := t.Create(ctx, key, session)
-	if fault.Is(err, fault.Conflict) {
-		record, err = t.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
-			living, err := r.manager.living(ctx, open.Holders)
-			if err == nil && (!open.EndTime.IsZero() || len(living) == 0) {
-				err = errEnding
-			}
-			open.Holders = r.holders(living, true)
-			return open, err
-		})
-	}
-	if err == errEnding { //nolint:errorlint // returned as it is
-		err = errors.Join(err, r.manager.endLeft(ctx, key))
-	}
-	if err != nil {
-		return fmt.Errorf("open session: %w", err)
-	}
-	r.session = record.Value
-	return nil
-}
-
-var errEnding = fault.New(fault.Unavailable, "the session before is being ended")
-
 // write writes one participant to presence and history.
 func (r *recorder) write(ctx context.Context, p presence) error {
 	t := r.manager.opt.Records.Participants
@@ -314,6 +280,9 @@ func (r *recorder) write(ctx context.Context, p presence) error {
 	if err := r.manager.opt.Records.History.Append(ctx, store.SessionKey(r.stage, r.session.SessionID), p.record.ParticipantID, record.Value); err != nil {
 		return fmt.Errorf("append participant: %w", err)
 	}
+	if delete(r.people, p.record.ParticipantID); p.connected {
+		r.people[p.record.ParticipantID] = p
+	}
 	return nil
 }
 
@@ -330,70 +299,6 @@ func (r *recorder) holders(old []resource.Holder, connected bool) []resource.Hol
 func (m *Manager) holder() resource.Holder {
 	return resource.Holder{Node: m.opt.Node.ID(), Incarnation: m.opt.Node.Incarnation()}
 }
-
-// close ends the session, unless another node has somebody in it.
-func (r *recorder) close(ctx context.Context) error {
-	if r.session.SessionID == "" {
-		return nil
-	}
-	return r.manager.endSession(ctx, r.session, r.ended, true)
-}
-
-// letGo takes holders off a session, those that are gone and, if it leaves, this node, and returns the session. One that nobody
-// holds any more gets its end with the same write: from then on nobody can take part in it.
-func (m *Manager) letGo(ctx context.Context, s resource.StageSession, at time.Time, leaves bool) (resource.StageSession, error) {
-	own := m.holder()
-	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
-	record, err := m.opt.Records.Sessions.Update(ctx, key, func(open resource.StageSession) (resource.StageSession, error) {
-		if open.SessionID != s.SessionID {
-			return open, errOther
-		}
-		living, err := m.living(ctx, open.Holders)
-		open.Holders = slices.DeleteFunc(living, func(h resource.Holder) bool { return leaves && h == own })
-		if len(open.Holders) == 0 && open.EndTime.IsZero() {
-			open.EndTime = at
-		}
-		return open, err
-	})
-	return record.Value, err
-}
-
-// endSession lets go of a session (letGo) and moves one that nobody holds any more to the history. Every step of it may be
-// repeated, and by another node.
-func (m *Manager) endSession(ctx context.Context, s resource.StageSession, at time.Time, leaves bool) error {
-	rec := m.opt.Records
-	switch open, err := m.letGo(ctx, s, at, leaves); {
-	case fault.Is(err, fault.NotFound) || err == errOther: //nolint:errorlint // returned as it is
-		return m.removePresence(ctx, s)
-	case err != nil:
-		return fmt.Errorf("let go of the session: %w", err)
-	case len(open.Holders) > 0:
-		return nil
-	default:
-		s = open
-	}
-	if !leaves {
-		if err := m.partAll(ctx, s); err != nil {
-			return err
-		}
-	}
-	key := store.Key{Scope: s.StageARN.Scope, ID: s.StageARN.ID}
-	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: s.EndTime}, s); err != nil {
-		return fmt.Errorf("archive session: %w", err)
-	}
-	_, err := rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {
-		if open.SessionID != s.SessionID {
-			return errOther
-		}
-		return nil
-	})
-	if err != nil && !fault.Is(err, fault.NotFound) && err != errOther { //nolint:errorlint // returned as it is
-		return fmt.Errorf("end session: %w", err)
-	}
-	return m.removePresence(ctx, s)
-}
-
-var errOther = fault.New(fault.Conflict, "another session is open by now")
 
 // removePresence removes the records of an ended session's participants.
 func (m *Manager) removePresence(ctx context.Context, s resource.StageSession) error {

@@ -57,6 +57,7 @@ type Options struct {
 // Records are where a Manager writes what happens, and reads which stages there are and who was disconnected.
 type Records struct {
 	Stages       *store.Table[resource.Stage]
+	Owners       *cluster.Claims[resource.StageOwner]
 	Sessions     *store.Table[resource.StageSession]
 	SessionLog   *store.Log[resource.StageSession]
 	Participants *store.Table[resource.Participant]
@@ -127,6 +128,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	group.Go(func() { m.opt.Records.Sessions.Watch(ctx, m.sessionChanged) })
 	group.Go(func() { m.opt.Records.Burnt.Watch(ctx, m.burnt) })
 	group.Go(func() { m.opt.Records.Stages.Watch(ctx, m.deleted) })
 	for {

@@ -16,13 +16,17 @@ import (
 //	burnt participants        facts, DisconnectedDefinition      ParticipantKey, session ""       API
 //	open sessions             facts, StageSessionDefinition      stage                            media
 //	ended sessions            history, StageSessionLog           stage; session id                media
+//	who may open and end one  presence, StageOwnerDefinition     stage                            media, as claims
 //	participants of open …    presence, ParticipantDefinition    ParticipantKey                   media
 //	participants of any …     history, ParticipantLog            SessionKey; participant id       media
 //	events of participants    history, ParticipantEventLog       ParticipantKey; participant id   media
 //
 // The API answers from them alone, so the media side keeps to this order:
 //
-//   - A session opens with the record of the first participant: the open session first, then the participant.
+//   - A session opens with the record of the first participant: the open session first, then the participant. Only who has the
+//     claim of the stage opens one, takes one over, or ends one, and the record names that claim: a write for a claim that is
+//     not the last is refused. Any node may put itself on the holders of an open session and take itself off; the end of a
+//     session is written only over a record on which no node that lives is left.
 //   - Every change of a participant that the API shows is written to the presence table and appended whole to
 //     ParticipantLog; the newest entry counts. A participant without connections keeps its presence record.
 //   - A session ends by its entry in StageSessionLog, then the removal of the open session, then the removal of its
@@ -93,6 +97,11 @@ func StageSessionDefinition() Definition[resource.StageSession] {
 	return Definition[resource.StageSession]{Name: "stagesession", Class: Facts, Indexes: []Index[resource.StageSession]{
 		{Name: "stage", Values: func(s resource.StageSession) []string { return []string{s.StageARN.ID} }},
 	}}
+}
+
+// StageOwnerDefinition is the table of the claims of stages, keyed by stage ID.
+func StageOwnerDefinition() Definition[resource.StageOwner] {
+	return Definition[resource.StageOwner]{Name: "stageowner", Class: Presence}
 }
 
 // ParticipantDefinition is the table of the participants of open sessions, keyed by ParticipantKey. The values of its
