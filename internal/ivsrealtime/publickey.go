@@ -36,24 +36,19 @@ func (s *Service) ImportPublicKey(
 		Fingerprint: fingerprint(der), Tags: tags, CreatedAt: s.opts.Clock().UTC(),
 	}
 	set(&k.Name, in.Name)
-	leave, err := s.alone(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	same, err := s.opts.PublicKeys.List(ctx, store.Query{
-		Scope: c.Scope, Index: "fingerprint", Value: k.Fingerprint, Limit: 1,
+	_, err = s.opts.PublicKeys.Under(guardOf(c.Scope)).Create(ctx, keyOf(k.ARN), k, func() error {
+		same, err := s.opts.PublicKeys.List(ctx, store.Query{
+			Scope: c.Scope, Index: "fingerprint", Value: k.Fingerprint, Limit: 1,
+		})
+		if err != nil {
+			return err
+		}
+		if len(same.Records) > 0 {
+			return fault.New(fault.Conflict, "The public key was imported already, as %s", same.Records[0].Value.ARN)
+		}
+		return s.withinQuota(s.opts.PublicKeys.Count(c.Scope), quotaPublicKeys, "public keys", c.Region)
 	})
 	if err != nil {
-		return nil, err
-	}
-	if len(same.Records) > 0 {
-		return nil, fault.New(fault.Conflict, "The public key was imported already, as %s", same.Records[0].Value.ARN)
-	}
-	if err := s.withinQuota(s.opts.PublicKeys.Count(c.Scope), quotaPublicKeys, "public keys", c.Region); err != nil {
-		return nil, err
-	}
-	if _, err := s.opts.PublicKeys.Create(ctx, keyOf(k.ARN), k); err != nil {
 		return nil, err
 	}
 	return &ImportPublicKeyResponse{PublicKey: wirePublicKey(k)}, nil

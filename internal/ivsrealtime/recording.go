@@ -84,8 +84,8 @@ func (s *Service) mayRecord(ctx context.Context, c awsapi.Caller, wanted, stored
 }
 
 // checkStorage checks that the storage configuration that a request refers to is there and the caller's. There is no
-// difference to the caller between what is elsewhere and what is nowhere. It must run alone, so that the configuration
-// is not deleted before the reference is stored.
+// difference to the caller between what is elsewhere and what is nowhere. It must run under the guard, so that the
+// configuration is not deleted before the reference is stored.
 func (s *Service) checkStorage(ctx context.Context, c awsapi.Caller, text string) error {
 	a, err := arn.Parse(text)
 	if err != nil {

@@ -73,7 +73,6 @@ type Options struct {
 // Service has the operations. It is safe for concurrent use.
 type Service struct {
 	opts Options
-	turn chan struct{} // holds a token while a change is made that depends on other records
 }
 
 // New returns a Service.
@@ -90,19 +89,11 @@ func New(o Options) *Service {
 	if o.Media == nil {
 		o.Media = nobody{}
 	}
-	return &Service{opts: o, turn: make(chan struct{}, 1)}
+	return &Service{opts: o}
 }
 
-// alone waits until no other change that depends on other records is under way on this node, and keeps others out until
-// leave is called.
-func (s *Service) alone(ctx context.Context) (leave func(), err error) {
-	select {
-	case s.turn <- struct{}{}:
-		return func() { <-s.turn }, nil
-	case <-ctx.Done():
-		return nil, fault.Wrap(fault.Unavailable, context.Cause(ctx), "the change was not made in time")
-	}
-}
+// guardOf is the guard of all changes in an account's region that depend on other records.
+func guardOf(sc arn.Scope) store.Key { return store.Key{Scope: sc, ID: "ivsrealtime"} }
 
 // withinQuota returns an error when one more would be too many.
 func (s *Service) withinQuota(have, quota int, what, region string) error {

@@ -39,25 +39,20 @@ func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateSt
 	return &CreateStageResponse{Stage: s.wireStage(c, st, ""), ParticipantTokens: tokens}, nil
 }
 
-// create stores a new stage, alone when that depends on how many there are or on what it refers to.
+// create stores a new stage, under the guard when that depends on how many there are or on what it refers to.
 func (s *Service) create(ctx context.Context, c awsapi.Caller, st resource.Stage) error {
 	storage := st.Recording.StorageConfigurationARN
-	if s.opts.Quotas || storage != "" {
-		leave, err := s.alone(ctx)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		if err := s.withinQuota(s.opts.Stages.Count(c.Scope), quotaStages, "stages", c.Region); err != nil {
-			return err
-		}
+	if !s.opts.Quotas && storage == "" {
+		_, err := s.opts.Stages.Create(ctx, keyOf(st.ARN), st)
+		return err
 	}
-	if storage != "" {
-		if err := s.checkStorage(ctx, c, storage); err != nil {
-			return err
+	_, err := s.opts.Stages.Under(guardOf(c.Scope)).Create(ctx, keyOf(st.ARN), st, func() error {
+		err := s.withinQuota(s.opts.Stages.Count(c.Scope), quotaStages, "stages", c.Region)
+		if err == nil && storage != "" {
+			err = s.checkStorage(ctx, c, storage)
 		}
-	}
-	_, err := s.opts.Stages.Create(ctx, keyOf(st.ARN), st)
+		return err
+	})
 	return err
 }
 
@@ -96,18 +91,19 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 	if err != nil {
 		return nil, err
 	}
+	update, check := s.opts.Stages.Update, func() error { return nil }
 	if r := in.AutoParticipantRecordingConfiguration; r != nil && r.StorageConfigurationArn != "" {
-		leave, err := s.alone(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-		if err := s.checkStorage(ctx, c, r.StorageConfigurationArn); err != nil {
-			return nil, err
-		}
+		update = s.opts.Stages.Under(guardOf(c.Scope)).Update
+		check = func() error { return s.checkStorage(ctx, c, r.StorageConfigurationArn) }
+	}
+	if err := check(); err != nil { // it has the caller's own name for what is missing
+		return nil, err
 	}
 	e := s.endpointsFor(c, s.opts.Clock().UTC())
-	rec, err := s.opts.Stages.Update(ctx, keyOf(a), func(st resource.Stage) (resource.Stage, error) {
+	rec, err := update(ctx, keyOf(a), func(st resource.Stage) (resource.Stage, error) {
+		if err := check(); err != nil {
+			return st, err
+		}
 		recording, err := withRecording(st.Recording, in.AutoParticipantRecordingConfiguration)
 		if err == nil {
 			err = s.mayRecord(ctx, c, recording, st.Recording)

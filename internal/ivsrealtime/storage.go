@@ -23,16 +23,11 @@ func (s *Service) CreateStorageConfiguration(
 		CreatedAt: s.opts.Clock().UTC(),
 	}
 	set(&sc.Name, in.Name)
-	leave, err := s.alone(ctx)
+	_, err = s.opts.StorageConfigurations.Under(guardOf(c.Scope)).Create(ctx, keyOf(sc.ARN), sc, func() error {
+		have := s.opts.StorageConfigurations.Count(c.Scope)
+		return s.withinQuota(have, quotaStorageConfigurations, "storage configurations", c.Region)
+	})
 	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	have := s.opts.StorageConfigurations.Count(c.Scope)
-	if err := s.withinQuota(have, quotaStorageConfigurations, "storage configurations", c.Region); err != nil {
-		return nil, err
-	}
-	if _, err := s.opts.StorageConfigurations.Create(ctx, keyOf(sc.ARN), sc); err != nil {
 		return nil, err
 	}
 	return &CreateStorageConfigurationResponse{StorageConfiguration: wireStorage(sc)}, nil
@@ -77,12 +72,7 @@ func (s *Service) DeleteStorageConfiguration(
 	if err != nil {
 		return nil, err
 	}
-	leave, err := s.alone(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	_, err = s.opts.StorageConfigurations.Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
+	_, err = s.opts.StorageConfigurations.Under(guardOf(a.Scope)).Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
 		users, err := s.opts.Stages.List(ctx, store.Query{
 			Scope: a.Scope, Index: "storageConfiguration", Value: a.String(), Limit: 1,
 		})

@@ -72,6 +72,9 @@ func (g engine) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	case err != nil:
 		return 0, unsureError{unavailable(err)}
 	}
+	if staged(m, answer.Data) {
+		return 0, nil
+	}
 	var ack struct {
 		Sequence uint64              `json:"seq"`
 		Error    *jetstream.APIError `json:"error"`
@@ -86,6 +89,8 @@ func (g engine) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 		return 0, unsureError{unavailable(errors.New("the answer holds no sequence"))}
 	case ack.Error.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || ack.Error.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return 0, errMismatch
+	case ack.Error.ErrorCode == codeBatchIncomplete || ack.Error.ErrorCode == codeBatchesInFlight:
+		return 0, errMismatch // nothing of it is stored: make it anew
 	}
 	return 0, unsureError{unavailable(ack.Error)} // a refusal; but one of an engine that fails may come after the deed
 }

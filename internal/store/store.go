@@ -50,6 +50,7 @@ type Store struct {
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 	secrets  *Table[secret]
+	guards   *Table[guard]
 
 	mu     sync.Mutex
 	tables map[string]any // by class and name: *Table[T]
@@ -84,6 +85,10 @@ func Open(ctx context.Context, conn *natsd.Conn, opt Options) (*Store, error) {
 	}
 	var err error
 	if s.secrets, err = OpenTable(ctx, s, Definition[secret]{Name: "secret", Class: Facts}); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.guards, err = OpenTable(ctx, s, guardDefinition()); err != nil {
 		s.Close()
 		return nil, err
 	}

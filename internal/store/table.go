@@ -16,6 +16,8 @@ type Table[T any] struct {
 	def   Definition[T]
 	b     *bucket
 	index *index[T]
+
+	guards *Table[guard] // nil in a table that is not of facts
 }
 
 // OpenTable returns the table of a definition, filled and indexed. Opening the same definition again returns the same
@@ -31,9 +33,9 @@ func OpenTable[T any](_ context.Context, s *Store, def Definition[T]) (*Table[T]
 		}
 		return t, nil
 	}
-	t := &Table[T]{def: def, b: s.facts, index: newIndex(def)}
+	t := &Table[T]{def: def, b: s.facts, index: newIndex(def), guards: s.guards}
 	if def.Class == Presence {
-		t.b = s.presence
+		t.b, t.guards = s.presence, nil
 	}
 	if err := t.b.attach(def.Name, t.index); err != nil {
 		return nil, fmt.Errorf("store: open table %s: %w", def.Name, err)

@@ -40,7 +40,12 @@ func (t *Table[T]) Update(ctx context.Context, key Key, change func(old T) (T, e
 }
 
 func (t *Table[T]) update(ctx context.Context, key Key, change func(old T) (T, error), events []Event) (Record[T], error) {
-	return t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
+	return t.write(ctx, key, true, t.changed(key, change, events))
+}
+
+// changed decides on an update.
+func (t *Table[T]) changed(key Key, change func(old T) (T, error), events []Event) func(*entry[T]) (draft[T], error) {
+	return func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
 			return draft[T]{}, t.notFound(key)
 		}
@@ -50,7 +55,7 @@ func (t *Table[T]) update(ctx context.Context, key Key, change func(old T) (T, e
 		}
 		next, err := change(old)
 		return draft[T]{value: next, events: events, rest: e.rest}, err
-	})
+	}
 }
 
 // Put stores value if the record's revision is still expected (0: the record must not exist); fault.Fenced otherwise.
@@ -93,19 +98,24 @@ func (t *Table[T]) Delete(ctx context.Context, key Key, check func(T) error) (Re
 
 func (t *Table[T]) remove(ctx context.Context, key Key, check func(T) error, events []Event) (Record[T], error) {
 	var last Record[T]
-	_, err := t.write(ctx, key, true, func(e *entry[T]) (draft[T], error) {
+	_, err := t.write(ctx, key, true, t.removed(key, check, events, &last))
+	return last, err
+}
+
+// removed decides on a deletion, and notes what is deleted.
+func (t *Table[T]) removed(key Key, check func(T) error, events []Event, last *Record[T]) func(*entry[T]) (draft[T], error) {
+	return func(e *entry[T]) (draft[T], error) {
 		if e == nil || e.gone {
 			return draft[T]{}, t.notFound(key)
 		}
-		last = e.Record
+		*last = e.Record
 		if check != nil {
 			if err := check(e.Value); err != nil {
 				return draft[T]{}, err
 			}
 		}
 		return draft[T]{gone: true, events: events}, nil
-	})
-	return last, err
+	}
 }
 
 // draft is what a write wants to store.
@@ -115,6 +125,8 @@ type draft[T any] struct {
 	events []Event
 	ttl    time.Duration
 	rest   *rest // of the value before, to be carried on
+
+	beside func(stamp) (*nats.Msg, error) // what must be stored with it; nil for nothing
 }
 
 // Reasons to look again and repeat.
@@ -156,7 +168,7 @@ func (t *Table[T]) write(
 		var d draft[T]
 		if d, err = decide(e); err == nil {
 			var r Record[T]
-			if r, err = t.publish(ctx, subject, key, e, d, mark); err == nil {
+			if r, err = t.publish(ctx, key, e, d, mark); err == nil {
 				return r, nil
 			}
 		}
@@ -192,33 +204,36 @@ func (e *entry[T]) recordOf(mark stamp, value T) Record[T] {
 }
 
 // publish stores a draft on top of e and waits until the index has it.
-func (t *Table[T]) publish(
-	ctx context.Context, subject string, key Key, e *entry[T], d draft[T], mark stamp,
-) (Record[T], error) {
-	var past history
-	var expected uint64
-	if e != nil {
-		past, expected = e.history, e.Revision
-	}
-	data, err := t.seal(subject, past.with(key, mark, d.events), d)
+func (t *Table[T]) publish(ctx context.Context, key Key, e *entry[T], d draft[T], mark stamp) (Record[T], error) {
+	m, err := t.message(key, e, d, mark)
 	if err != nil {
 		return Record[T]{}, err
 	}
-	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
-	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected, 10))
 	if d.gone {
-		markGone(m, len(past.Events) > 0 || len(d.events) > 0)
+		markGone(m, e != nil && len(e.Events) > 0 || len(d.events) > 0)
 	}
 	if d.ttl > 0 {
 		seconds := (d.ttl + time.Second - 1) / time.Second
 		m.Header.Set(jetstream.MsgTTLHeader, strconv.FormatInt(int64(seconds), 10))
 	}
-	revision, err := t.b.engine().publish(ctx, m)
+	revision, err := t.send(ctx, m, d, mark)
 	if err != nil {
 		return Record[T]{}, err
 	}
 	t.b.await(ctx, revision)
 	return Record[T]{Key: key, Value: d.value, Revision: revision}, nil
+}
+
+// send stores a message, and what must be stored with it: behind it, so that who has read that has read the message too.
+func (t *Table[T]) send(ctx context.Context, m *nats.Msg, d draft[T], mark stamp) (uint64, error) {
+	if d.beside == nil {
+		return t.b.engine().publish(ctx, m)
+	}
+	beside, err := d.beside(mark)
+	if err != nil {
+		return 0, err
+	}
+	return t.b.engine().publishBoth(ctx, m, beside)
 }
 
 // seal encodes a draft.
