@@ -41,16 +41,15 @@ func (n *Node) told(c store.Change[Lease]) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m, node := &n.members, c.Key.ID
-	switch {
-	case c.New == nil:
+	if c.New == nil {
 		delete(m.lives, node)
 		m.away[node] = m.renewals
-	default:
-		delete(m.away, node)
-		if m.lives[node] != c.New.Incarnation {
-			m.lives[node] = c.New.Incarnation
-			m.pulse()
-		}
+		return
+	}
+	delete(m.away, node)
+	if m.lives[node] != c.New.Incarnation {
+		m.lives[node] = c.New.Incarnation
+		m.pulse()
 	}
 }
 

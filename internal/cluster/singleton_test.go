@@ -31,6 +31,7 @@ type crew struct {
 var errStint = errors.New("the stint is over")
 
 func newCrew(t *testing.T) *crew {
+	t.Helper()
 	c := &crew{t: t, stints: make(chan stint, 100)}
 	t.Cleanup(c.running.Wait)
 	return c
