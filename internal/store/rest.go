@@ -16,18 +16,18 @@ type rest struct {
 
 // restOf returns what a stored value has and its decoded form, encoded again, lacks; nil when that is nothing.
 func restOf(stored, known []byte) (*rest, error) {
-	s, err := tree(stored)
+	s, err := parseTree(stored)
 	if err != nil {
 		return nil, err
 	}
-	k, err := tree(known)
+	k, err := parseTree(known)
 	if err != nil {
 		return nil, err
 	}
 	return compare(s, k), nil
 }
 
-func tree(data []byte) (any, error) {
+func parseTree(data []byte) (any, error) {
 	var v any
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -80,7 +80,7 @@ func identity(element any) string {
 // in returns an encoded value with what is unknown of the one before it: whatever is new in the value counts, and what
 // belonged to a member or an element that is gone goes with it.
 func (r *rest) in(value []byte) ([]byte, error) {
-	v, err := tree(value)
+	v, err := parseTree(value)
 	if err != nil {
 		return nil, err
 	}

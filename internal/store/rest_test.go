@@ -225,11 +225,11 @@ func FuzzRest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		was, err := tree(next)
+		was, err := parseTree(next)
 		if err != nil {
 			t.Fatal(err)
 		}
-		is, err := tree(out)
+		is, err := parseTree(out)
 		if err != nil {
 			t.Fatal(err)
 		}
