@@ -31,6 +31,8 @@ import (
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/sts"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // drainTimeout bounds the time from the signal to the end: what is not done by then is cut.
@@ -229,16 +231,17 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	if s.cfg.Quotas == "aws" {
 		limiter = quota.NewLimiter(s.clock)
 	}
-	endpoints := newEndpoints(s.ingestEndpoint)
+	endpoints, tags := newEndpoints(s.ingestEndpoint), tagging.NewRegistry()
 	service := ivs.New(ivs.Options{
 		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims, Manager: s.broadcasts},
-		Pager: pager, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
+		Pager: pager, Tags: tags, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL) },
 		Unbuilt:        awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
 	})
-	s.realtime.service = s.newRealtime(pager)
+	s.realtime.service = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services: []awsapi.Service{service, s.realtime.service}, Credentials: s.key, Limiter: limiter, Clock: s.clock,
+		Services:    []awsapi.Service{service, s.realtime.service, sts.Service{}},
+		Credentials: s.key, Authorizer: awsapi.Owner{}, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -57,9 +58,9 @@ func keep[T any](to *T) func(T, error) error {
 }
 
 // newRealtime makes the service of stages. Media is nil until stages run here: nobody is connected.
-func (s *server) newRealtime(pager *awsapi.Pager) *ivsrealtime.Service {
+func (s *server) newRealtime(pager *awsapi.Pager, tags *tagging.Registry) *ivsrealtime.Service {
 	o := s.realtime.records
-	o.Tokens, o.Pager, o.Quotas = s.realtime.tokens, pager, s.cfg.Quotas == "aws"
+	o.Tokens, o.Pager, o.Tags, o.Quotas = s.realtime.tokens, pager, tags, s.cfg.Quotas == "aws"
 	o.Clock, o.Logger = s.clock, s.log
 	o.Unbuilt = awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log}
 	o.Closed = s.stages.manager == nil

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/config"
 )
 
@@ -25,11 +26,11 @@ type rootKey struct {
 
 // Lookup answers awsapi for the one key there is. Key ids are no secrets, but comparing them in constant time costs
 // nothing and leaves nothing to think about.
-func (k rootKey) Lookup(accessKeyID string) (secret, account string, ok bool) {
+func (k rootKey) Lookup(accessKeyID string) (secret string, p awsapi.Principal, ok bool) {
 	if subtle.ConstantTimeCompare([]byte(accessKeyID), []byte(k.accessKeyID)) != 1 {
-		return "", "", false
+		return "", awsapi.Principal{}, false
 	}
-	return k.secret, k.account, true
+	return k.secret, awsapi.Principal{Account: k.account, AccessKeyID: k.accessKeyID}, true
 }
 
 // loadRootKey returns the key given by flags, else the one in <data-dir>/credentials, else a new one that it writes

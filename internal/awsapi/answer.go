@@ -125,7 +125,7 @@ func (x *exchange) appendChatMembers(b []byte, f failure) []byte {
 
 // resourceID returns the id of the first resource that the request names.
 func (x *exchange) resourceID() string {
-	if x.input != nil {
+	if x.input != nil && x.endpoint.op.target != nil {
 		for _, t := range x.endpoint.op.target(x.input) {
 			if !t.ARN.IsZero() {
 				return t.ARN.ID

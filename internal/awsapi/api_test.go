@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
@@ -22,6 +21,7 @@ import (
 	"github.com/rivus-live/rivus/internal/ivschat"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/sigv4"
+	"github.com/rivus-live/rivus/internal/sts"
 )
 
 const (
@@ -37,8 +37,8 @@ const (
 // keys knows the one test key.
 type keys struct{}
 
-func (keys) Lookup(id string) (secret, account string, ok bool) {
-	return testSecret, testAccount, id == testKey
+func (keys) Lookup(id string) (secret string, p awsapi.Principal, ok bool) {
+	return testSecret, awsapi.Principal{Account: testAccount, AccessKeyID: testKey}, id == testKey
 }
 
 // rows is a service made of given rows.
@@ -49,17 +49,14 @@ func (r rows) Operations() []awsapi.Operation { return r }
 // row makes a row whose handler answers with fixed values.
 func row[In, Out any, I awsapi.Input[In], O restjson.Writable[Out]](name string, out *Out, err error) awsapi.Operation {
 	return awsapi.Op[In, Out, I, O](name, func(context.Context, awsapi.Caller, *In) (*Out, error) { return out, err },
-		func(*In) []awsapi.Target { return nil })
+		func(*In) []awsapi.Target { return anyChannel() })
 }
 
 // channelTargets names the channel of a request.
-func channelTargets(text string) []awsapi.Target {
-	a, err := arn.Parse(text)
-	if err != nil {
-		return nil
-	}
-	return []awsapi.Target{{Type: "channel", ARN: a}}
-}
+func channelTargets(text ...string) []awsapi.Target { return awsapi.Targets("channel", nil, text...) }
+
+// anyChannel names no channel in particular.
+func anyChannel() []awsapi.Target { return []awsapi.Target{{Type: "channel"}} }
 
 // fake is a small service over a fixed channel; handlers that a test does not set answer something plain.
 type fake struct {
@@ -91,7 +88,7 @@ func (f *fake) Operations() []awsapi.Operation {
 		awsapi.Op("BatchGetChannel", func(_ context.Context, c awsapi.Caller, in *ivs.BatchGetChannelRequest) (*ivs.BatchGetChannelResponse, error) {
 			f.note(c, strings.Join(in.Arns, " "))
 			return &ivs.BatchGetChannelResponse{Channels: []ivs.Channel{*aChannel(in.Arns[0])}}, nil
-		}, func(in *ivs.BatchGetChannelRequest) []awsapi.Target { return channelTargets(in.Arns[0]) }),
+		}, func(in *ivs.BatchGetChannelRequest) []awsapi.Target { return channelTargets(in.Arns...) }),
 		awsapi.Op("TagResource", func(_ context.Context, c awsapi.Caller, in *ivs.TagResourceRequest) (*ivs.TagResourceResponse, error) {
 			f.note(c, "ivs "+in.ResourceArn)
 			f.tags = in.Tags
@@ -115,13 +112,13 @@ func (f *fake) Operations() []awsapi.Operation {
 		row[ivs.CreateChannelRequest, ivs.CreateChannelResponse]("CreateChannel", nil, fault.New(fault.Quota, "too many channels")),
 		awsapi.Op("ListTagsForResource", func(context.Context, awsapi.Caller, *ivsrealtime.ListTagsForResourceRequest) (*ivsrealtime.ListTagsForResourceResponse, error) {
 			return &ivsrealtime.ListTagsForResourceResponse{Tags: map[string]string{"service": "ivs-realtime"}}, nil
-		}, func(*ivsrealtime.ListTagsForResourceRequest) []awsapi.Target { return nil }),
+		}, func(*ivsrealtime.ListTagsForResourceRequest) []awsapi.Target { return anyChannel() }),
 		awsapi.Op("ListTagsForResource", func(context.Context, awsapi.Caller, *ivschat.ListTagsForResourceRequest) (*ivschat.ListTagsForResourceResponse, error) {
 			return &ivschat.ListTagsForResourceResponse{Tags: map[string]string{"service": "ivschat"}}, nil
-		}, func(*ivschat.ListTagsForResourceRequest) []awsapi.Target { return nil }),
+		}, func(*ivschat.ListTagsForResourceRequest) []awsapi.Target { return anyChannel() }),
 		awsapi.Op("GetRoom", func(context.Context, awsapi.Caller, *ivschat.GetRoomRequest) (*ivschat.GetRoomResponse, error) {
 			return nil, fault.New(fault.NotFound, "no such room")
-		}, func(in *ivschat.GetRoomRequest) []awsapi.Target { return channelTargets(in.Identifier) }),
+		}, func(in *ivschat.GetRoomRequest) []awsapi.Target { return awsapi.Targets("room", nil, in.Identifier) }),
 	}
 }
 
@@ -147,6 +144,16 @@ func aChannel(text string) *ivs.Channel {
 
 // newAPI builds an API with the test key.
 func newAPI(tb testing.TB, opts awsapi.Options) *awsapi.API {
+	tb.Helper()
+	if opts.Authorizer == nil {
+		opts.Authorizer = awsapi.Owner{}
+	}
+	opts.Services = append(opts.Services, sts.Service{})
+	return newBare(tb, opts)
+}
+
+// newBare builds an API with the test key and no more than it is told.
+func newBare(tb testing.TB, opts awsapi.Options) *awsapi.API {
 	tb.Helper()
 	opts.Credentials = keys{}
 	api, err := awsapi.New(opts)

@@ -1,15 +1,17 @@
 // Package awsapi is the front of the three APIs: one pipeline from an HTTP request to a service's handler and back.
 //
 // Route, verify the signature, throttle, decode and validate, authorize, handle, encode: each step is one function of
-// exchange, in that order. What differs between protocols is their format: JSON for the three services, and the query
-// protocol's forms and XML for the one operation of STS that stands. A service brings rows (Op), one for each operation it has built; the routes of all 97
-// operations are generated, and those without a row answer NotImplementedException with their name. Handlers return fault kinds; the table
+// exchange, in that order. What differs between protocols is their format: JSON for the three services (restjson), forms
+// and XML for the query protocol of their neighbours (queryxml). A service brings rows (Op), one for each operation it has
+// built; the routes of all 97 operations are generated, and those without a row answer NotImplementedException with their
+// name. A row says what its calls touch, and nothing is touched that the Authorizer has not allowed: what a row does not
+// name, its handler cannot have. Handlers return fault kinds; the table
 // in errors.go alone knows the error names and statuses of the wire. A cause goes to the log with the request id,
 // never to the client, and a panic in a handler is a 500.
 //
 // An API is safe for concurrent use. It starts no goroutine.
 //
-// Imports: arn, awsapi/restjson, fault, publicurl, quota, sigv4.
+// Imports: arn, awsapi/queryxml, awsapi/restjson, fault, publicurl, sigv4.
 package awsapi
 
 //go:generate go run github.com/rivus-live/rivus/cmd/apigen
@@ -27,31 +29,28 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
-// Caller is who asks, and how.
-type Caller struct {
-	arn.Scope          // region from the signature, account from the access key
-	AccessKeyID string // proved
-	RequestID   string // a UUID, also in the answer's x-amzn-RequestId
-	BaseURL     string // scheme and host for every URL in the answer, without a slash at the end
-	Action      string // for instance "ivs:GetChannel", as policies name it
-}
-
 // empty is the output of a handler that returned none.
 type empty struct{}
 
 func (empty) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
+func (empty) AppendXML(b []byte) []byte  { return b }
 
-// Operation is a row: an operation of a model and the handler that answers it. Op makes one.
+// Operation is a row: an operation of a model and the handler that answers it. Op makes one, QueryOp one of the query
+// protocol.
 type Operation struct {
 	id     restjson.Operation
+	query  *queryxml.API // nil: it is no operation of the query protocol
 	name   string
+	open   bool       // everybody who has proved who they are may call it
+	blank  func() any // an input without members
 	decode func(body []byte, resource string, query url.Values) (any, error)
-	target func(in any) []Target
+	target func(in any) []Target                                               // nil: none was given
 	handle func(ctx context.Context, c Caller, in any) (output any, err error) // the output is what the format writes
 }
 
@@ -69,13 +68,15 @@ type params interface {
 }
 
 // Op makes the row of an operation: its name, its handler and the targets of an input. The handler gets an input that
-// holds every constraint of the model; targets runs after the same checks. A nil output is an empty one.
+// holds every constraint of the model; targets runs after the same checks. A nil output is an empty one. Whatever the
+// input, there is a target: New refuses a row that has none, and a call that names none is denied.
 func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
 	name string, h func(ctx context.Context, c Caller, in *In) (*Out, error), targets func(*In) []Target,
 ) Operation {
 	return Operation{
-		id:   I(nil).Operation(),
-		name: name,
+		id:    I(nil).Operation(),
+		name:  name,
+		blank: func() any { return new(In) },
 		decode: func(body []byte, resource string, query url.Values) (any, error) {
 			in := new(In)
 			if p, ok := any(in).(params); ok {
@@ -83,7 +84,7 @@ func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
 			}
 			return in, restjson.Decode(body, I(in))
 		},
-		target: func(in any) []Target { return targets(in.(*In)) },
+		target: targetsOf(targets),
 		handle: func(ctx context.Context, c Caller, in any) (any, error) {
 			out, err := h(ctx, c, in.(*In))
 			if err != nil || out == nil {
@@ -94,6 +95,19 @@ func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
 	}
 }
 
+func targetsOf[In any](targets func(*In) []Target) func(in any) []Target {
+	if targets == nil {
+		return nil
+	}
+	return func(in any) []Target { return targets(in.(*In)) }
+}
+
+// Open makes a row that everybody may call who has proved who they are, because it touches nothing.
+func (op Operation) Open() Operation {
+	op.open = true
+	return op
+}
+
 // Service is a set of rows.
 type Service interface{ Operations() []Operation }
 
@@ -102,15 +116,11 @@ type Limiter interface {
 	Allow(sc arn.Scope, operation string) bool
 }
 
-// Credentials knows the access keys.
-type Credentials interface {
-	Lookup(accessKeyID string) (secret, account string, ok bool)
-}
-
-// Options of an API. Credentials is required.
+// Options of an API. Credentials and Authorizer are required.
 type Options struct {
 	Services       []Service
 	Credentials    Credentials
+	Authorizer     Authorizer
 	Limiter        Limiter          // nil: no limit
 	Clock          func() time.Time // nil: the system's
 	PublicURL      string           // base of URLs in answers; "": scheme and signed host of the request
@@ -131,10 +141,11 @@ type API struct {
 	router
 }
 
-// New builds the API. A row that no model knows, or two rows for one operation, are an error.
+// New builds the API. A row that no model knows, two rows for one operation, or a row that does not say what it touches
+// are an error.
 func New(opts Options) (*API, error) {
-	if opts.Credentials == nil {
-		return nil, errors.New("awsapi: no credentials")
+	if opts.Credentials == nil || opts.Authorizer == nil {
+		return nil, errors.New("awsapi: no credentials, or nobody to decide what they are good for")
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now

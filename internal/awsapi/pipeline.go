@@ -27,10 +27,11 @@ type exchange struct {
 	format   format
 	start    time.Time
 	space    *space
-	endpoint *endpoint // nil before the body of a query request has named it
-	service  string    // in the scope of the signature
-	resource string    // of a tag route
-	body     []byte    // in space
+	endpoint *endpoint  // nil before the body of a query request has named it
+	service  string     // in the scope of the signature
+	resource string     // of a tag route
+	body     []byte     // in space
+	form     url.Values // of a query request
 	caller   Caller
 	input    any
 	output   any
@@ -106,11 +107,11 @@ func (x *exchange) verify() error {
 	if err != nil {
 		return err
 	}
-	_, account, ok := x.opts.Credentials.Lookup(id.AccessKeyID)
+	_, principal, ok := x.opts.Credentials.Lookup(id.AccessKeyID)
 	if !ok { // revoked a moment ago
 		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
 	}
-	x.caller.Region, x.caller.Account, x.caller.AccessKeyID = id.Region, account, id.AccessKeyID
+	x.caller.Region, x.caller.Account, x.caller.Principal = id.Region, principal.Account, principal
 	x.caller.BaseURL = x.urls.At(x.request, id.SignedHost)
 	if x.endpoint != nil {
 		x.caller.Action = x.endpoint.action
@@ -170,27 +171,12 @@ func (x *exchange) decode() (err error) {
 	if x.request.Method != http.MethodPost {
 		body = nil
 	}
-	var query url.Values
-	if x.request.URL.RawQuery != "" {
+	query := x.form
+	if query == nil && x.request.URL.RawQuery != "" {
 		query = x.request.URL.Query()
 	}
 	x.input, err = x.endpoint.op.decode(body, x.resource, query)
 	return err
-}
-
-// authorize decides whether the caller may do this to the targets. The owner's key may do everything within its own
-// account and region; there is no access across them (spec ivs.md 2.1). An operation on many resources answers for
-// each of them alone, so its handler decides.
-func (x *exchange) authorize() error {
-	if x.endpoint.batch() {
-		return nil
-	}
-	for _, t := range x.endpoint.op.target(x.input) {
-		if err := x.caller.Owns(t); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // handle runs the handler. A panic in it is a defect that must cost one request and no more.

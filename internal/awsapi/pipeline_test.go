@@ -404,8 +404,9 @@ func TestNewRefusesBadRows(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]awsapi.Options{
 		"no credentials": {},
-		"two rows":       {Credentials: keys{}, Services: []awsapi.Service{&fake{}, &fake{}}},
-		"wrong input":    {Credentials: keys{}, Services: []awsapi.Service{rows{row[ivs.GetStreamRequest, ivs.GetStreamResponse]("GetChannel", nil, nil)}}},
+		"nobody decides": {Credentials: keys{}},
+		"two rows":       {Credentials: keys{}, Authorizer: awsapi.Owner{}, Services: []awsapi.Service{&fake{}, &fake{}}},
+		"wrong input":    {Credentials: keys{}, Authorizer: awsapi.Owner{}, Services: []awsapi.Service{rows{row[ivs.GetStreamRequest, ivs.GetStreamResponse]("GetChannel", nil, nil)}}},
 	} {
 		if _, err := awsapi.New(opts); err == nil {
 			t.Errorf("%s: no error", name)

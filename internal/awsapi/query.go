@@ -1,20 +1,57 @@
 package awsapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
 
+	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
-// queryFormat is the query protocol, which STS speaks (spec neighbours.md 1): the request is a form in the body of
-// POST /, its member Action names the operation, and the answer is XML.
+// QueryInput is a request shape of the query protocol.
+type QueryInput[T any] interface {
+	*T
+	// ReadForm takes the members from the form and checks them. Errors are those of fault.Invalid.
+	ReadForm(form url.Values) error
+}
+
+// QueryOutput is an answer of the query protocol: it appends its members as XML elements.
+type QueryOutput[T any] interface {
+	*T
+	AppendXML(b []byte) []byte
+}
+
+// QueryOp is Op for an operation of the query protocol.
+func QueryOp[In, Out any, I QueryInput[In], O QueryOutput[Out]](
+	api queryxml.API, name string, h func(ctx context.Context, c Caller, in *In) (*Out, error), targets func(*In) []Target,
+) Operation {
+	return Operation{
+		id:    restjson.Operation{Service: api.Service, Name: name},
+		query: &api,
+		name:  name,
+		blank: func() any { return new(In) },
+		decode: func(_ []byte, _ string, form url.Values) (any, error) {
+			in := new(In)
+			return in, I(in).ReadForm(form)
+		},
+		target: targetsOf(targets),
+		handle: func(ctx context.Context, c Caller, in any) (any, error) {
+			out, err := h(ctx, c, in.(*In))
+			if err != nil || out == nil {
+				return empty{}, err
+			}
+			return O(out), nil
+		},
+	}
+}
+
+// queryFormat is the query protocol (spec neighbours.md 1): the request is a form in the body of POST /, its member
+// Action names the operation, and the answer is XML.
 type queryFormat struct{}
 
 // isQuery reports whether a request is one of the query protocol.
@@ -29,20 +66,19 @@ func isQuery(r *http.Request) bool {
 // queryKey finds an operation of the query protocol by what its request says.
 type queryKey struct{ signing, action, version string }
 
-// queryEndpoints returns the operations of the query protocol that are built.
-func queryEndpoints() map[queryKey]*endpoint {
-	return map[queryKey]*endpoint{
-		{"sts", "GetCallerIdentity", stsVersion}: {
-			route:  route{service: "sts", signing: "sts", name: "GetCallerIdentity", method: http.MethodPost, path: "/", status: http.StatusOK},
-			action: "sts:GetCallerIdentity",
-			op: &Operation{
-				name:   "GetCallerIdentity",
-				decode: func([]byte, string, url.Values) (any, error) { return struct{}{}, nil }, // it has no members
-				target: func(any) []Target { return nil },                                        // everybody may ask who they are
-				handle: func(_ context.Context, c Caller, _ any) (any, error) { return callerIdentity{account: c.Account}, nil },
+// queryEndpoint returns the endpoint of a row of the query protocol, which it makes when there is none.
+func (rt *router) queryEndpoint(op Operation) *endpoint {
+	key := queryKey{op.query.Service, op.name, op.query.Version}
+	if rt.queries[key] == nil {
+		rt.queries[key] = &endpoint{
+			route: route{
+				service: op.query.Service, signing: op.query.Service, name: op.name,
+				method: http.MethodPost, path: "/", status: http.StatusOK,
 			},
-		},
+			action: op.query.Service + ":" + op.name,
+		}
 	}
+	return rt.queries[key]
 }
 
 // dispatch finds the operation of a query request, which its body names. Other protocols name it in the path.
@@ -65,7 +101,7 @@ func (x *exchange) dispatch() error {
 			fmt.Sprintf("Could not find operation %.64s for version %.16s", action, version),
 		}
 	}
-	x.caller.Action = x.endpoint.action
+	x.form, x.caller.Action = form, x.endpoint.action
 	return nil
 }
 
@@ -92,6 +128,8 @@ func (queryFormat) name(f failure) wireError {
 		return wireError{"ValidationError", http.StatusBadRequest}
 	case f.wireError == tooLarge:
 		return wireError{"RequestEntityTooLarge", http.StatusRequestEntityTooLarge}
+	case f.kind == fault.Denied:
+		return wireError{"AccessDenied", http.StatusForbidden}
 	case f.kind == fault.Throttled:
 		return wireError{"Throttling", http.StatusBadRequest}
 	case f.status >= http.StatusInternalServerError:
@@ -101,37 +139,16 @@ func (queryFormat) name(f failure) wireError {
 }
 
 func (queryFormat) appendOutput(b []byte, x *exchange) []byte {
-	return x.output.(interface {
-		appendXML(b []byte, requestID string) []byte
-	}).appendXML(b, x.caller.RequestID)
+	out := x.output.(interface{ AppendXML(b []byte) []byte })
+	return queryxml.AppendAnswer(b, *x.endpoint.op.query, x.endpoint.name, x.caller.RequestID, out.AppendXML)
 }
 
 func (queryFormat) appendError(b []byte, x *exchange, f failure) []byte {
-	from := "Sender"
-	if f.status >= http.StatusInternalServerError {
-		from = "Receiver"
+	var api queryxml.API // the default before the operation is known
+	if x.endpoint != nil {
+		api = *x.endpoint.op.query
 	}
-	return fmt.Appendf(b, "<ErrorResponse xmlns=%q><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>\n",
-		stsNamespace, from, escapeXML(f.code), escapeXML(f.message), x.caller.RequestID)
-}
-
-const (
-	stsVersion   = "2011-06-15"
-	stsNamespace = "https://sts.amazonaws.com/doc/" + stsVersion + "/"
-)
-
-// callerIdentity is who asks: the owner of the account, the only identity that there is. Its user id is the account's
-// (spec errata.md A2).
-type callerIdentity struct{ account string }
-
-func (c callerIdentity) appendXML(b []byte, requestID string) []byte {
-	return fmt.Appendf(b, "<GetCallerIdentityResponse xmlns=%q><GetCallerIdentityResult><Arn>arn:aws:iam::%s:root</Arn><UserId>%s</UserId>"+
-		"<Account>%s</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></GetCallerIdentityResponse>\n",
-		stsNamespace, c.account, c.account, c.account, requestID)
-}
-
-func escapeXML(text string) string {
-	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(text)) // writes to memory do not fail
-	return b.String()
+	return queryxml.AppendError(b, api, queryxml.Error{
+		Ours: f.status >= http.StatusInternalServerError, Code: f.code, Message: f.message, RequestID: x.caller.RequestID,
+	})
 }

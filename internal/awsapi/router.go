@@ -32,6 +32,9 @@ type endpoint struct {
 // request.
 func (e *endpoint) batch() bool { return strings.HasPrefix(e.name, "Batch") }
 
+// tagging reports whether the operation is about the tags of a resource of any type.
+func (e *endpoint) tagging() bool { return strings.HasPrefix(e.path, tagsPrefix) }
+
 const tagsPrefix = "/tags/"
 
 // tagKey finds a tag operation: all three services have them under one path.
@@ -51,7 +54,7 @@ type arnType struct{ service, kind string }
 
 func newRouter() router {
 	rt := router{
-		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{}, queries: queryEndpoints(),
+		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{}, queries: map[queryKey]*endpoint{},
 		types: map[arnType]string{
 			{"ivs", "stage"}: "ivs-realtime", {"ivs", "composition"}: "ivs-realtime", {"ivs", "public-key"}: "ivs-realtime",
 			{"ivs", "encoder-configuration"}: "ivs-realtime", {"ivs", "storage-configuration"}: "ivs-realtime",
@@ -70,14 +73,20 @@ func newRouter() router {
 	return rt
 }
 
-// add gives a route its row.
+// add gives a route its row. Operations of the query protocol have no route but their row.
 func (rt *router) add(op Operation) error {
 	e := rt.byID[op.id]
+	if op.query != nil {
+		e = rt.queryEndpoint(op)
+	}
 	switch {
 	case e == nil || op.id.Name != op.name:
 		return fmt.Errorf("the row %s has the input of %s %s", op.name, op.id.Service, op.id.Name)
 	case e.op != nil:
 		return fmt.Errorf("two rows for %s %s", op.id.Service, op.id.Name)
+	case op.open:
+	case op.target == nil, !e.batch() && len(op.target(op.blank())) == 0:
+		return fmt.Errorf("the row %s does not say what it touches", op.name)
 	}
 	e.op = &op
 	return nil

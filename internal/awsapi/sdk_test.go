@@ -60,7 +60,7 @@ func TestSDKCalls(t *testing.T) {
 	if *got.Channel.Arn != channelARN || got.Channel.LatencyMode != types.ChannelLatencyModeLowLatency || got.Channel.Tags["team"] != "video" {
 		t.Errorf("channel: %+v", got.Channel)
 	}
-	if f.seen.Account != testAccount || f.seen.Region != testRegion || f.seen.AccessKeyID != testKey || f.seen.BaseURL != srv.URL {
+	if f.seen.Account != testAccount || f.seen.Region != testRegion || f.seen.Principal.AccessKeyID != testKey || f.seen.BaseURL != srv.URL {
 		t.Errorf("caller: %+v, want base URL %s", f.seen, srv.URL)
 	}
 	if id, ok := awsmiddleware.GetRequestIDMetadata(got.ResultMetadata); !ok || id != f.seen.RequestID {

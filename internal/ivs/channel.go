@@ -11,6 +11,7 @@ import (
 	"github.com/rivus-live/rivus/internal/quota"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // passphraseLength is the length of the service's SRT passphrases (spec ivs.md 1.4).
@@ -30,7 +31,7 @@ func (s *Service) CreateChannel(
 	if err != nil {
 		return nil, err
 	}
-	if ch.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
+	if ch.Tags, err = tagging.Tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
 	if err := s.checkBuilt(ctx, c, wanted, resource.Channel{}); err != nil {
@@ -100,7 +101,7 @@ func (s *Service) BatchGetChannel(
 func (s *Service) UpdateChannel(
 	ctx context.Context, c awsapi.Caller, in *UpdateChannelRequest,
 ) (*UpdateChannelResponse, error) {
-	a, err := ownOf(c, typeChannel, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (s *Service) UpdateChannel(
 // DeleteChannel deletes a channel that is not live, with its stream keys. The package comment tells how it and a
 // publish that is just being accepted keep apart.
 func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *DeleteChannelRequest) (*DeleteChannelResponse, error) {
-	a, err := ownOf(c, typeChannel, in.Arn)
+	a, err := c.Own(in.Arn)
 	if err != nil {
 		return nil, err
 	}

@@ -38,14 +38,14 @@ const (
 // keys are the access keys of two accounts.
 type keys struct{}
 
-func (keys) Lookup(accessKeyID string) (secret, of string, ok bool) {
+func (keys) Lookup(accessKeyID string) (secret string, p awsapi.Principal, ok bool) {
 	switch accessKeyID {
 	case "AKIDONE":
-		return "secret-one", account, true
+		return "secret-one", awsapi.Principal{Account: account, AccessKeyID: accessKeyID}, true
 	case "AKIDTWO":
-		return "secret-two", "444455556666", true
+		return "secret-two", awsapi.Principal{Account: "444455556666", AccessKeyID: accessKeyID}, true
 	}
-	return "", "", false
+	return "", awsapi.Principal{}, false
 }
 
 // media stands for the nodes that run broadcasts.
@@ -103,7 +103,7 @@ func start(tb testing.TB, change ...func(*ivs.Options)) *env {
 	for _, c := range change {
 		c(&o)
 	}
-	a := awsapi.Options{Services: []awsapi.Service{ivs.New(o)}, Credentials: keys{}, Logger: o.Logger}
+	a := awsapi.Options{Services: []awsapi.Service{ivs.New(o)}, Credentials: keys{}, Authorizer: awsapi.Owner{}, Logger: o.Logger}
 	if o.Quotas {
 		a.Limiter = quota.NewLimiter(o.Clock)
 	}

@@ -16,15 +16,6 @@ const (
 	typeStreamKey = "stream-key"
 )
 
-// ownOf is Caller.Own for an ARN that must be of the given type.
-func ownOf(c awsapi.Caller, kind, text string) (arn.ARN, error) {
-	a, err := c.Own(text)
-	if err == nil && (a.Service != "ivs" || a.Type != kind) {
-		return arn.ARN{}, fault.New(fault.Invalid, "%s is not the ARN of a %s", text, kind)
-	}
-	return a, err
-}
-
 func keyOf(a arn.ARN) store.Key { return store.Key{Scope: a.Scope, ID: a.ID} }
 
 func notLive(channel arn.ARN) error {
@@ -33,7 +24,7 @@ func notLive(channel arn.ARN) error {
 
 // channel returns the caller's channel with the given ARN.
 func (s *Service) channel(ctx context.Context, c awsapi.Caller, text string) (resource.Channel, error) {
-	a, err := ownOf(c, typeChannel, text)
+	a, err := c.Own(text)
 	if err != nil {
 		return resource.Channel{}, err
 	}
@@ -46,20 +37,28 @@ func (s *Service) channel(ctx context.Context, c awsapi.Caller, text string) (re
 
 // keyed returns the channel that has the caller's stream key with the given ARN, and the key.
 func (s *Service) keyed(ctx context.Context, c awsapi.Caller, text string) (resource.Channel, resource.StreamKey, error) {
-	a, err := ownOf(c, typeStreamKey, text)
+	a, err := c.Own(text)
 	if err != nil {
 		return resource.Channel{}, resource.StreamKey{}, err
 	}
-	rec, err := s.opts.Channels.Find(ctx, "streamKey", a.ID)
+	ch, i, err := findKey(ctx, s.opts.Channels, a)
 	if err != nil {
 		return resource.Channel{}, resource.StreamKey{}, awsapi.Naming(err, text)
 	}
-	for _, k := range rec.Value.StreamKeys {
-		if k.ID == a.ID && rec.Key.Scope == c.Scope {
-			return rec.Value, k, nil
-		}
+	return ch, ch.StreamKeys[i], nil
+}
+
+// findKey returns the channel that has a stream key, and where among its keys that is.
+func findKey(ctx context.Context, channels *store.Table[resource.Channel], key arn.ARN) (resource.Channel, int, error) {
+	rec, err := channels.Find(ctx, "streamKey", key.ID)
+	if err != nil {
+		return resource.Channel{}, 0, err
 	}
-	return resource.Channel{}, resource.StreamKey{}, awsapi.NotFound(text)
+	i := indexOf(rec.Value, key.ID)
+	if i < 0 || rec.Key.Scope != key.Scope {
+		return resource.Channel{}, 0, awsapi.NotFound(key.String())
+	}
+	return rec.Value, i, nil
 }
 
 // batch calls get for each distinct ARN in the order given. What keeps the caller from one resource becomes an entry of

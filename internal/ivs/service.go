@@ -16,7 +16,7 @@
 //
 // An update that crosses a publish in the same way holds from the next stream on.
 //
-// Imports: arn, awsapi, awsapi/restjson, fault, quota, resource, store.
+// Imports: arn, awsapi, awsapi/restjson, fault, quota, resource, store, tagging.
 package ivs
 
 import (
@@ -29,6 +29,7 @@ import (
 	"github.com/rivus-live/rivus/internal/quota"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // StreamReader reads the presence records of streams. Only unreleased claims are in it.
@@ -57,7 +58,8 @@ type Options struct {
 	Streams    StreamReader
 	Broadcasts Broadcasts
 	Pager      *awsapi.Pager
-	Logger     *slog.Logger // nil discards
+	Tags       *tagging.Registry // where New adds what this service has; nil: it has a registry of its own
+	Logger     *slog.Logger      // nil discards
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
@@ -92,11 +94,16 @@ func New(o Options) *Service {
 	if o.Unbuilt.Logger == nil {
 		o.Unbuilt.Logger = o.Logger
 	}
-	return &Service{
+	if o.Tags == nil {
+		o.Tags = tagging.NewRegistry()
+	}
+	s := &Service{
 		opts:     o,
 		metadata: quota.NewBuckets[arn.ARN](metadataBound, o.Clock),
 		creating: make(chan struct{}, 1),
 	}
+	s.registerTags()
+	return s
 }
 
 // Operations returns the rows of the service: name, handler and the resources that a request touches.

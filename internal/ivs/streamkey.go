@@ -10,6 +10,7 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/quota"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // secretLength is the length of the last part of a stream key's value (spec ivs.md 1.3).
@@ -26,11 +27,11 @@ func (s *Service) newStreamKey(tags map[string]string) resource.StreamKey {
 func (s *Service) CreateStreamKey(
 	ctx context.Context, c awsapi.Caller, in *CreateStreamKeyRequest,
 ) (*CreateStreamKeyResponse, error) {
-	a, err := ownOf(c, typeChannel, in.ChannelArn)
+	a, err := c.Own(in.ChannelArn)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := awsapi.Tagged(nil, in.Tags)
+	tags, err := tagging.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

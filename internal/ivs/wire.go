@@ -5,6 +5,7 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // stateLive is the only state of a stream that the API shows.
@@ -41,7 +42,7 @@ func (s *Service) wireChannel(c awsapi.Caller, ch resource.Channel) *Channel {
 		Preset:                       &v.Preset,
 		RecordingConfigurationArn:    &v.RecordingConfigurationARN,
 		Srt:                          &Srt{Passphrase: &v.SRTPassphrase},
-		Tags:                         awsapi.Shown(v.Tags),
+		Tags:                         tagging.Shown(v.Tags),
 		Type:                         &v.Type,
 	}
 }
@@ -66,7 +67,7 @@ func wireChannelSummary(ch resource.Channel) ChannelSummary {
 		PlaybackRestrictionPolicyArn: &ch.PlaybackRestrictionPolicyARN,
 		Preset:                       &ch.Preset,
 		RecordingConfigurationArn:    &ch.RecordingConfigurationARN,
-		Tags:                         awsapi.Shown(ch.Tags),
+		Tags:                         tagging.Shown(ch.Tags),
 		Type:                         &ch.Type,
 	}
 }
@@ -76,7 +77,7 @@ func wireStreamKey(ch resource.Channel, k resource.StreamKey) StreamKey {
 	return StreamKey{
 		Arn:        new(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
 		ChannelArn: new(ch.ARN.String()),
-		Tags:       awsapi.Shown(k.Tags),
+		Tags:       tagging.Shown(k.Tags),
 		Value:      new(k.Value(ch.ARN.Region)),
 	}
 }
@@ -86,7 +87,7 @@ func wireStreamKeySummary(ch resource.Channel, k resource.StreamKey) StreamKeySu
 	return StreamKeySummary{
 		Arn:        new(arn.StreamKey(ch.ARN.Scope, k.ID).String()),
 		ChannelArn: new(ch.ARN.String()),
-		Tags:       awsapi.Shown(k.Tags),
+		Tags:       tagging.Shown(k.Tags),
 	}
 }
 

@@ -44,14 +44,14 @@ const (
 // keys are the access keys of two accounts.
 type keys struct{}
 
-func (keys) Lookup(accessKeyID string) (secret, of string, ok bool) {
+func (keys) Lookup(accessKeyID string) (secret string, p awsapi.Principal, ok bool) {
 	switch accessKeyID {
 	case "AKIDONE":
-		return "secret-one", account, true
+		return "secret-one", awsapi.Principal{Account: account, AccessKeyID: accessKeyID}, true
 	case "AKIDTWO":
-		return "secret-two", "444455556666", true
+		return "secret-two", awsapi.Principal{Account: "444455556666", AccessKeyID: accessKeyID}, true
 	}
-	return "", "", false
+	return "", awsapi.Principal{}, false
 }
 
 // media stands for the nodes that have connections.
@@ -75,6 +75,7 @@ type env struct {
 	authority *token.Authority
 	media     *media
 	now       atomic.Int64 // the clock of the service, in nanoseconds
+	handler   http.Handler
 	url       string
 }
 
@@ -104,12 +105,12 @@ func startIn(tb testing.TB, dir string, change ...func(*ivsrealtime.Options)) *e
 		c(&e.opts)
 	}
 	e.service = ivsrealtime.New(e.opts)
-	handler, err := awsapi.New(awsapi.Options{ // the channel service answers tag requests for what is no ARN
+	e.handler, err = awsapi.New(awsapi.Options{ // the channel service answers tag requests for what is no ARN
 		Services:    []awsapi.Service{e.service, ivs.New(ivs.Options{})},
-		Credentials: keys{}, Logger: e.opts.Logger,
+		Credentials: keys{}, Authorizer: awsapi.Owner{}, Logger: e.opts.Logger,
 	})
 	check(tb, err)
-	srv := httptest.NewServer(handler)
+	srv := httptest.NewServer(e.handler)
 	tb.Cleanup(srv.Close)
 	e.url = srv.URL
 	return e
@@ -217,16 +218,22 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 // call makes a request with members that the SDK for Go cannot send (false), and returns the status and the answer.
 func (e *env) call(tb testing.TB, operation, body string) (int, string) {
 	tb.Helper()
-	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, e.url+"/"+operation, strings.NewReader(body))
-	check(tb, err)
-	signer := sigv4.Signer{AccessKeyID: "AKIDONE", Secret: "secret-one", Region: region, Service: "ivs"}
-	signer.Sign(r, sigv4.HashBody([]byte(body)), time.Now())
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := http.DefaultClient.Do(e.signed(tb.Context(), tb, operation, body))
 	check(tb, err)
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	check(tb, err)
 	return resp.StatusCode, string(answer)
+}
+
+// signed returns a request of the first account.
+func (e *env) signed(ctx context.Context, tb testing.TB, operation, body string) *http.Request {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+"/"+operation, strings.NewReader(body))
+	check(tb, err)
+	signer := sigv4.Signer{AccessKeyID: "AKIDONE", Secret: "secret-one", Region: region, Service: "ivs"}
+	signer.Sign(r, sigv4.HashBody([]byte(body)), time.Now())
+	return r
 }
 
 // create makes a stage.

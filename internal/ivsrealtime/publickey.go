@@ -12,6 +12,7 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -27,7 +28,7 @@ func (s *Service) ImportPublicKey(
 	if _, err := token.ParsePublicKey(der); err != nil {
 		return nil, err
 	}
-	tags, err := awsapi.Tagged(nil, in.Tags)
+	tags, err := tagging.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -58,7 +59,8 @@ type Options struct {
 	Tokens Minter
 	Media  Stages // nil: nobody is connected, ever
 	Pager  *awsapi.Pager
-	Logger *slog.Logger // nil discards
+	Tags   *tagging.Registry // where New adds what this service has; nil: it has a registry of its own
+	Logger *slog.Logger      // nil discards
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
@@ -89,7 +91,12 @@ func New(o Options) *Service {
 	if o.Media == nil {
 		o.Media = nobody{}
 	}
-	return &Service{opts: o}
+	if o.Tags == nil {
+		o.Tags = tagging.NewRegistry()
+	}
+	s := &Service{opts: o}
+	s.registerTags()
+	return s
 }
 
 // guardOf is the guard of all changes in an account's region that depend on other records.

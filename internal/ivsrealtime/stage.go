@@ -9,6 +9,7 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // CreateStage makes a stage and the tokens that the request asks for, in the same order: all of it or nothing.
@@ -18,7 +19,7 @@ func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateSt
 	st.Endpoints, _ = withEndpoints(nil, s.endpointsFor(c, now))
 	set(&st.Name, in.Name)
 	var err error
-	if st.Tags, err = awsapi.Tagged(nil, in.Tags); err != nil {
+	if st.Tags, err = tagging.Tagged(nil, in.Tags); err != nil {
 		return nil, err
 	}
 	if st.Recording, err = withRecording(defaultRecording(), in.AutoParticipantRecordingConfiguration); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
 
 	"github.com/rivus-live/rivus/internal/arn"
-	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -262,10 +262,10 @@ func TestDeleteStageWithoutCaller(t *testing.T) {
 		}
 		return nobodyThere(stage)
 	}
-	_, err := e.service.DeleteStage(ctx, awsapi.Caller{Scope: st.Scope}, &ivsrealtime.DeleteStageRequest{Arn: st.String()})
-	check(t, err)
-	if asked != 2 {
-		t.Errorf("asked %d times", asked)
+	w := httptest.NewRecorder()
+	e.handler.ServeHTTP(w, e.signed(ctx, t, "DeleteStage", `{"arn":"`+st.String()+`"}`))
+	if w.Code != http.StatusOK || asked != 2 {
+		t.Errorf("asked %d times, %d %s", asked, w.Code, w.Body)
 	}
 }
 

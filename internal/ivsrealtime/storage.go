@@ -8,13 +8,14 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // CreateStorageConfiguration names a bucket. Whether it is there and can be written to shows when something is recorded.
 func (s *Service) CreateStorageConfiguration(
 	ctx context.Context, c awsapi.Caller, in *CreateStorageConfigurationRequest,
 ) (*CreateStorageConfigurationResponse, error) {
-	tags, err := awsapi.Tagged(nil, in.Tags)
+	tags, err := tagging.Tagged(nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 // wireStage returns a stage as the API shows it. The active session is only there while there is one (spec
@@ -17,7 +18,7 @@ func (s *Service) wireStage(c awsapi.Caller, st resource.Stage, sessionID string
 		AutoParticipantRecordingConfiguration: wireRecording(st.Recording),
 		Endpoints:                             s.wireEndpoints(c, st),
 		Name:                                  &st.Name,
-		Tags:                                  awsapi.Shown(st.Tags),
+		Tags:                                  tagging.Shown(st.Tags),
 	}
 }
 
@@ -37,7 +38,7 @@ func wireStageSummary(st resource.Stage, sessionID string) StageSummary {
 		ActiveSessionId: unlessEmpty(sessionID),
 		Arn:             st.ARN.String(),
 		Name:            &st.Name,
-		Tags:            awsapi.Shown(st.Tags),
+		Tags:            tagging.Shown(st.Tags),
 	}
 }
 
@@ -65,12 +66,12 @@ func wirePublicKey(k resource.PublicKey) *PublicKey {
 		Fingerprint:       &k.Fingerprint,
 		Name:              &k.Name,
 		PublicKeyMaterial: &k.Material,
-		Tags:              awsapi.Shown(k.Tags),
+		Tags:              tagging.Shown(k.Tags),
 	}
 }
 
 func wirePublicKeySummary(k resource.PublicKey) PublicKeySummary {
-	return PublicKeySummary{Arn: new(k.ARN.String()), Name: &k.Name, Tags: awsapi.Shown(k.Tags)}
+	return PublicKeySummary{Arn: new(k.ARN.String()), Name: &k.Name, Tags: tagging.Shown(k.Tags)}
 }
 
 func wireStorage(sc resource.StorageConfiguration) *StorageConfiguration {
@@ -78,7 +79,7 @@ func wireStorage(sc resource.StorageConfiguration) *StorageConfiguration {
 		Arn:  sc.ARN.String(),
 		Name: &sc.Name,
 		S3:   &S3StorageConfiguration{BucketName: sc.Bucket},
-		Tags: awsapi.Shown(sc.Tags),
+		Tags: tagging.Shown(sc.Tags),
 	}
 }
 
@@ -95,7 +96,7 @@ func wireSession(s resource.StageSession) StageSession {
 func wireParticipant(p resource.Participant) *Participant {
 	s := wireParticipantSummary(p)
 	return &Participant{
-		Attributes:             awsapi.Shown(p.Attributes),
+		Attributes:             tagging.Shown(p.Attributes),
 		BrowserName:            &p.BrowserName,
 		BrowserVersion:         &p.BrowserVersion,
 		FirstJoinTime:          s.FirstJoinTime,
@@ -159,7 +160,7 @@ func wireExchanged(t *resource.ExchangedToken) *ExchangedParticipantToken {
 		return nil
 	}
 	return &ExchangedParticipantToken{
-		Attributes:     awsapi.Shown(t.Attributes),
+		Attributes:     tagging.Shown(t.Attributes),
 		Capabilities:   wireCapabilities(t.Publish, t.Subscribe),
 		ExpirationTime: restjson.Time(t.Expires),
 		UserId:         &t.UserID,

@@ -1,12 +1,12 @@
-package awsapi_test
+package tagging_test
 
 import (
 	"fmt"
 	"maps"
 	"testing"
 
-	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/tagging"
 )
 
 func TestTagged(t *testing.T) {
@@ -36,7 +36,7 @@ func TestTagged(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			before := len(test.tags)
-			got, err := awsapi.Tagged(test.tags, test.more)
+			got, err := tagging.Tagged(test.tags, test.more)
 			switch {
 			case test.want < 0 && !fault.Is(err, fault.Invalid):
 				t.Errorf("error %v, want one of the kind %v", err, fault.Invalid)
@@ -52,10 +52,10 @@ func TestTagged(t *testing.T) {
 func TestUntagged(t *testing.T) {
 	t.Parallel()
 	old := map[string]string{"a": "1", "b": "2"}
-	if got := awsapi.Untagged(old, []string{"b", "c"}); !maps.Equal(got, map[string]string{"a": "1"}) || len(old) != 2 {
+	if got := tagging.Untagged(old, []string{"b", "c"}); !maps.Equal(got, map[string]string{"a": "1"}) || len(old) != 2 {
 		t.Errorf("%v of %v", got, old)
 	}
-	if got := awsapi.Untagged(nil, []string{"b"}); len(got) != 0 {
+	if got := tagging.Untagged(nil, []string{"b"}); len(got) != 0 {
 		t.Errorf("%v of nothing", got)
 	}
 }
