@@ -87,6 +87,7 @@ type server struct {
 	rtmp       *rtmp.Server
 	metrics    *metrics
 	listeners  *listeners
+	doors      *doors
 	http       *http.Server
 	guard      httpGuard
 	ready      readiness
@@ -104,6 +105,9 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.doors, err = newDoors(s.cfg, s.clock, s.log); err != nil {
+		return err
 	}
 	defer s.closeState()
 	defer s.stages.close()
@@ -253,13 +257,13 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	}
 	s.guard.log = s.log
 	s.http = &http.Server{
-		Handler:           s.guard.wrap(restoreTLS(s.route(pages))),
+		Handler:           s.guard.wrap(proveRequests(restoreTLS(s.route(pages)))),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      2 * time.Minute, // a segment on a slow line, or a blocked playlist request
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ConnContext:       withTLSState,
+		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/rivus-live/rivus/internal/strangers"
 )
 
 // tlsHandshakeTimeout bounds the handshake and the wait for the first byte of a connection on a shared TLS listener.
@@ -90,6 +92,7 @@ func (s *sharedListener) sort(raw net.Conn, known func()) {
 		_ = raw.Close()
 		return
 	}
+	strangers.Prove(raw)
 	var conn net.Conn = c
 	if c.ConnectionState().NegotiatedProtocol == "" {
 		var first [1]byte
@@ -151,10 +154,14 @@ func (c *peekedConn) Read(b []byte) (int, error) { return c.Reader.Read(b) }
 
 type tlsStateKey struct{}
 
-// withTLSState keeps the TLS state of a peeked connection, which net/http cannot see by itself.
-func withTLSState(ctx context.Context, c net.Conn) context.Context {
-	if p, ok := c.(*peekedConn); ok {
-		return context.WithValue(ctx, tlsStateKey{}, &p.state)
+// withConnection keeps what requests need of their connection: who is there, and the TLS state of a peeked one, which
+// net/http cannot see by itself.
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	switch c := c.(type) {
+	case *peekedConn:
+		return context.WithValue(ctx, tlsStateKey{}, &c.state)
+	case *visitor:
+		return strangers.With(ctx, c)
 	}
 	return ctx
 }

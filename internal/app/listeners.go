@@ -47,11 +47,12 @@ func (s *server) listen(ctx context.Context) error {
 			continue
 		}
 		var lc net.ListenConfig
-		var err error
-		if *o.to, err = lc.Listen(ctx, "tcp", o.addr); err != nil {
+		opened, err := lc.Listen(ctx, "tcp", o.addr)
+		if err != nil {
 			l.close()
 			return fmt.Errorf("%s: %w", o.flag, err)
 		}
+		*o.to = s.doors.guard(opened)
 	}
 	return nil
 }

@@ -65,6 +65,13 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter("rivus_rtmp_turned_away_total", "Connections turned away because a limit was reached.", r.Turned)
 	counter("rivus_rtmp_received_bytes_total", "Bytes read from encoders.", r.BytesIn)
 
+	d := p.doors
+	gauge("rivus_strangers", "Connections that have proved nothing yet, without those of loopback and of trusted proxies.", float64(d.counter.Present()))
+	const refused, why = "rivus_strangers_refused_total", "Connections closed as soon as they came: their address had too many that proved nothing, or file descriptors ran out."
+	counter(refused, why, d.turned.Load(), "reason", "address")
+	counter(refused, why, d.short.Load(), "reason", "descriptors")
+	counter("rivus_accept_failures_total", "Failures to accept a connection, mostly for want of file descriptors.", d.failed.Load())
+
 	const panics, about = "rivus_panics_total", "Panics, each of which ended one connection, peer or request. A defect: please report the log line."
 	counter(panics, about, r.Panics, "part", "rtmp")
 	counter(panics, about, p.guard.panics.Load(), "part", "http")

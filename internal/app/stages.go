@@ -39,7 +39,7 @@ func (s *server) openStages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr); err != nil {
+	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr, s.doors.guard); err != nil {
 		return fmt.Errorf("--media-addr: %w", err)
 	}
 	engine, err := rtc.NewEngine(rtc.Options{Port: s.stages.port, ExternalIPs: external, Logger: s.log})
@@ -99,6 +99,7 @@ func (m *stages) totals(counter func(name, help string, v int64, labels ...strin
 		{"probes", "Probes begun.", t.Probes},
 		{"keyframe_requests", "Keyframes asked of publishers.", t.KeyframeRequests},
 		{"dropped", "Packets that came faster than they could be sent on.", t.Dropped},
+		{"sockets_turned_away", "Events sockets without a good token that were not told why, because too many such were open.", t.Turned},
 		{"datagrams_unread", "Datagrams that came faster than they could be read. Where it grows, the server needs more processor time, or net.core.rmem_max is too low.", u.Unread},
 		{"datagrams_failed", "Datagrams that the system refused to send.", u.Failed},
 	} {

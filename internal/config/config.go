@@ -43,6 +43,8 @@ type Config struct {
 	TLSSelfSigned bool   `name:"tls-self-signed" env:"RIVUS_TLS_SELF_SIGNED" help:"Serve HTTPS and RTMPS with a self-signed certificate, on any address."`
 	Insecure      bool   `name:"insecure" env:"RIVUS_INSECURE" help:"Allow a public address without TLS."`
 
+	MaxStrangers int `name:"max-strangers" env:"RIVUS_MAX_STRANGERS" default:"256" placeholder:"N" help:"TCP connections of one address (IPv6: /64) that may be open and have proved nothing yet: no TLS handshake, stream key, token or complete request. Loopback and --trusted-proxies are free."`
+
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
 	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" help:"Service quotas and call rates: off or aws."`
 

@@ -33,6 +33,7 @@ func (c *Config) Validate() error {
 	c.checkCertificate(&p)
 	c.checkState(&p)
 	c.checkTimes(&p)
+	c.checkLimits(&p)
 	return errors.Join(p...)
 }
 
@@ -172,6 +173,15 @@ func (c *Config) checkTimes(p *problems) {
 	}
 	if c.StageHistory < time.Hour {
 		p.add("--stage-history: %s is less than an hour", c.StageHistory)
+	}
+}
+
+// mostStrangers is more than the connections that any one address has between it and a server.
+const mostStrangers = 1 << 16
+
+func (c *Config) checkLimits(p *problems) {
+	if c.MaxStrangers < 1 || c.MaxStrangers > mostStrangers {
+		p.add("--max-strangers: %d is not between 1 and %d", c.MaxStrangers, mostStrangers)
 	}
 }
 

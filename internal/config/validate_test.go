@@ -112,6 +112,11 @@ var refusals = map[string][]struct{ args, want string }{ //nolint:gochecknogloba
 		{"--quotas=gcp", `"gcp" is not one of off, aws`},
 		{"--quotas=", "is not one of"},
 	},
+	"max-strangers": {
+		{"--max-strangers=0", "is not between"},
+		{"--max-strangers=65537", "is not between"},
+		{"--max-strangers=x", "int"},
+	},
 	"drain-delay": {
 		{"--drain-delay=-1s", "is not between"},
 		{"--drain-delay=2h", "is not between"},
@@ -180,7 +185,7 @@ func TestFlagsThatWork(t *testing.T) {
 		"--public-url=http://localhost:8080", "--public-url=http://[::1]:8080",
 		"--public-url=https://x.example --media-addr=10.0.0.1:8189 --external-ip=192.0.2.1,2001:db8::1",
 		"--ingest-endpoint=ingest.example:443", "--ingest-endpoint=ingest.example", "--ingest-endpoint=192.0.2.1", "--ingest-endpoint=[2001:db8::1]:1936",
-		"--trusted-proxies=10.0.0.0/8,192.0.2.1", "--media-addr=off", "--media-addr=OFF", "--drain-delay=15s",
+		"--trusted-proxies=10.0.0.0/8,192.0.2.1", "--media-addr=off", "--media-addr=OFF", "--drain-delay=15s", "--max-strangers=1",
 		"--nats-url=nats://user:secret@nats.example:4222,tls://b.example", "--nats-url=localhost:4222",
 		"--access-key-id=AKIA --secret-access-key=a/b+c=",
 	} {

@@ -18,7 +18,7 @@ import (
 
 func newTestEngine(tb testing.TB) *Engine {
 	tb.Helper()
-	p, err := Listen(context.Background(), "127.0.0.1:0")
+	p, err := Listen(context.Background(), "127.0.0.1:0", nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

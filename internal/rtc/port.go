@@ -39,15 +39,19 @@ type netAddr struct {
 	ip   net.IP
 }
 
-// Listen opens addr, "host:port", for UDP and TCP. Port 0 picks one that is free for both.
-func Listen(ctx context.Context, addr string) (*Port, error) {
+// Listen opens addr, "host:port", for UDP and TCP. Port 0 picks one that is free for both. TCP connections are accepted
+// from what door makes of the listener; nil leaves it as it is.
+func Listen(ctx context.Context, addr string, door func(net.Listener) net.Listener) (*Port, error) {
+	if door == nil {
+		door = func(l net.Listener) net.Listener { return l }
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("rtc: listen: %w", err)
 	}
 	var lastErr error
 	for range portAttempts {
-		p, err := open(ctx, host, port)
+		p, err := open(ctx, host, port, door)
 		if err == nil {
 			return p, nil
 		}
@@ -60,7 +64,7 @@ func Listen(ctx context.Context, addr string) (*Port, error) {
 }
 
 // open opens both sockets; the TCP one may find its port taken when UDP was free to choose.
-func open(ctx context.Context, host, port string) (*Port, error) {
+func open(ctx context.Context, host, port string, door func(net.Listener) net.Listener) (*Port, error) {
 	var lc net.ListenConfig
 	pc, err := lc.ListenPacket(ctx, "udp", net.JoinHostPort(host, port))
 	if err != nil {
@@ -84,7 +88,7 @@ func open(ctx context.Context, host, port string) (*Port, error) {
 		p.peers.Close()
 		return nil, errors.Join(err, p.udp.Close(), l.Close())
 	}
-	p.streams = newStreams(l, p.peers)
+	p.streams = newStreams(door(l), p.peers)
 	p.done.Go(func() { p.read(reader) })
 	return p, nil
 }

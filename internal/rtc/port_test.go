@@ -29,7 +29,7 @@ func TestCandidates(t *testing.T) {
 		{listen: "0.0.0.0:0", external: "203.0.113.7", want: []string{" 203.0.113.7 "}, not: []string{" 127.0.0.1 "}},
 		{listen: "[::]:0"},
 	} {
-		p, err := Listen(context.Background(), c.listen)
+		p, err := Listen(context.Background(), c.listen, nil)
 		if err != nil {
 			if strings.HasPrefix(c.listen, "[") {
 				continue // a machine without IPv6
@@ -97,7 +97,7 @@ func TestNoiseAtThePort(t *testing.T) {
 // TestBothFamilies: a port on all addresses answers checks over IPv4 and IPv6, and names the address of each.
 func TestBothFamilies(t *testing.T) {
 	t.Parallel()
-	p, err := Listen(context.Background(), "[::]:0")
+	p, err := Listen(context.Background(), "[::]:0", nil)
 	if err != nil {
 		t.Logf("no IPv6 here: %v", err)
 		return
@@ -144,7 +144,7 @@ func TestBothFamilies(t *testing.T) {
 // TestCloseWithOpenStreams: connections that have said nothing do not keep a port open.
 func TestCloseWithOpenStreams(t *testing.T) {
 	t.Parallel()
-	p, err := Listen(context.Background(), "127.0.0.1:0")
+	p, err := Listen(context.Background(), "127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -50,28 +51,36 @@ func (s *streams) Close() error {
 	return err //nolint:wrapcheck // says what failed
 }
 
-// run accepts until the listener fails.
+// run accepts until the listener is closed. Any other error is a shortage, of file descriptors for instance, that
+// connections which end will ease.
 func (s *streams) run() {
-	for {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	for pause := shortest; ; {
 		select {
 		case s.slots <- struct{}{}:
 		case <-s.closed:
 			return
 		}
 		c, err := s.listener.Accept()
-		if err != nil {
-			<-s.slots
-			return
-		}
-		if !s.keep(c) {
-			<-s.slots
+		if err == nil && s.keep(c) {
+			pause = shortest
+			s.group.Go(func() {
+				s.serve(c)
+				s.drop(c)
+				<-s.slots
+			})
 			continue
 		}
-		s.group.Go(func() {
-			s.serve(c)
-			s.drop(c)
-			<-s.slots
-		})
+		<-s.slots
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-s.closed:
+			return
+		}
+		pause = min(2*pause, longest)
 	}
 }
 

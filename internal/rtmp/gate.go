@@ -3,6 +3,8 @@ package rtmp
 import (
 	"net/netip"
 	"sync"
+
+	"github.com/rivus-live/rivus/internal/strangers"
 )
 
 // gate counts connections, all and by network, and says when there are too many.
@@ -18,23 +20,9 @@ func newGate(most, mostFrom int) *gate {
 	return &gate{most: most, mostFrom: mostFrom, from: make(map[netip.Prefix]int)}
 }
 
-// network is what counts as one place: an IPv4 address, or the /64 that one IPv6 host can choose addresses from. An
-// address that is neither belongs to a zero network.
-func network(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.WithZone("").Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}
-
 // enter reports whether a connection may come in; leave must follow if it may.
 func (g *gate) enter(a netip.Addr) bool {
-	n := network(a)
+	n := strangers.Network(a)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.open >= g.most || n.IsValid() && g.from[n] >= g.mostFrom {
@@ -46,7 +34,7 @@ func (g *gate) enter(a netip.Addr) bool {
 }
 
 func (g *gate) leave(a netip.Addr) {
-	n := network(a)
+	n := strangers.Network(a)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/rtmp/chunk"
+	"github.com/rivus-live/rivus/internal/strangers"
 )
 
 // Publication is one publish request and, once accepted, the stream of its messages. Except for Close and SetIdle its
@@ -38,6 +39,7 @@ func (p *Publication) Accept() error {
 	}
 	c := p.conn
 	p.accepted = true
+	strangers.Prove(c.nc)
 	c.server.publishing.Add(1)
 	c.threshold = newThreshold(c.nc)
 	c.in.Resize(mediaBuffer, chunk.Limits{

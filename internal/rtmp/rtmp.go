@@ -7,7 +7,7 @@
 // The server never plays: "play" is refused with a status. It knows no codec; see media/flv for the message bodies.
 // A stream key never appears in a log line or an error of this package.
 //
-// Imports: media/amf0, rtmp/chunk.
+// Imports: media/amf0, rtmp/chunk, strangers.
 package rtmp
 
 import (

@@ -16,7 +16,7 @@ type threshold struct {
 
 // newThreshold returns nil for connections that are not plain TCP: what TLS has buffered the kernel cannot count.
 func newThreshold(nc net.Conn) *threshold {
-	tcp, ok := nc.(*net.TCPConn)
+	tcp, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil
 	}

@@ -5,7 +5,7 @@ import "sync/atomic"
 // counters are figures of a Manager that only grow. Writers add to them once a burst.
 type counters struct {
 	received, sent, resent, padded, nacked, dropped  atomic.Uint64 // packets
-	panics                                           atomic.Uint64
+	panics, turned                                   atomic.Uint64
 	feedback, allocations, changes, probes, requests atomic.Uint64
 	reapedSessions, reapedParticipants               atomic.Int64
 }
@@ -23,6 +23,7 @@ type Totals struct {
 	LayerChanges     uint64 // that it led to
 	Probes           uint64 // begun
 	KeyframeRequests uint64 // sent to publishers
+	Turned           uint64 // refused sockets that were not even told why, because too many were
 	Panics           uint64 // each of which ended a socket, a publication or a stage's session on this node
 }
 
@@ -33,6 +34,6 @@ func (m *Manager) Totals() Totals {
 		Received: c.received.Load(), Sent: c.sent.Load(), Resent: c.resent.Load(), Padded: c.padded.Load(),
 		Nacked: c.nacked.Load(), Dropped: c.dropped.Load(), Feedback: c.feedback.Load(),
 		Allocations: c.allocations.Load(), LayerChanges: c.changes.Load(), Probes: c.probes.Load(),
-		KeyframeRequests: c.requests.Load(), Panics: c.panics.Load(),
+		KeyframeRequests: c.requests.Load(), Turned: c.turned.Load(), Panics: c.panics.Load(),
 	}
 }

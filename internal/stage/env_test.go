@@ -69,7 +69,7 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 	show(st, conn)
 	member, err := cluster.Join(ctx, cluster.Options{Store: st, Conn: conn, NodeID: "one", Renew: 100 * time.Millisecond, Logger: log})
 	check(err)
-	port, err := rtc.Listen(ctx, "127.0.0.1:0")
+	port, err := rtc.Listen(ctx, "127.0.0.1:0", nil)
 	check(err)
 	engine, err := rtc.NewEngine(rtc.Options{Port: port, Logger: log})
 	check(err)

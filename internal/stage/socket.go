@@ -15,6 +15,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/stage/forward"
+	"github.com/rivus-live/rivus/internal/strangers"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -29,6 +30,7 @@ const (
 	socketGoodbye  = 2 * time.Second // from the reason to the end, whatever the client does
 	verifyPatience = 2 * time.Second // for a token that is exchanged; meanwhile nothing is read
 	commandsASec   = 50
+	maxRefusals    = 256 // refused clients that are being told why at a time
 )
 
 // socket is the events connection of a participant, as its room sees it.
@@ -87,6 +89,16 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	if err == nil && claims.StageARN.ID != stageID {
 		refusal = &token.Refusal{Status: http.StatusUnauthorized, Reason: token.WrongTopic}
 	}
+	if refusal != nil {
+		if !m.refuse() { // they are not let in so far that they could stay
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too many sockets are being refused", http.StatusServiceUnavailable)
+			return
+		}
+		defer m.refused()
+	} else {
+		strangers.ProveRequest(r.Context())
+	}
 	// Any origin may connect: what lets in is the token, not a cookie.
 	options := &websocket.AcceptOptions{InsecureSkipVerify: true}
 	if text != "" {
@@ -105,6 +117,19 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	}
 	m.listen(r.Context(), c, claims, client{userAgent: r.UserAgent()})
 }
+
+// refuse reports whether one more client can be told why it is refused; refused has to follow.
+func (m *Manager) refuse() bool {
+	select {
+	case m.refusing <- struct{}{}:
+		return true
+	default:
+		m.counters.turned.Add(1)
+		return false
+	}
+}
+
+func (m *Manager) refused() { <-m.refusing }
 
 // offered returns the token among the offered subprotocols, or the first of them when none looks like a token: the client is
 // told what is wrong with it only on a socket that has selected something. "" when nothing is offered.

@@ -234,3 +234,43 @@ func TestMalformedToken(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedSocketsAreBounded: those who come without a good token are told why, a bounded number of them at a time.
+func TestRefusedSocketsAreBounded(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	e.refusing = make(chan struct{}, 2)
+	e.refusing <- struct{}{}
+	status := func(tok string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, e.url+"/rt/events/"+e.stage.ID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{
+			"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+			"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": tok,
+		} {
+			r.Header.Set(name, value)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp.StatusCode
+	}
+	if got := status("x"); got != http.StatusSwitchingProtocols {
+		t.Fatalf("the first: %d", got)
+	}
+	if got := status("x"); got != http.StatusServiceUnavailable || e.Totals().Turned != 1 {
+		t.Errorf("one too many: %d, %d turned away", got, e.Totals().Turned)
+	}
+	if got := status(e.token("alice", nil)); got != http.StatusSwitchingProtocols {
+		t.Errorf("one with a token: %d", got)
+	}
+	eventually(t, "the first is gone", func() bool { return len(e.refusing) == 1 })
+	if got := status("x"); got != http.StatusSwitchingProtocols {
+		t.Errorf("after that: %d", got)
+	}
+}

@@ -17,7 +17,7 @@
 //
 // Commands of the API reach the node that holds a participant through Remote.
 //
-// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, token, whip.
+// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, strangers, token, whip.
 package stage
 
 import (
@@ -74,6 +74,7 @@ type Manager struct {
 	starts   chan *room
 	closed   chan struct{} // Run has returned or is about to
 	sockets  sync.WaitGroup
+	refusing chan struct{} // holds an entry for each refused client that is being told why
 	counters counters
 	host     bwe.Host
 	census   census
@@ -101,7 +102,7 @@ func NewManager(o Options) *Manager {
 	}
 	m := &Manager{
 		opt: o, begin: o.Clock(), starts: make(chan *room), closed: make(chan struct{}),
-		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}),
+		rooms: make(map[arn.ARN]*room), finishing: make(map[arn.ARN]<-chan struct{}), refusing: make(chan struct{}, maxRefusals),
 	}
 	m.env = environment{
 		now: m.now, batch: func() Departure { return nil }, counters: &m.counters, host: &m.host, defect: m.defect,

@@ -10,7 +10,7 @@
 // Everything may be called from any goroutine, except that one goroutine at a time writes to a Stream. Close of a Peer
 // returns when nothing of it runs; never call it from a callback.
 //
-// Imports: rtc/burst, rtc/ice.
+// Imports: rtc/burst, rtc/ice, strangers.
 package transport
 
 import (

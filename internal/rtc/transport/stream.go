@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/rtc/ice"
+	"github.com/rivus-live/rivus/internal/strangers"
 )
 
 // What a TCP connection may have waiting, and how long its last words may take.
@@ -72,6 +73,7 @@ func (m *Mux) Serve(c net.Conn, frame []byte) {
 	if !p.message(&msg, s.path, s) {
 		return
 	}
+	strangers.Prove(c)
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		defer p.guard()
