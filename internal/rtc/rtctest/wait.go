@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// longest is how long a test waits for what has to happen: longer than a client of stock WebRTC needs to notice by itself,
-// 30 s, that nobody answers its checks, should the goodbye be lost.
-const longest = 45 * time.Second
+// longest is how long a test waits for what has to happen. It is shorter than the 30 s in which a client of stock WebRTC
+// notices by itself that nobody answers its checks, so that a goodbye which is not heard fails the test.
+const longest = 20 * time.Second
 
 // WaitClosed fails the test when ch is not closed in time.
 func WaitClosed(tb testing.TB, what string, ch <-chan struct{}) {

@@ -55,6 +55,12 @@ func (s *server) flush() {
 
 func newServer(tb testing.TB) *server {
 	tb.Helper()
+	return newServerOn(tb, func(out Socket) Socket { return out })
+}
+
+// newServerOn is newServer with another socket in the place of its own.
+func newServerOn(tb testing.TB, change func(Socket) Socket) *server {
+	tb.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		tb.Fatal(err)
@@ -66,7 +72,7 @@ func newServer(tb testing.TB) *server {
 	s := &server{tb: tb, out: burst.New(udp, true), listener: l, cert: newCertificate(tb)}
 	s.addr = udp.LocalAddr().(*net.UDPAddr).AddrPort()
 	s.batch = s.out.Batch()
-	s.Mux = NewMux(s.out)
+	s.Mux = NewMux(change(s.out))
 	begin := time.Now()
 	s.now = func() time.Duration { return time.Since(begin) + time.Duration(s.later.Load()) }
 	var group sync.WaitGroup

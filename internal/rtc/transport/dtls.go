@@ -28,6 +28,8 @@ const (
 	// settling is how long the handshake may be needed again, because its last flight was lost, when the peer does not
 	// prove that it was not.
 	settling = 3 * time.Second
+	// finishing is how long a handshake may take to its end when the peer was closed after our part of the last flights.
+	finishing = time.Second
 	// reading is how long an alert that comes later may take to be understood, and hearing how often we try.
 	reading = time.Second
 	hearing = time.Second
@@ -40,6 +42,13 @@ const (
 	maxRecords   = 16
 	maxMessage   = 8 << 10
 	maxHandshake = 128 << 10
+)
+
+// Content types of records (RFC 6347, section 4.1).
+const (
+	typeChange    = 20 // of the cipher: the keys are in use from here on
+	typeAlert     = 21
+	typeHandshake = 22
 )
 
 // schemes are the signatures that a peer may prove its certificate's key with. Ed25519 is not among them: the library, as
@@ -140,7 +149,7 @@ func (a *association) record(b []byte) {
 // sift looks at the records of a datagram (RFC 6347, section 4.1). It is not ok to have a malformed one, an alert that
 // is not encrypted, which anybody could have sent, or a message that is too long. It tells whether all are alerts.
 func sift(b []byte) (alerts, ok bool) {
-	const header, typeAlert, typeHandshake = 13, 21, 22
+	const header = 13
 	alerts = true
 	for len(b) > 0 {
 		if len(b) < header {
@@ -246,10 +255,21 @@ func (a *association) run() {
 	a.putAway(conn)
 }
 
-// handshake makes the keys.
+// handshake makes the keys. When the peer is closed meanwhile it ends at once, unless our part of the last flights is out:
+// then the other end may be connected already, and can only be told goodbye with the keys. A cancelled handshake has none;
+// the library closes it without a word.
 func (a *association) handshake(conn *dtls.Conn) error {
-	ctx, cancel := context.WithTimeout(a.peer.ctx, a.patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.peer.ctx), a.patience)
 	defer cancel()
+	r := a.records
+	stop := context.AfterFunc(a.peer.ctx, func() {
+		if r.halt() {
+			cancel()
+			return
+		}
+		time.AfterFunc(finishing, cancel)
+	})
+	defer stop()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err //nolint:wrapcheck // the caller does
 	}
@@ -341,7 +361,9 @@ type records struct {
 	mu      sync.Mutex
 	expired chan struct{} // closed while the read deadline is in the past
 	keeping bool
-	written []byte
+	alert   []byte
+	changed bool // we have said that we use the keys
+	halted  bool // and may not say it any more
 }
 
 var _ net.PacketConn = (*records)(nil)
@@ -361,18 +383,49 @@ func (r *records) push(b []byte) {
 	}
 }
 
-// keep makes what is written from now on stay here.
+// halt keeps the peer from becoming connected. False: it is too late for that.
+func (r *records) halt() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.halted = !r.changed
+	return r.halted
+}
+
+// change notes that we say that we use the keys; false: we may not.
+func (r *records) change(b []byte) bool {
+	if !holds(b, typeChange) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = r.changed || !r.halted
+	return r.changed
+}
+
+// holds tells whether a datagram of ours has a record of a type.
+func holds(b []byte, kind byte) bool {
+	const header = 13
+	for len(b) >= header {
+		if b[0] == kind {
+			return true
+		}
+		b = b[min(len(b), header+int(binary.BigEndian.Uint16(b[11:]))):]
+	}
+	return false
+}
+
+// keep makes alerts that are written from now on stay here.
 func (r *records) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.keeping = true
 }
 
-// kept returns the last datagram that stayed here.
+// kept returns the last alert that stayed here.
 func (r *records) kept() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.written
+	return r.alert
 }
 
 // ReadFrom implements net.PacketConn.
@@ -390,15 +443,19 @@ func (r *records) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// WriteTo implements net.PacketConn. Where it goes ICE knows.
+// WriteTo implements net.PacketConn. Where it goes ICE knows. A connection that is being closed may still write a flight
+// that it was asked for again, also behind its alert: that goes out, and is not taken for the goodbye.
 func (r *records) WriteTo(b []byte, _ net.Addr) (int, error) {
 	r.mu.Lock()
-	if r.keeping {
-		r.written = append([]byte(nil), b...)
+	if r.keeping && len(b) > 0 && b[0] == typeAlert {
+		r.alert = append([]byte(nil), b...)
 		r.mu.Unlock()
 		return len(b), nil
 	}
 	r.mu.Unlock()
+	if !r.change(b) {
+		return 0, net.ErrClosed
+	}
 	return len(b), r.peer.transmit(b)
 }
 
