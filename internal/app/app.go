@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -90,6 +91,7 @@ type server struct {
 	doors      *doors
 	http       *http.Server
 	guard      httpGuard
+	tlsPanics  atomic.Int64
 	ready      readiness
 }
 

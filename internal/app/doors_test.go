@@ -125,7 +125,7 @@ func TestStrangersOfHTTP(t *testing.T) {
 func TestStrangersOfTLS(t *testing.T) {
 	t.Parallel()
 	d, l := strictDoors(2, slog.New(slog.DiscardHandler)), listenLocal(t)
-	sh := newSharedListener(t.Context(), d.guard(l), testTLS(t), 8, nil)
+	sh := newSharedListener(t.Context(), d.guard(l), testTLS(t), 8, nil, nil)
 	defer func() { _ = sh.Close(); sh.wait() }()
 	open := fill(t, d, l.Addr().String(), 2)
 	client := tls.Client(open[0], &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})

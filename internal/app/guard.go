@@ -32,3 +32,9 @@ func (g *httpGuard) wrap(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// tlsDefect counts a panic that has ended a connection before its protocol was known, and tells of it.
+func (s *server) tlsDefect(v any) {
+	s.tlsPanics.Add(1)
+	s.log.Error("tls: a panic ended a connection", "panic", v, "stack", string(debug.Stack()))
+}

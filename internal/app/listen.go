@@ -29,6 +29,7 @@ type sharedListener struct {
 	net.Listener
 	config    *tls.Config
 	serveRTMP func(context.Context, net.Conn)
+	defect    func(v any) // told of a panic
 
 	ctx    context.Context // the listener's own life: net.Listener has no ctx in Accept
 	cancel context.CancelFunc
@@ -39,11 +40,11 @@ type sharedListener struct {
 }
 
 func newSharedListener(
-	ctx context.Context, l net.Listener, config *tls.Config, handshakes int, serveRTMP func(context.Context, net.Conn),
+	ctx context.Context, l net.Listener, config *tls.Config, handshakes int, serveRTMP func(context.Context, net.Conn), defect func(v any),
 ) *sharedListener {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &sharedListener{
-		Listener: l, config: config, serveRTMP: serveRTMP,
+		Listener: l, config: config, serveRTMP: serveRTMP, defect: defect,
 		ctx: ctx, cancel: cancel, conns: make(chan net.Conn), slots: make(chan struct{}, handshakes), errc: make(chan error, 1),
 	}
 	s.done.Go(s.acceptLoop)
@@ -80,9 +81,16 @@ func (s *sharedListener) acceptLoop() {
 	}
 }
 
-// sort finishes the handshake and hands the connection to its protocol. It calls known when that is settled.
+// sort finishes the handshake and hands the connection to its protocol. It calls known when that is settled. A panic in it,
+// of a certificate's callback for instance, is the end of this connection only.
 func (s *sharedListener) sort(raw net.Conn, known func()) {
 	defer known()
+	defer func() {
+		if v := recover(); v != nil {
+			s.defect(v)
+			_ = raw.Close()
+		}
+	}()
 	c := tls.Server(raw, s.config)
 	stop := context.AfterFunc(s.ctx, func() { _ = raw.Close() })
 	defer stop()

@@ -66,7 +66,7 @@ func TestSharedListenerOutlivesFailedAccepts(t *testing.T) {
 	config := testTLS(t)
 	synctest.Test(t, func(t *testing.T) {
 		l := newFakeListener()
-		sh := newSharedListener(t.Context(), l, config, 8, nil)
+		sh := newSharedListener(t.Context(), l, config, 8, nil, nil)
 		for range 20 {
 			l.next <- syscall.EMFILE
 		}
@@ -100,7 +100,7 @@ func TestSharedListenerBoundsHandshakes(t *testing.T) {
 		sh := newSharedListener(t.Context(), l, config, limit, func(_ context.Context, c net.Conn) {
 			_, _ = io.Copy(io.Discard, c) // an encoder stays
 			_ = c.Close()
-		})
+		}, nil)
 		var encoders []net.Conn
 		for range limit - 1 { // encoders do not count once they are known as such
 			encoder := dial(t, l)
@@ -128,4 +128,38 @@ func TestSharedListenerBoundsHandshakes(t *testing.T) {
 		_ = sh.Close()
 		sh.wait()
 	})
+}
+
+// TestPanicInAHandshake ends the connection whose handshake it was, and no other one.
+func TestPanicInAHandshake(t *testing.T) {
+	t.Parallel()
+	config := testTLS(t)
+	config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		if h.ServerName == "bad" {
+			panic("injected")
+		}
+		return nil, nil
+	}
+	l, told := newFakeListener(), make(chan any, 1)
+	sh := newSharedListener(t.Context(), l, config, 8, nil, func(v any) { told <- v })
+	near, far := net.Pipe()
+	l.next <- far
+	bad := tls.Client(near, &tls.Config{InsecureSkipVerify: true, ServerName: "bad"})
+	if err := bad.HandshakeContext(t.Context()); err == nil {
+		t.Error("the handshake went on")
+	}
+	if v := <-told; v != "injected" {
+		t.Errorf("told of %v", v)
+	}
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		if c, err := sh.Accept(); err == nil {
+			accepted <- c
+		}
+	}()
+	good := dial(t, l, "http/1.1")
+	_ = (<-accepted).Close()
+	_ = good.Close()
+	_ = sh.Close()
+	sh.wait()
 }

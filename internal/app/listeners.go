@@ -69,7 +69,7 @@ func (l *listeners) start(g *errgroup.Group, ctx context.Context, s *server) {
 		})
 	}
 	encrypted := func(ln net.Listener) net.Listener {
-		sh := newSharedListener(ctx, ln, l.tls, maxHandshakes, func(ctx context.Context, c net.Conn) { s.rtmp.ServeConn(ctx, c, true) })
+		sh := newSharedListener(ctx, ln, l.tls, maxHandshakes, func(ctx context.Context, c net.Conn) { s.rtmp.ServeConn(ctx, c, true) }, s.tlsDefect)
 		l.shared = append(l.shared, sh)
 		g.Go(func() error { sh.wait(); return nil })
 		return sh

@@ -72,16 +72,18 @@ func (p partFigures) Collect(out chan<- prometheus.Metric) {
 	counter(refused, why, d.short.Load(), "reason", "descriptors")
 	counter("rivus_accept_failures_total", "Failures to accept a connection, mostly for want of file descriptors.", d.failed.Load())
 
+	b := p.broadcasts.Stats()
 	const panics, about = "rivus_panics_total", "Panics, each of which ended one connection, peer or request. A defect: please report the log line."
 	counter(panics, about, r.Panics, "part", "rtmp")
 	counter(panics, about, p.guard.panics.Load(), "part", "http")
+	counter(panics, about, p.tlsPanics.Load(), "part", "tls")
 	counter(panics, about, p.origin.Panics(), "part", "playback")
+	counter(panics, about, b.Panics, "part", "broadcast")
 	if p.stages.manager != nil {
 		counter(panics, about, p.stages.port.Panics(), "part", "media")
 		counter(panics, about, int64(p.stages.manager.Totals().Panics), "part", "stage") //nolint:gosec // it takes centuries to overflow
 	}
 
-	b := p.broadcasts.Stats()
 	for _, state := range []resource.StreamState{resource.Starting, resource.Live, resource.Stalled} {
 		gauge("rivus_streams", "Streams of this node, by state.", float64(b.Streams[state]), "state", strings.ToLower(string(state)))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,15 +125,15 @@ func (b *broadcast) live(ctx context.Context) {
 		}
 		select {
 		case fn := <-b.commands:
-			fn()
+			b.attempt(fn)
 		case out <- next:
 			b.sent(next)
 		case err := <-written:
 			b.wrote(err)
 		case <-timer.C:
-			b.tick()
+			b.attempt(b.tick)
 		case <-audience.C:
-			b.count()
+			b.attempt(b.count)
 		case <-lost:
 			lost = nil
 			b.stop(Fenced)
@@ -143,6 +144,26 @@ func (b *broadcast) live(ctx context.Context) {
 		}
 		timer.Reset(b.due())
 	}
+}
+
+// attempt runs a step of the owner. A panic in it may leave the broadcast half changed, so it ends: the encoder is told, and
+// the next one begins afresh. When the end itself panics nobody owns the broadcast any more, and its claim is given up as
+// that of a process that has died.
+func (b *broadcast) attempt(step func()) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		b.counters.panics.Add(1)
+		b.log.Error("a panic ended the broadcast", "panic", v, "stack", string(debug.Stack()))
+		if b.reason != 0 {
+			b.closed = true
+			return
+		}
+		b.stop(Defective)
+	}()
+	step()
 }
 
 // due is how long nothing happens by itself.

@@ -46,3 +46,28 @@ func TestPanicEndsTheBroadcast(t *testing.T) {
 	}
 	n.waitGone(t, ch)
 }
+
+// TestPanicOfTheOwner: a panic in what a broadcast is asked to do ends it, tells its encoder, and lets the next one in.
+func TestPanicOfTheOwner(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, t.TempDir(), nil)
+	ch, key := n.channel(t, nil)
+	source := n.publish(t, key, "")
+	source.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
+	first := n.waitLive(t, ch)
+	n.running()[0].post(func() { panic("injected") })
+	n.waitGone(t, ch)
+	if got := n.Stats().Panics; got != 1 {
+		t.Errorf("%d panics are counted", got)
+	}
+	next := n.publish(t, key, "")
+	next.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
+	if s := n.waitLive(t, ch); s.StreamID == first.StreamID {
+		t.Error("the broken stream goes on")
+	}
+	close(next.messages)
+	if err := <-next.done; err != nil {
+		t.Error(err)
+	}
+	n.waitGone(t, ch)
+}

@@ -139,6 +139,7 @@ const (
 	Fenced                           // another node has the channel
 	Shutdown                         // this node stops
 	Abandoned                        // the node that ran it died
+	Defective                        // a defect of the server
 )
 
 // refusal returns what the publisher is told.
@@ -178,6 +179,8 @@ func (r Reason) String() string {
 		return "server stopped"
 	case Abandoned:
 		return "server died"
+	case Defective:
+		return "a defect of the server"
 	}
 	return fmt.Sprintf("reason(%d)", uint8(r))
 }

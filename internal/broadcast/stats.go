@@ -13,7 +13,7 @@ type counters struct {
 	bytes, frames, drops, rebases atomic.Int64
 	foreignVideo, foreignAudio    atomic.Int64
 	sessions, refused, takeovers  atomic.Int64
-	unfit, dateSteps              atomic.Int64
+	unfit, dateSteps, panics      atomic.Int64
 	reaped, reapedClaims          atomic.Int64
 	latency                       histogram
 }
@@ -62,6 +62,7 @@ type Stats struct {
 	DateSteps    int64   // dates of playlists that were put right at a discontinuity
 	Reaped       int64   // sessions ended here whose node was gone
 	ReapedClaims int64   // and claims without a session
+	Panics       int64   // each of which ended a broadcast
 	PartLatency  Latency // from the arrival of the frame that completes a part (segment, without low latency) to its playlist
 }
 
@@ -73,7 +74,7 @@ func (m *Manager) Stats() Stats {
 		Sessions: c.sessions.Load(), Refused: c.refused.Load(), Takeovers: c.takeovers.Load(),
 		Unfit: c.unfit.Load(), ForeignVideo: c.foreignVideo.Load(), ForeignAudio: c.foreignAudio.Load(),
 		Bytes: c.bytes.Load(), Frames: c.frames.Load(), Drops: c.drops.Load(), Rebases: c.rebases.Load(),
-		DateSteps: c.dateSteps.Load(), Reaped: c.reaped.Load(), ReapedClaims: c.reapedClaims.Load(),
+		DateSteps: c.dateSteps.Load(), Reaped: c.reaped.Load(), ReapedClaims: c.reapedClaims.Load(), Panics: c.panics.Load(),
 		PartLatency: Latency{Bounds: slices.Clone(latencyBounds[:]), Sum: time.Duration(c.latency.sum.Load())},
 	}
 	for i := range c.latency.buckets {
