@@ -72,7 +72,7 @@ func (d *doors) say(text string, attrs ...any) {
 	}
 	d.mu.Unlock()
 	if due {
-		d.log.Warn(text, attrs...)
+		d.log.Warn(text, attrs...) //nolint:sloglint // every caller gives a constant
 	}
 }
 

@@ -176,6 +176,7 @@ func wantRefusal(t *testing.T, operation string, a answer, status int, code, tex
 func TestNothingIsAllowedByDefault(t *testing.T) {
 	t.Parallel()
 	eachOperation(t, func(t *testing.T, operation string, c touching) {
+		t.Helper()
 		j := denies()
 		api := newBare(t, awsapi.Options{Services: services(), Authorizer: j})
 		a := do(t, api, c.named(operation, testRegion, testAccount))
@@ -208,6 +209,7 @@ func TestNothingIsAllowedByDefault(t *testing.T) {
 func TestNoAccessAcrossAccountsAndRegions(t *testing.T) {
 	t.Parallel()
 	eachOperation(t, func(t *testing.T, operation string, c touching) {
+		t.Helper()
 		j := &judge{answer: func(string) error { return nil }}
 		api := newBare(t, awsapi.Options{Services: services(), Authorizer: j})
 		elsewhere := c.named(operation, testRegion, "999999999999")
