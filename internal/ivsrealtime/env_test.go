@@ -104,7 +104,15 @@ func startIn(tb testing.TB, dir string, change ...func(*ivsrealtime.Options)) *e
 	for _, c := range change {
 		c(&e.opts)
 	}
+	e.serve(tb)
+	return e
+}
+
+// serve answers calls with the options as they are.
+func (e *env) serve(tb testing.TB) {
+	tb.Helper()
 	e.service = ivsrealtime.New(e.opts)
+	var err error
 	e.handler, err = awsapi.New(awsapi.Options{ // the channel service answers tag requests for what is no ARN
 		Services:    []awsapi.Service{e.service, ivs.New(ivs.Options{})},
 		Credentials: keys{}, Authorizer: awsapi.Owner{}, Logger: e.opts.Logger,
@@ -113,7 +121,6 @@ func startIn(tb testing.TB, dir string, change ...func(*ivsrealtime.Options)) *e
 	srv := httptest.NewServer(e.handler)
 	tb.Cleanup(srv.Close)
 	e.url = srv.URL
-	return e
 }
 
 // open opens the records and makes the options of a service over them.

@@ -1,15 +1,14 @@
 package ivsrealtime_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
+	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime/types"
 
-	"github.com/rivus-live/rivus/internal/arn"
-	"github.com/rivus-live/rivus/internal/awsapi"
-	"github.com/rivus-live/rivus/internal/fault"
-	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -24,62 +23,80 @@ func TestRulesHoldOverNodes(t *testing.T) {
 	second.now.Store(e.now.Load())
 	second.open(t)
 	second.opts.Quotas = true
-	nodes := [2]*ivsrealtime.Service{e.service, ivsrealtime.New(second.opts)}
-	caller := awsapi.Caller{Scope: arn.Scope{Region: region, Account: account}, BaseURL: e.url}
-	both := func(calls ...func() error) (errs [2]error) {
-		var running sync.WaitGroup
-		for i, call := range calls {
-			running.Go(func() { errs[i] = call() })
-		}
-		running.Wait()
-		return errs
-	}
+	second.serve(t)
+	nodes := [2]*sdk.Client{e.api(), second.api()}
 	for round := range 20 {
 		one, other := nodes[round%2], nodes[1-round%2]
-		_, material := newKey(t)
-		var made [2]*ivsrealtime.ImportPublicKeyResponse
-		importOn := func(i int, s *ivsrealtime.Service) func() error {
-			return func() (err error) {
-				made[i], err = s.ImportPublicKey(t.Context(), caller, &ivsrealtime.ImportPublicKeyRequest{PublicKeyMaterial: material})
-				return err
-			}
-		}
-		errs := both(importOn(0, one), importOn(1, other))
-		winner := made[0]
-		if errs[0] != nil {
-			winner = made[1]
-		}
-		if (errs[0] == nil) == (errs[1] == nil) || !fault.Is(errs[0], fault.Conflict) && !fault.Is(errs[1], fault.Conflict) {
-			t.Fatalf("round %d: two imports of one key: %v", round, errs)
-		}
-		_, err := one.DeletePublicKey(t.Context(), caller, &ivsrealtime.DeletePublicKeyRequest{Arn: *winner.PublicKey.Arn})
-		check(t, err)
+		twoImports(t, one, other)
+		useAndDeletion(t, one, other)
+	}
+}
 
-		storage, err := one.CreateStorageConfiguration(t.Context(), caller, &ivsrealtime.CreateStorageConfigurationRequest{
-			S3: &ivsrealtime.S3StorageConfiguration{BucketName: "bucket.of-mine"},
-		})
-		check(t, err)
-		at := storage.StorageConfiguration.Arn
-		var stage *ivsrealtime.CreateStageResponse
-		errs = both(func() (err error) {
-			stage, err = one.CreateStage(t.Context(), caller, &ivsrealtime.CreateStageRequest{
-				Name:                                  aws.String("x"),
-				AutoParticipantRecordingConfiguration: &ivsrealtime.AutoParticipantRecordingConfiguration{StorageConfigurationArn: at},
-			})
+// both makes two calls at once.
+func both(calls ...func() error) (errs [2]error) {
+	var running sync.WaitGroup
+	for i, call := range calls {
+		running.Go(func() { errs[i] = call() })
+	}
+	running.Wait()
+	return errs
+}
+
+func isConflict(err error) bool {
+	var conflict *types.ConflictException
+	return errors.As(err, &conflict)
+}
+
+// twoImports imports one key at two nodes.
+func twoImports(t *testing.T, one, other *sdk.Client) {
+	t.Helper()
+	_, material := newKey(t)
+	var made [2]*sdk.ImportPublicKeyOutput
+	importAt := func(i int, node *sdk.Client) func() error {
+		return func() (err error) {
+			made[i], err = node.ImportPublicKey(t.Context(), &sdk.ImportPublicKeyInput{PublicKeyMaterial: &material})
 			return err
-		}, func() error {
-			_, err := other.DeleteStorageConfiguration(t.Context(), caller, &ivsrealtime.DeleteStorageConfigurationRequest{Arn: at})
-			return err
-		})
-		switch {
-		case errs[0] == nil && fault.Is(errs[1], fault.Conflict):
-			_, err := one.DeleteStage(t.Context(), caller, &ivsrealtime.DeleteStageRequest{Arn: stage.Stage.Arn})
-			check(t, err)
-			_, err = one.DeleteStorageConfiguration(t.Context(), caller, &ivsrealtime.DeleteStorageConfigurationRequest{Arn: at})
-			check(t, err)
-		case errs[1] == nil && fault.Is(errs[0], fault.NotFound):
-		default:
-			t.Fatalf("round %d: a configuration is used and deleted: %v", round, errs)
 		}
+	}
+	errs := both(importAt(0, one), importAt(1, other))
+	winner := 0
+	if errs[0] != nil {
+		winner = 1
+	}
+	if errs[winner] != nil || !isConflict(errs[1-winner]) {
+		t.Fatalf("two imports of one key: %v", errs)
+	}
+	_, err := one.DeletePublicKey(t.Context(), &sdk.DeletePublicKeyInput{Arn: made[winner].PublicKey.Arn})
+	check(t, err)
+}
+
+// useAndDeletion refers to a storage configuration at one node and deletes it at the other.
+func useAndDeletion(t *testing.T, one, other *sdk.Client) {
+	t.Helper()
+	storage, err := one.CreateStorageConfiguration(t.Context(), &sdk.CreateStorageConfigurationInput{
+		S3: &types.S3StorageConfiguration{BucketName: aws.String("bucket.of-mine")},
+	})
+	check(t, err)
+	at := storage.StorageConfiguration.Arn
+	var stage *sdk.CreateStageOutput
+	errs := both(func() (err error) {
+		stage, err = one.CreateStage(t.Context(), &sdk.CreateStageInput{
+			AutoParticipantRecordingConfiguration: &types.AutoParticipantRecordingConfiguration{StorageConfigurationArn: at},
+		})
+		return err
+	}, func() error {
+		_, err := other.DeleteStorageConfiguration(t.Context(), &sdk.DeleteStorageConfigurationInput{Arn: at})
+		return err
+	})
+	var missing *types.ValidationException // CreateStage knows no other error for what is not there
+	switch {
+	case errs[0] == nil && isConflict(errs[1]):
+		_, err := one.DeleteStage(t.Context(), &sdk.DeleteStageInput{Arn: stage.Stage.Arn})
+		check(t, err)
+		_, err = one.DeleteStorageConfiguration(t.Context(), &sdk.DeleteStorageConfigurationInput{Arn: at})
+		check(t, err)
+	case errs[1] == nil && errors.As(errs[0], &missing):
+	default:
+		t.Fatalf("a configuration is used and deleted: %v", errs)
 	}
 }
