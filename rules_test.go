@@ -23,7 +23,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	},
 	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "event", "token"},
 	"control": {"awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "ivs", "ivsrealtime", "ivschat", "sts"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 
@@ -50,7 +50,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/pion/interceptor", []string{"rtc/rtctest"}, "the server reports and retransmits by itself"},
 	{"github.com/pion/", []string{"rtc", "rtc/rtctest", "rtc/transport", "whipcheck", "stage"}, "DTLS, SRTP and SDP stay where connections are made; the stage writes reports"},
 	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
-	{"github.com/coder/websocket", []string{"stage"}, "sockets belong to what they talk about"},
+	{"github.com/coder/websocket", []string{"wsock"}, "sockets are run in one place, whatever is said on them"},
 	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},
 	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
 	{module + "/internal/config", []string{"app", "apptest", "demo"}, "every other part receives its own options"},

@@ -13,14 +13,6 @@ func (m *Manager) defect(v any) {
 	m.opt.Logger.Error("stage: a panic ended what it was in", "panic", v, "stack", string(debug.Stack()))
 }
 
-// guard, deferred by a goroutine of a socket, makes a panic the end of that socket.
-func (r *room) guard(s *socket) {
-	if v := recover(); v != nil {
-		r.manager.defect(v)
-		s.close(because(defective, ""))
-	}
-}
-
 // attempt runs fn, which changes the room. When it panics the room may be half changed: everybody is sent away, and whoever
 // comes back finds a new one.
 func (r *room) attempt(fn func()) {

@@ -210,14 +210,14 @@ func (r *room) tell(except *participant, kind string, payload any) {
 // tell sends the participant a message, if it listens.
 func (p *participant) tell(kind string, payload any) {
 	if p.socket != nil {
-		p.socket.send(encode(kind, payload))
+		p.socket.Send(encode(kind, payload))
 	}
 }
 
 func (r *room) broadcast(except *participant, b []byte) {
 	for _, p := range r.participants {
 		if p != except && p.socket != nil {
-			p.socket.send(b)
+			p.socket.Send(b)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (r *room) tellLayers() {
 			if b == nil { // once for all
 				b = encode(typeLayers, layersPayload{ID: id, Layers: r.layers(pub)})
 			}
-			p.socket.send(b)
+			p.socket.Send(b)
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package stage
 
+import "github.com/rivus-live/rivus/internal/wsock"
+
 // cause is why the server ends the connections of a participant.
 type cause uint8
 
@@ -40,6 +42,13 @@ type reason struct {
 
 func because(c cause, text string) reason {
 	return reason{code: causes[c].code, name: causes[c].name, text: text}
+}
+
+// farewell is what a client is told at the end of its socket.
+func (r reason) farewell() wsock.Farewell {
+	return wsock.Farewell{
+		Code: r.code, Reason: r.name, Message: encode(typeDisconnected, reasonPayload{Reason: r.name, Message: r.text}),
+	}
 }
 
 // refused is the reason of a token that is no good, by the status that HTTP would give it.

@@ -381,7 +381,7 @@ func (r *room) forgetSubscription(p *participant, s *subscription) {
 // kick ends all connections of a participant.
 func (r *room) kick(p *participant, why reason) {
 	if p.socket != nil {
-		p.socket.close(why)
+		p.socket.Close(why.farewell())
 		p.socket = nil
 	}
 	r.unpublishAll(p)

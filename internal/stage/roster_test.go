@@ -188,10 +188,10 @@ func TestCrowd(t *testing.T) {
 		}
 	}
 	var crowdSockets []*socket
-	listener := newSocket()
+	listener := newSocket(nil)
 	in(func(r *room) {
 		for i := range crowd + 1 {
-			s := newSocket()
+			s := newSocket(nil)
 			if i == 0 {
 				s = listener
 			}
@@ -203,16 +203,12 @@ func TestCrowd(t *testing.T) {
 		r.tick()
 	})
 	drain := func() (types []string, last string) {
-		for {
-			select {
-			case b := <-listener.out:
-				var g got
-				_ = json.Unmarshal(b, &g)
-				types, last = append(types, g.Type), string(b)
-			default:
-				return types, last
-			}
+		for b, waits := listener.Take(); waits; b, waits = listener.Take() {
+			var g got
+			_ = json.Unmarshal(b, &g)
+			types, last = append(types, g.Type), string(b)
 		}
+		return types, last
 	}
 	types, last := drain()
 	if n := strings.Count(strings.Join(types, " "), typeJoined); n != crowd-1 {

@@ -4,30 +4,22 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/strangers"
 	"github.com/rivus-live/rivus/internal/token"
+	"github.com/rivus-live/rivus/internal/wsock"
 )
 
 // Bounds of an events socket.
 const (
 	socketQueue    = 256 // messages waiting for a slow client
 	socketMessage  = 32 << 10
-	socketPing     = 4 * time.Second // between pings of ours
-	socketSilence  = 4 * time.Second // for the answer to one
-	socketWrite    = 5 * time.Second
-	socketFarewell = time.Second     // for the last message
-	socketGoodbye  = 2 * time.Second // from the reason to the end, whatever the client does
 	verifyPatience = 2 * time.Second // for a token that is exchanged; meanwhile nothing is read
 	commandsASec   = 50
 	maxRefusals    = 256 // refused clients that are being told why at a time
@@ -35,42 +27,16 @@ const (
 
 // socket is the events connection of a participant, as its room sees it.
 type socket struct {
-	out     chan []byte
-	closing chan struct{} // closed with why set
-	once    sync.Once
-	why     reason
+	*wsock.Socket
 	greeted bool // the room's: the client has said what it is
 }
 
-func newSocket() *socket {
-	return &socket{out: make(chan []byte, socketQueue), closing: make(chan struct{})}
-}
-
-// send queues a message; a client that has not read the last 256 is let go.
-func (s *socket) send(b []byte) {
-	select {
-	case s.out <- b:
-	default:
-		s.close(because(slow, ""))
-	}
-}
-
-// close ends the socket. The first reason counts.
-func (s *socket) close(why reason) {
-	s.once.Do(func() {
-		s.why = why
-		close(s.closing)
-	})
-}
-
-// over reports whether the socket is being closed.
-func (s *socket) over() bool {
-	select {
-	case <-s.closing:
-		return true
-	default:
-		return false
-	}
+// newSocket returns a socket that tells of panics in what its client asks for; nil for nobody.
+func newSocket(panicked func(v any)) *socket {
+	return &socket{Socket: wsock.New(wsock.Options{
+		Queue: socketQueue, Message: socketMessage, Rate: commandsASec, Panicked: panicked,
+		Slow: because(slow, "").farewell(), Unfit: because(badFrame, "").farewell(), Broken: because(defective, "").farewell(),
+	})}
 }
 
 // ServeEvents serves the events socket of a stage: GET with the participant token as WebSocket subprotocol. A token
@@ -99,20 +65,13 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	} else {
 		strangers.ProveRequest(r.Context())
 	}
-	// Any origin may connect: what lets in is the token, not a cookie.
-	options := &websocket.AcceptOptions{InsecureSkipVerify: true}
-	if text != "" {
-		options.Subprotocols = []string{text}
-	}
-	conn, err := websocket.Accept(w, r, options)
+	c, err := wsock.Accept(w, r, text)
 	if err != nil {
 		return // Accept has answered
 	}
-	c := &wire{Conn: conn, control: http.NewResponseController(w)}
-	defer func() { _ = c.CloseNow() }()
-	c.SetReadLimit(-1) // message has the limit, and tells of it
+	defer c.Release()
 	if refusal != nil {
-		farewell(r.Context(), c, refused(refusal.Status, string(refusal.Reason)))
+		c.Refuse(r.Context(), refused(refusal.Status, string(refusal.Reason)).farewell())
 		return
 	}
 	m.listen(r.Context(), c, claims, client{userAgent: r.UserAgent()})
@@ -145,33 +104,9 @@ func offered(r *http.Request) (first string) {
 	return first
 }
 
-// wire is a WebSocket that can be cut off.
-type wire struct {
-	*websocket.Conn
-	control *http.ResponseController // of the request that it came with
-}
-
-// cut makes every read and write fail. CloseNow is not enough while Close runs: it waits for that, and Close, once it is in a
-// message of the client, for the message's end, which may never come.
-func (c *wire) cut() {
-	past := time.Unix(1, 0)
-	_ = c.control.SetReadDeadline(past)
-	_ = c.control.SetWriteDeadline(past)
-}
-
-// farewell tells the client why and closes. It does not wait long for one that does not answer.
-func farewell(ctx context.Context, c *wire, why reason) {
-	late := time.AfterFunc(socketGoodbye, c.cut)
-	defer late.Stop()
-	ctx, cancel := context.WithTimeout(ctx, socketFarewell)
-	defer cancel()
-	_ = c.Write(ctx, websocket.MessageText, encode(typeDisconnected, reasonPayload{Reason: why.name, Message: why.text}))
-	_ = c.Close(websocket.StatusCode(why.code), why.name)
-}
-
 // listen runs a socket to its end.
-func (m *Manager) listen(ctx context.Context, c *wire, claims token.Claims, from client) {
-	s := newSocket()
+func (m *Manager) listen(ctx context.Context, c *wsock.Conn, claims token.Claims, from client) {
+	s := newSocket(m.defect)
 	var p *participant
 	r, err := m.in(ctx, claims.StageARN, true, func(r *room) (err error) {
 		p, err = r.connect(claims, s, from)
@@ -182,113 +117,29 @@ func (m *Manager) listen(ctx context.Context, c *wire, claims token.Claims, from
 		if f, ok := errors.AsType[*failure](err); ok && f.code == resource.ErrorQuotaExceeded {
 			why = because(full, err.Error())
 		}
-		farewell(ctx, c, why)
+		c.Refuse(ctx, why.farewell())
 		return
 	}
 	m.recheck(ctx, claims)
-	reading, stop := context.WithCancel(ctx)
-	var group sync.WaitGroup
-	for _, part := range [...]func(context.Context, *wire, *socket){write, ping} {
-		group.Go(func() {
-			defer stop()
-			defer r.guard(s)
-			part(reading, c, s)
-		})
-	}
-	func() {
-		defer r.guard(s)
-		m.read(reading, c, s, r, p)
-	}()
-	stop()
-	group.Wait()
-	_ = r.do(context.WithoutCancel(ctx), func() error { r.disconnected(p, s); return nil })
-}
-
-// write sends what is queued until the socket is closed or the client is gone.
-func write(ctx context.Context, c *wire, s *socket) {
-	for {
-		select {
-		case b := <-s.out:
-			writing, cancel := context.WithTimeout(ctx, socketWrite)
-			err := c.Write(writing, websocket.MessageText, b)
-			cancel()
-			if err != nil {
-				return
-			}
-		case <-s.closing:
-			farewell(ctx, c, s.why)
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// ping finds out whether the client is still there, and cuts off one that does not take its leave. What the client is to
-// be told does not wait for its answers.
-func ping(ctx context.Context, c *wire, s *socket) {
-	every := time.NewTicker(socketPing)
-	defer every.Stop()
-	for {
-		select {
-		case <-every.C:
-			pinging, cancel := context.WithTimeout(ctx, socketSilence)
-			err := c.Ping(pinging)
-			cancel()
-			if err != nil {
-				return
-			}
-		case <-s.closing: // write says goodbye, to a client that reads
-			select {
-			case <-time.After(socketGoodbye):
-			case <-ctx.Done():
-			}
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// read takes commands until the connection ends.
-func (m *Manager) read(ctx context.Context, c *wire, s *socket, r *room, p *participant) {
-	window, count := time.Now(), 0
-	for {
-		kind, reader, err := c.Reader(ctx)
-		if err != nil {
-			return
-		}
-		b, err := io.ReadAll(io.LimitReader(reader, socketMessage+1))
-		if err != nil {
-			return
-		}
-		if now := time.Now(); now.Sub(window) > time.Second {
-			window, count = now, 0
-		}
-		count++
-		if s.over() { // what comes now comes too late
-			_, _ = io.Copy(io.Discard, reader)
-			continue
-		}
+	s.Serve(ctx, c, func(ctx context.Context, b []byte) bool {
 		cmd, ok := parseCommand(b)
-		if !ok || len(b) > socketMessage || kind != websocket.MessageText || count > commandsASec {
-			s.close(because(badFrame, ""))
-			_, _ = io.Copy(io.Discard, reader) // until the goodbye is over
-			continue
+		if ok {
+			m.command(ctx, cmd, s, r, p)
 		}
-		m.command(ctx, cmd, s, r, p)
-	}
+		return ok
+	})
+	_ = r.do(context.WithoutCancel(ctx), func() error { r.disconnected(p, s); return nil })
 }
 
 // command does what a client asks for.
 func (m *Manager) command(ctx context.Context, c command, s *socket, r *room, p *participant) {
 	fail := func(code, text string) {
-		s.send(encode(typeError, errorPayload{Code: code, Message: text, Request: c.Type}))
+		s.Send(encode(typeError, errorPayload{Code: code, Message: text, Request: c.Type}))
 	}
 	var do func()
 	switch c.Type {
 	case typePing:
-		s.send(encode(typePong, nil))
+		s.Send(encode(typePong, nil))
 		return
 	case typePong:
 		return
@@ -348,7 +199,7 @@ func (m *Manager) exchange(ctx context.Context, text string, s *socket, r *room,
 			return nil
 		}
 		r.exchanged(p, claims)
-		s.send(encode(typeExchanged, r.view(p)))
+		s.Send(encode(typeExchanged, r.view(p)))
 		return nil
 	})
 }
@@ -360,12 +211,12 @@ func (r *room) connect(c token.Claims, s *socket, from client) (*participant, er
 		return nil, err
 	}
 	if p.socket != nil {
-		p.socket.close(because(replaced, ""))
+		p.socket.Close(because(replaced, "").farewell())
 	}
 	p.socket = s
 	from.fill(&p.record)
 	r.save(p, true)
-	s.send(r.state())
+	s.Send(r.state())
 	clear(p.lastSelected)
 	return p, nil
 }

@@ -23,7 +23,7 @@ import (
 func FuzzFrames(f *testing.F) {
 	e := newEnv(f, nil)
 	claims := token.Claims{ParticipantID: "alice", StageARN: e.stage, Topic: e.stage.ID, Publish: true, Subscribe: true}
-	s := newSocket()
+	s := newSocket(nil)
 	var p *participant
 	r, err := e.in(context.Background(), e.stage, true, func(r *room) (err error) {
 		p, err = r.connect(claims, s, client{})
@@ -48,9 +48,9 @@ func FuzzFrames(f *testing.F) {
 		}
 		e.command(t.Context(), c, s, r, p)
 		answers := 0
-		for len(s.out) > 0 {
+		for b, waits := s.Take(); waits; b, waits = s.Take() {
 			var g got
-			if err := json.Unmarshal(<-s.out, &g); err != nil {
+			if err := json.Unmarshal(b, &g); err != nil {
 				t.Fatal(err)
 			}
 			switch g.Type {

@@ -17,7 +17,7 @@
 //
 // Commands of the API reach the node that holds a participant through Remote.
 //
-// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, strangers, token, whip.
+// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, strangers, token, whip, wsock.
 package stage
 
 import (
