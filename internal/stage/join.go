@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc"
@@ -193,7 +194,7 @@ func (m *Manager) subscribe(ctx context.Context, publisherID string, q whip.Requ
 // answer subscribes to what a participant publishes now; errReplaced when that is another publication before it is done,
 // for which the answer is not good.
 func (m *Manager) answer(ctx context.Context, offer *rtc.Offer, publisherID string, q whip.Request) (whip.Session, error) {
-	pub, err := m.publication(ctx, q.Claims, publisherID)
+	pub, err := m.publication(ctx, q.Claims.StageARN, publisherID)
 	if err != nil {
 		return nil, err
 	}
@@ -231,9 +232,9 @@ func (m *Manager) answer(ctx context.Context, offer *rtc.Offer, publisherID stri
 }
 
 // publication finds what a participant publishes.
-func (m *Manager) publication(ctx context.Context, c token.Claims, publisherID string) (*publication, error) {
+func (m *Manager) publication(ctx context.Context, stage arn.ARN, publisherID string) (*publication, error) {
 	var pub *publication
-	r, err := m.in(ctx, c.StageARN, false, func(r *room) error {
+	r, err := m.in(ctx, stage, false, func(r *room) error {
 		if p := r.participants[publisherID]; p != nil {
 			pub = p.publication
 		}

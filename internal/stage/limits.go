@@ -101,7 +101,7 @@ func (r *rateWatch) look(now time.Duration, bytes int64) int {
 func (r *room) enforce(now time.Time) {
 	l := &r.manager.opt.Limits
 	for _, p := range r.participants {
-		if pub := p.publication; pub != nil {
+		if pub := p.publication; pub != nil && p.standing == Recorded {
 			rate := pub.rate.look(r.manager.env.now(), pub.bytes.Load())
 			switch {
 			case l.Duration > 0 && now.Sub(pub.started) >= l.Duration:

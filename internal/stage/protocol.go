@@ -181,22 +181,31 @@ func byJoin(a, b *participant) int {
 
 // listed reports whether sockets are told of a participant.
 func (r *room) listed(p *participant) bool {
-	return p.publication != nil || len(r.participants) <= crowd
+	return p.standing != Hidden && (p.publication != nil || r.shown() <= crowd)
 }
+
+// shown is how many participants there are, for all that sockets are told.
+func (r *room) shown() int { return len(r.participants) - r.hidden }
 
 // came and went tell the sockets of somebody who has just joined or left, and does not publish. In a crowd nobody is told.
 func (r *room) came(p *participant) {
-	if len(r.participants) <= crowd {
+	if p.standing == Hidden {
+		return
+	}
+	if r.shown() <= crowd {
 		r.tell(p, typeJoined, r.view(p))
 	}
-	r.changed = r.changed || len(r.participants) <= crowd+1
+	r.changed = r.changed || r.shown() <= crowd+1
 }
 
 func (r *room) went(p *participant) {
-	if len(r.participants) < crowd {
+	if p.standing == Hidden {
+		return
+	}
+	if r.shown() < crowd {
 		r.tell(nil, typeLeft, idPayload{p.id})
 	}
-	r.changed = r.changed || len(r.participants) <= crowd
+	r.changed = r.changed || r.shown() <= crowd
 }
 
 // tellState sends the snapshot to everybody, encoded once.

@@ -33,8 +33,13 @@ type room struct {
 
 	// ---- the goroutine's
 	participants map[string]*participant
-	subscribers  int  // participants with a subscription
-	opened       bool // somebody has been here
+	guests       int // of participants, those that are not Recorded
+	hidden       int // of guests, those that are Hidden
+	attached     map[*Attachment]struct{}
+	observers    []*observation  // of this stage
+	observed     *[]*observation // the manager's list that observers was taken from
+	subscribers  int             // participants with a subscription
+	opened       bool            // somebody has been here
 	emptySince   time.Time
 	changed      bool // sockets have not been told the state
 	closing      bool
@@ -47,6 +52,7 @@ type participant struct {
 	id           string
 	claims       token.Claims
 	joined       time.Time
+	standing     Standing
 	record       resource.Participant
 	socket       *socket
 	publication  *publication             // what others can subscribe to
@@ -173,6 +179,9 @@ func (r *room) tick() {
 			pub.shown = pub.ranked.Load()
 		}
 	}
+	for a := range r.attached {
+		a.sub.down.tick()
+	}
 	if r.ticks%ticksASecond == 0 {
 		r.tellLayers()
 		r.enforce(r.manager.opt.Clock())
@@ -182,8 +191,9 @@ func (r *room) tick() {
 		r.changed = false
 		r.tellState()
 	}
-	if len(r.participants) == 0 && r.manager.opt.Clock().Sub(r.emptySince) >= r.manager.opt.Grace {
+	if r.counted() == 0 && r.manager.opt.Clock().Sub(r.emptySince) >= r.manager.opt.Grace {
 		r.closing = true
+		r.kickAll(because(busy, "")) // who is left does not count
 	}
 }
 

@@ -15,17 +15,22 @@ func (r *room) enter(c token.Claims) (*participant, error) {
 	if r.closing {
 		return nil, errGone
 	}
-	now := r.manager.opt.Clock()
-	p := r.participants[c.ParticipantID]
-	if p != nil {
+	r.evict(c.ParticipantID)
+	if p := r.participants[c.ParticipantID]; p != nil {
 		r.renew(p, c)
 		return p, nil
 	}
-	if reached(r.manager.opt.Limits.Participants, len(r.participants)) {
+	if reached(r.manager.opt.Limits.Participants, r.counted()) {
 		return nil, errFull
 	}
-	p = &participant{
-		id: c.ParticipantID, claims: c, joined: now,
+	return r.add(c, Recorded), nil
+}
+
+// add makes somebody a participant who is not there yet.
+func (r *room) add(c token.Claims, s Standing) *participant {
+	now := r.manager.opt.Clock()
+	p := &participant{
+		id: c.ParticipantID, claims: c, joined: now, standing: s,
 		subs: make(map[string]*subscription), lastSelected: make(map[string]int32),
 		down: newDownlink(r.manager.env, &r.group),
 		record: resource.Participant{
@@ -33,13 +38,27 @@ func (r *room) enter(c token.Claims) (*participant, error) {
 			FirstJoinTime: now,
 		},
 	}
-	r.participants[p.id], r.opened = p, true
-	r.counts.participants.Add(1)
+	r.participants[p.id] = p
+	r.count(p, 1)
 	r.save(p, true)
 	r.event(p, resource.ParticipantEvent{Name: resource.EventJoined})
 	r.came(p)
+	r.inform(func(o Observer) { o.Joined(r.stage, p.presence()) })
 	r.log.Info("participant joined", "participant_id", p.id)
-	return p, nil
+	return p
+}
+
+// count notes that a participant has come, or gone with -1.
+func (r *room) count(p *participant, n int) {
+	if p.standing == Recorded {
+		r.opened, r.emptySince = true, r.manager.opt.Clock()
+		r.counts.participants.Add(int64(n))
+	} else {
+		r.guests += n
+	}
+	if p.standing == Hidden {
+		r.hidden += n
+	}
 }
 
 // renew takes over the claims of another token of the same participant.
@@ -64,19 +83,27 @@ func (r *room) leave(p *participant) {
 	}
 	p.down.close()
 	delete(r.participants, p.id)
-	r.counts.participants.Add(-1)
+	r.count(p, -1)
 	r.save(p, false)
 	r.event(p, resource.ParticipantEvent{Name: resource.EventLeft})
 	r.went(p)
-	r.emptySince = r.manager.opt.Clock()
+	r.inform(func(o Observer) { o.Left(r.stage, p.id) })
 	r.log.Info("participant left", "participant_id", p.id)
 }
 
-// save hands the participant's record to the recorder.
-func (r *room) save(p *participant, connected bool) { r.recorder.participant(p.record, connected) }
+// save hands the participant's record to the recorder, if there is to be one.
+func (r *room) save(p *participant, connected bool) {
+	if p.standing == Recorded {
+		r.recorder.participant(p.record, connected)
+	}
+}
 
-// event hands an event to the recorder.
-func (r *room) event(p *participant, e resource.ParticipantEvent) { r.eventOf(p.id, e) }
+// event hands an event of a participant to the recorder, if it has a record.
+func (r *room) event(p *participant, e resource.ParticipantEvent) {
+	if p.standing == Recorded {
+		r.eventOf(p.id, e)
+	}
+}
 
 func (r *room) eventOf(id string, e resource.ParticipantEvent) {
 	e.ParticipantID, e.Time = id, r.manager.opt.Clock()
@@ -87,6 +114,9 @@ func (r *room) eventOf(id string, e resource.ParticipantEvent) {
 // is up: nobody is to lose a picture to an offer that leads to nothing.
 func (r *room) publish(c token.Claims, pub *publication, from client) (*participant, error) {
 	p := r.participants[c.ParticipantID]
+	if p != nil && p.standing != Recorded { // it will give way
+		p = nil
+	}
 	if p != nil && pub.edition.Before(p.edition) {
 		return nil, errOvertaken
 	}
@@ -108,6 +138,14 @@ func (r *room) publish(c token.Claims, pub *publication, from client) (*particip
 	from.fill(&p.record)
 	if first {
 		r.counts.publications.Add(1)
+	}
+	r.begin(p, pub)
+	return p, nil
+}
+
+// begin runs a publication of a participant, as what it publishes or as what is to take the place of that.
+func (r *room) begin(p *participant, pub *publication) {
+	if p.publication == nil {
 		r.present(p, pub)
 	} else {
 		r.line(p, pub)
@@ -116,7 +154,6 @@ func (r *room) publish(c token.Claims, pub *publication, from client) (*particip
 		pub.run()
 		r.post(func() { r.unpublished(p, pub) })
 	})
-	return p, nil
 }
 
 // admitPublisher counts one more publisher in the region, if it is one and no limit is reached.
@@ -139,6 +176,10 @@ func (r *room) present(p *participant, pub *publication) {
 	p.record.Published = true
 	r.save(p, true)
 	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStarted})
+	r.inform(func(o Observer) { o.Published(r.stage, pub.describe(p.id)) })
+	if p.standing == Hidden {
+		return
+	}
 	r.tell(nil, typePublished, r.view(p))
 	r.changed = true
 }
@@ -166,7 +207,7 @@ func (r *room) line(p *participant, pub *publication) {
 func (r *room) publishers() int {
 	n := 0
 	for _, p := range r.participants {
-		if p.publication != nil {
+		if p.publication != nil && p.standing == Recorded {
 			n++
 		}
 	}
@@ -190,6 +231,7 @@ func (r *room) succeed(p *participant) {
 			delete(q.lastSelected, p.id)
 		}
 	}
+	r.followAttached(p, pub)
 	r.group.Go(old.source.Close)
 	r.present(p, pub)
 }
@@ -229,16 +271,22 @@ func (r *room) forgetPublication(p *participant, pub *publication) {
 		return
 	}
 	p.publication = nil
-	r.counts.publications.Add(-1)
-	r.manager.census.leave(r.stage.Scope, publishers)
+	if p.standing == Recorded {
+		r.counts.publications.Add(-1)
+		r.manager.census.leave(r.stage.Scope, publishers)
+	}
 	r.event(p, resource.ParticipantEvent{Name: resource.EventPublishStopped})
 	for _, q := range r.participants {
 		for _, s := range q.subscriptions(p.id) {
 			r.dismiss(q, s)
 		}
 	}
-	r.tell(nil, typeUnpublished, idPayload{p.id})
-	r.changed = true
+	r.followAttached(p, nil)
+	r.inform(func(o Observer) { o.Unpublished(r.stage, p.id) })
+	if p.standing != Hidden {
+		r.tell(nil, typeUnpublished, idPayload{p.id})
+		r.changed = true
+	}
 }
 
 // subscribe starts a subscription of a participant. An earlier one to the same publisher ends when it is connected.

@@ -34,7 +34,7 @@ type Source interface {
 	// Connected is closed when packets can come, Ended when the source is over.
 	Connected() <-chan struct{}
 	Ended() <-chan struct{}
-	// Close ends the source and returns when nothing of it runs any more.
+	// Close ends the source and returns when nothing of it runs any more. It may be called more than once.
 	Close()
 }
 
@@ -76,7 +76,7 @@ type Sink interface {
 	Send(k Kind, out Departure, pkt []byte) error
 	// Report sends a sender report, which leaves when the batch ends.
 	Report(k Kind, out Departure, r forward.Report)
-	// Close ends the sink and returns when nothing of it runs any more.
+	// Close ends the sink and returns when nothing of it runs any more. It may be called more than once.
 	Close()
 }
 

@@ -15,6 +15,10 @@
 // a newer one takes the place of an older one. It is connected while it has any. Records of sessions and participants
 // follow (records.go); while the state engine does not answer they wait, and media runs on.
 //
+// Parts of the server that are no participants take part as well: Attach feeds a Sink of theirs with a publication (a
+// recorder, a relay), Inject publishes a Source of theirs (an encoder's stream, a relay), Observe tells them who comes and
+// goes. Unless they say so, quotas, records and the roster know nothing of them.
+//
 // Commands of the API reach the node that holds a participant through Remote.
 //
 // Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, strangers, token, whip, wsock.
@@ -78,6 +82,8 @@ type Manager struct {
 	counters counters
 	host     bwe.Host
 	census   census
+
+	observers atomic.Pointer[[]*observation] // replaced whole, under mu
 
 	mu        sync.Mutex
 	draining  bool
