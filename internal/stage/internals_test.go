@@ -88,10 +88,10 @@ func (s *tape) wait(tb testing.TB, what string, pred func(*taped) bool) taped {
 }
 
 // attach tapes what alice publishes, of some kinds.
-func (e *env) attach(tb testing.TB, id string, wanted ...Kind) (*Attachment, *tape) {
+func (e *env) attach(tb testing.TB, wanted ...Kind) (*Attachment, *tape) {
 	tb.Helper()
 	var s *tape
-	a, err := e.Attach(context.Background(), e.stage, id, func(p Publication) (Sink, error) {
+	a, err := e.Attach(context.Background(), e.stage, "alice", func(p Publication) (Sink, error) {
 		s = newTape(p)
 		return s, nil
 	}, wanted...)
@@ -153,14 +153,13 @@ func (e *env) injection(id string, s Standing) Injection {
 	}
 }
 
-func (e *env) inject(tb testing.TB, i Injection) (*Injected, *studio) {
+func (e *env) inject(tb testing.TB, i Injection) *Injected {
 	tb.Helper()
-	s := newStudio()
-	in, err := e.Inject(context.Background(), i, s)
+	in, err := e.Inject(context.Background(), i, newStudio())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return in, s
+	return in
 }
 
 // TestAttachedGetsWhatASubscriberGets: the same packets at the same distances of numbers and times, and nobody is told of it.
@@ -171,7 +170,7 @@ func TestAttachedGetsWhatASubscriberGets(t *testing.T) {
 	})
 	pub, alice := e.publish(t, rtctest.Options{})
 	pub.Run(30, 5)
-	a, sink := e.attach(t, "alice")
+	a, sink := e.attach(t)
 	sub, _ := e.subscribe(t, "bob", rtctest.Options{}) // there is room for one
 	var seqs, stamps [kinds]map[uint32]int
 	for k := range kinds {
@@ -226,7 +225,7 @@ func TestAttachedChooses(t *testing.T) {
 	pub, _ := e.publish(t, rtctest.Options{RIDs: []string{"hi", "mid", "low"}})
 	pub.Play(rtctest.Media{FPS: 30, Rates: []int{2_000_000, 600_000, 150_000}})
 	rtctest.WaitClosed(t, "the publisher is connected", pub.Connected())
-	a, sink := e.attach(t, "alice", Video)
+	a, sink := e.attach(t, Video)
 	if want := []string{"low", "mid", "hi"}; !slices.Equal(sink.of.Labels, want) {
 		t.Errorf("labels %v", sink.of.Labels)
 	}
@@ -271,7 +270,7 @@ func TestAttachedFollows(t *testing.T) {
 	e := newEnv(t, nil)
 	tok := e.token("alice", nil)
 	first := e.republish(t, tok, rtctest.Options{})
-	a, sink := e.attach(t, "alice")
+	a, sink := e.attach(t)
 	before := sink.wait(t, "video", (*taped).media)
 	e.republish(t, tok, rtctest.Options{})
 	rtctest.WaitClosed(t, "the first ends", first.Ended())
@@ -312,7 +311,7 @@ func TestInjectedIsWatched(t *testing.T) {
 			e := newEnv(t, func(o *Options) { o.Limits = Limits{Participants: 3, Publishers: 1, RegionPublishers: 1} })
 			watcher := e.connect(t, e.token("carol", nil))
 			watcher.heard()
-			in, _ := e.inject(t, e.injection("alice", standing))
+			in := e.inject(t, e.injection("alice", standing))
 			sub, _ := e.subscribe(t, "bob", rtctest.Options{})
 			decoder := &rtctest.Decoder{}
 			for decoder.Frames < 30 {
@@ -352,10 +351,10 @@ func TestInjectedIsWatched(t *testing.T) {
 func TestInjectedGivesWay(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, nil)
-	first, _ := e.inject(t, e.injection("alice", Listed))
+	first := e.inject(t, e.injection("alice", Listed))
 	sub, _ := e.subscribe(t, "bob", rtctest.Options{})
 	sub.Wait(t, "video", isFrame)
-	second, _ := e.inject(t, e.injection("alice", Listed))
+	second := e.inject(t, e.injection("alice", Listed))
 	rtctest.WaitClosed(t, "the first ends", first.Ended())
 	sub.Wait(t, "a keyframe of the second", func(g rtctest.Got) bool { return g.Key })
 	socket := e.connect(t, e.token("alice", nil))
@@ -366,7 +365,7 @@ func TestInjectedGivesWay(t *testing.T) {
 		t.Errorf("while alice is there: %v", err)
 	}
 	rtctest.WaitClosed(t, "what is refused is closed", s.Ended())
-	recorded, _ := e.inject(t, e.injection("alice", Recorded)) // alice's own
+	recorded := e.inject(t, e.injection("alice", Recorded)) // alice's own
 	socket.wait(typePublished, nil)
 	if err := e.remote.Disconnect(t.Context(), e.stage, "alice", ""); err != nil {
 		t.Fatal(err)
@@ -378,8 +377,8 @@ func TestInjectedGivesWay(t *testing.T) {
 func TestInjectedEndsWithTheSession(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, func(o *Options) { o.Grace = 100 * time.Millisecond })
-	in, _ := e.inject(t, e.injection("alice", Listed))
-	a, _ := e.attach(t, "alice")
+	in := e.inject(t, e.injection("alice", Listed))
+	a, _ := e.attach(t)
 	rtctest.WaitClosed(t, "the publication ends", in.Ended())
 	rtctest.WaitClosed(t, "and what was attached", a.Ended())
 	eventually(t, "the stage is gone", func() bool { return e.Stats() == Stats{} })
@@ -423,7 +422,7 @@ func TestObserve(t *testing.T) {
 	e := newEnv(t, nil)
 	all, here, there := &diary{}, &diary{}, &diary{}
 	e.Observe(arn.ARN{}, all)
-	in, _ := e.inject(t, e.injection("alice", Listed))
+	in := e.inject(t, e.injection("alice", Listed))
 	e.Observe(newStage(t, e.opt.Records.Stages), there)
 	stop := e.Observe(e.stage, here)
 	e.connect(t, e.token("bob", nil)).wait(typeState, nil)
@@ -432,7 +431,7 @@ func TestObserve(t *testing.T) {
 	all.wait(t, want...)
 	here.wait(t, want...)
 	stop()
-	again, _ := e.inject(t, e.injection("carol", Hidden))
+	again := e.inject(t, e.injection("carol", Hidden))
 	again.Close(t.Context())
 	rtctest.WaitClosed(t, "carol's ends", again.Ended())
 	all.wait(t, append(want, "+ carol user-carol", "on carol H264", "off carol", "- carol")...)
@@ -447,8 +446,8 @@ func TestInternalsLeaveNothing(t *testing.T) {
 	stop := e.Observe(arn.ARN{}, &diary{})
 	defer stop()
 	visit := func(n int) {
-		in, _ := e.inject(t, e.injection("alice", Standing(n%3)))
-		a, sink := e.attach(t, "alice")
+		in := e.inject(t, e.injection("alice", Standing(n%3)))
+		a, sink := e.attach(t)
 		sink.wait(t, "video", (*taped).media)
 		if n%2 == 0 {
 			a.Close()
