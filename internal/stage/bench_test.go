@@ -74,7 +74,7 @@ func newBench(tb testing.TB, subscribers int, numbered bool) *bench {
 			path := bwe.NewEstimator(bwe.Options{}).NewPath()
 			o.number = func(now time.Duration, list []parcel) {
 				for i := range list {
-					list[i].out.TransportSeq = path.Number(now, list[i].out.Size)
+					list[i].out.TransportSeq = path.NumberPacket(now, list[i].out.Size)
 				}
 			}
 		}

@@ -102,10 +102,10 @@ func (d *downlink) sent(s *subscription, now time.Duration, list []parcel) {
 			continue
 		}
 		bytes += out.Size
-		out.TransportSeq = s.path.Number(now, out.Size)
+		out.TransportSeq = s.path.NumberPacket(now, out.Size)
 	}
 	d.bytes += bytes
-	s.path.Leave(now, bytes)
+	s.path.AddInFlight(now, bytes)
 }
 
 // arrivals takes feedback and chooses anew.
@@ -118,7 +118,7 @@ func (d *downlink) arrivals(s *subscription, base uint16, arrivals []bwe.Arrival
 	d.counters.feedback.Add(1)
 	now := d.now()
 	d.heard = true
-	d.results = s.path.Match(d.results[:0], base, arrivals)
+	d.results = s.path.MatchFeedback(d.results[:0], base, arrivals)
 	d.estimator.Feedback(now, s.path, d.results)
 	if now-d.allocated >= allocateLeast {
 		d.allocate(now)

@@ -198,7 +198,7 @@ func (w *writer) turn() {
 func (w *writer) burst() {
 	now := w.track.now()
 	if first := &w.items[0]; first.what == packetCame {
-		w.track.pub.host.Departed(now, now-first.packet.Arrived)
+		w.track.pub.host.AddDeparture(now, now-first.packet.Arrived)
 	}
 	for _, o := range w.outlets {
 		if o.video != nil {

@@ -17,7 +17,7 @@ type audience struct {
 }
 
 func newAudience(width int) *audience {
-	return &audience{Allocator: NewAllocator(), width: width, state: State{Estimate: width, Throughput: 1}}
+	return &audience{Allocator: NewAllocator(), width: width, state: State{Estimate: width, Acknowledged: 1}}
 }
 
 // step allocates once, and ends the probe that was asked for the time before.
@@ -104,7 +104,7 @@ func TestNothingGoesUpWithoutAProbe(t *testing.T) {
 		t.Fatalf("asked for %v", s.asked)
 	}
 	s.probe = Probe{} // it never ends
-	if got := s.steps(int(answer/(500*time.Millisecond)), demands); got[0] != 0 {
+	if got := s.steps(int(probeTimeout/(500*time.Millisecond)), demands); got[0] != 0 {
 		t.Fatalf("went up to %d", got[0])
 	}
 	if got := s.steps(20, demands); got[0] != 2 || len(s.asked) < 2 {
@@ -188,10 +188,10 @@ func TestAnUpgradeThatFailsIsNotRepeatedSoon(t *testing.T) {
 	}
 }
 
-func TestABlindReceiverGetsWhatTheEstimateSays(t *testing.T) {
+func TestAReceiverWithoutFeedbackGetsWhatTheEstimateSays(t *testing.T) {
 	t.Parallel()
 	s := newAudience(1200)
-	s.state.Blind, s.state.Throughput = true, 0
+	s.state.NoFeedback, s.state.Acknowledged = true, 0
 	demands := []Demand{video3(1), video3(2)}
 	if got := s.steps(20, demands); !slices.Equal(got, []int{1, 0}) || len(s.asked) != 0 {
 		t.Errorf("%v, probes %v", got, s.asked)

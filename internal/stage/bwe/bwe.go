@@ -1,11 +1,17 @@
-// Package bwe estimates how much a participant can receive, from the transport-wide feedback of all its subscriptions,
-// and divides that among them: audio first, then lowest layers, then upgrades that a probe has proved.
+// Package bwe is sender-side bandwidth estimation and layer allocation: it estimates how much a participant can receive, from
+// the transport-wide feedback of all its subscriptions, and divides that among them: audio first, then lowest layers, then
+// upgrades that a probe cluster has proved.
+//
+// Terms are those of Google Congestion Control (draft-ietf-rmcat-gcc-02): the delay gradient (section 5.3, its arrival-time
+// filter) feeds the over-use detector (5.4), whose overuse, normal and underuse make the delay-based estimate decrease,
+// increase or hold (5.5); the loss-based estimate follows section 6. Both act on one estimate here. The acknowledged bitrate
+// is what feedback says has arrived, GCC's incoming bitrate.
 //
 // A Path is one transport (peer connection) of the participant: it numbers the packets we send and matches feedback to
 // them. The Estimator merges the paths, because they share the participant's link. The Allocator turns estimates into
 // layers. A caller does, at each feedback and at least every 100 ms:
 //
-//	results = path.Match(results[:0], base, arrivals)
+//	results = path.MatchFeedback(results[:0], base, arrivals)
 //	estimator.Feedback(now, path, results)
 //	plan := allocator.Allocate(now, estimator.State(now), demands)
 //	if plan.Probe.Rate > 0 { estimator.Probe(now, plan.Probe) }
@@ -13,17 +19,16 @@
 // and sends padding for as long as State says Probing, so that with the media it makes the probe's rate.
 //
 // Before a packet of a video leaves, the caller asks the Flight of the Estimator, and holds it back until that is open.
-// Audio never waits. The Flight is open for as much as the link carries until it is answered, so that a link which
-// becomes narrow has video wait with the sender before the estimate has learned of it.
+// Audio never waits. The Flight is a congestion window and pacer budget: open for as much as the link
+// carries in a round trip, so that on a link which becomes narrow video waits with the sender before the estimate decreases.
 //
-// The estimators of one server share a Host, which tells the server's own delay from that of links.
+// The estimators of one server share a Host, which tells delay of the server's own processor from that of links.
 //
 // Nothing here starts a goroutine, has a lock or a clock; times are durations since an instant of the caller's choosing.
 // An Estimator, its Allocator and its Paths belong under one lock of the caller's; the Flight may be asked without it.
-// Number, Match and Feedback allocate nothing once a path is known.
+// NumberPacket, MatchFeedback and Feedback allocate nothing once a path is known.
 //
-// The rules follow the published drafts draft-ietf-rmcat-gcc and draft-holmer-rmcat-transport-wide-cc-extensions in
-// idea, with two differences: queueing delay is measured against each path's own minimum, so that the paths can be
+// Feedback is that of draft-holmer-rmcat-transport-wide-cc-extensions-01. There are two differences from GCC: queueing delay is measured against each path's own minimum, so that the paths can be
 // merged, and an application-limited sender gains nothing without a probe.
 //
 // Imports: standard library only.
@@ -37,35 +42,35 @@ const MaxLayers = 4
 // None is the layer of a video that is not sent.
 const None = -1
 
-// Probe asks for padding: for Length, media and padding together should leave at Rate bits a second, evenly paced.
+// Probe is a request for a probe cluster: for Length, media and padding together should leave at Rate bits a second, evenly paced.
 type Probe struct {
 	ID     uint64
 	Rate   int // 0: no probe
 	Length time.Duration
 }
 
-// ProbeResult is the end of a probe.
+// ProbeResult is the outcome of a probe cluster.
 type ProbeResult struct {
 	ID     uint64 // 0: none has ended yet
 	Passed bool   // what was sent arrived as fast as it was sent
-	Void   bool   // it was called off, and tells nothing
+	Void   bool   // it was cancelled, and measured nothing
 	Rate   int    // bits a second that arrived
 }
 
-// State is what the estimator knows.
+// State is the estimate and the signals it follows from, at one instant.
 type State struct {
-	Estimate   int           // bits a second that the link is taken to carry
-	Throughput int           // bits a second that arrived in the last half second
-	Carried    int           // the most that arrived in the last 20 seconds without congestion, up to Estimate
-	Loss       float64       // 0 to 1, of the last half second
-	Queue      time.Duration // delay above the usual
-	Congested  bool          // delay is building up or loss is high, or it was so just now: no upgrades
-	Hold       bool          // the delay is the server's own: nothing is taken away for it, and no upgrades
-	Late       bool          // the server sends late: no probes
-	Guess      bool          // nothing has tested the estimate yet
-	Blind      bool          // no feedback ever comes: the receiver does not know how
-	Probing    bool          // padding is wanted now
-	Probe      ProbeResult   // the last one that ended
+	Estimate        int           // bits a second: one estimate, which delay-based and loss-based control both act on
+	Acknowledged    int           // acknowledged bitrate of the last half second, bits a second
+	MaxAcknowledged int           // highest acknowledged bitrate of the last 20 seconds without congestion, up to Estimate
+	Loss            float64       // 0 to 1, of the last half second
+	Queue           time.Duration // queueing delay above the baseline
+	Congested       bool          // overuse, high loss, or the hold after a decrease: no upgrades
+	HostDelay       bool          // most downlinks of the server are delayed: the estimate holds, no upgrades
+	HostLate        bool          // the server's departures are late: no probes
+	Untested        bool          // no decrease and no passed probe has tested the estimate yet
+	NoFeedback      bool          // the receiver sends no transport-wide feedback
+	Probing         bool          // padding is wanted now
+	Probe           ProbeResult   // the last one that ended
 }
 
 // Demand is one subscribed track as the allocator sees it.
@@ -84,7 +89,7 @@ type Choice struct {
 	Layer int // or None
 }
 
-// Plan is what an allocation decides.
+// Plan is the result of an allocation.
 type Plan struct {
 	Choices []Choice // one for each video demand, in their order; valid until the next Allocate
 	Probe   Probe    // to be started now

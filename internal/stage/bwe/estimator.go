@@ -2,33 +2,33 @@ package bwe
 
 import "time"
 
-// How the estimate moves.
+// Constants of the rate control (GCC sections 5.5 and 6).
 const (
-	rateSpan   = 500 * time.Millisecond
-	shortSpan  = 250 * time.Millisecond // for a link that has just become narrower
-	calm       = time.Second            // after a decrease, before anything may go up
-	pause      = 300 * time.Millisecond // between two decreases
-	silence    = time.Second            // without feedback, though packets were sent
-	backoff    = 0.85                   // of what arrives, when a queue builds up
-	gentle     = 0.70                   // of the estimate, at least, when less than modest of it was sent
-	modest     = 0.50
-	longQueue  = 0.200                  // seconds
-	stands     = 400 * time.Millisecond // a queue that does not grow and does not go away
-	grace      = 300 * time.Millisecond // for the queue that a probe made
-	reordering = 200 * time.Millisecond // by which a packet may be late and not lost
-	deaf       = 3 * time.Second        // without any feedback, before a receiver is taken not to know it
-	highLoss   = 0.10
-	heavyLoss  = 0.25
-	lowLoss    = 0.02
-	growth     = 0.08        // a second, when the link is being used
-	usedShare  = 0.80        // what counts as being used
-	growthCap  = 1.15        // of what arrives
-	carrying   = 0.60        // of what arrives, at least
-	draining   = time.Second // with less than idle of what the link was found to carry, a queue becomes much shorter
-	idle       = 0.70
-	worse      = 1.25             // of the delay that led to the decrease: it grows though little is sent
-	stubborn   = 0.50             // of the delay that led to the decrease: more is none of ours
-	memory     = 20 * time.Second // of what the link has carried
+	rateSpan              = 500 * time.Millisecond
+	shortSpan             = 250 * time.Millisecond // for a link that has just become narrower
+	holdAfterDecrease     = time.Second            // without increase
+	decreaseInterval      = 300 * time.Millisecond // between two decreases
+	feedbackTimeout       = time.Second            // without feedback, though packets were sent
+	decreaseFactor        = 0.85                   // of the acknowledged bitrate, on overuse (beta of GCC section 5.5)
+	limitedDecreaseFactor = 0.70                   // of the estimate, at least, when less than limitedSendShare of it was sent
+	limitedSendShare      = 0.50
+	longQueue             = 0.200                  // seconds
+	standingQueueTime     = 400 * time.Millisecond // a queue that does not grow and does not go away
+	probeQueueGrace       = 300 * time.Millisecond // for the queue that a probe made
+	reordering            = 200 * time.Millisecond // by which a packet may be late and not lost
+	noFeedbackTime        = 3 * time.Second        // without any feedback from the start: the receiver does not support it
+	highLoss              = 0.10
+	heavyLoss             = 0.25
+	lowLoss               = 0.02
+	increaseRate          = 0.08        // a second, when usedShare of the estimate arrives (eta - 1 of GCC section 5.5)
+	usedShare             = 0.80        // what counts as being used
+	increaseCap           = 1.15        // of what arrives
+	minAcknowledgedShare  = 0.60        // of what arrives, at least
+	drainTime             = time.Second // with less than lowSendShare of the decreased estimate, in which a queue becomes much shorter
+	lowSendShare          = 0.70
+	newOveruseRatio       = 1.25             // of the excess that led to the decrease: new overuse though little is sent
+	persistentQueueShare  = 0.50             // of the excess that led to the decrease: more is the path's own delay
+	acknowledgedMemory    = 20 * time.Second // of maxAcknowledged
 )
 
 // Options are an estimator's limits in bits a second; zero values take the defaults.
@@ -39,43 +39,43 @@ type Options struct {
 	Host  *Host
 }
 
-// Estimator estimates the capacity of one participant's link, downstream.
+// Estimator is the send-side rate control (GCC sections 5.5 and 6) of one participant's downlink.
 type Estimator struct {
-	opts      Options
-	estimate  float64
-	window    window        // by time of feedback
-	fates     window        // by time of sending
-	newest    time.Duration // when the newest packet with a known fate was sent
-	delay     delay
-	paths     map[*Path]*minimum // least one-way delay of each, with the clocks' difference
-	heard     time.Duration      // newest feedback
-	decreased time.Duration
-	guilty    float64       // estimate after the newest decrease while much was sent
-	blamed    float64       // seconds of queue that led to it
-	relieved  time.Duration // since when less is sent
-	carried   float64       // highest throughput without congestion, in the last memory
-	carriedAt time.Duration
-	increased time.Duration
-	lag       time.Duration // from sending to feedback
-	blind     bool          // no feedback has ever come
-	begun     bool
-	begin     time.Duration // of the first call of State
-	graceEnds time.Duration
-	busy      busy
-	calmUntil time.Duration
-	probe     probe
-	flight    *Flight
-	sent      window        // by time of feedback
-	total     int64         // bytes sent when feedback came last
-	span      time.Duration // from sending to feedback of the oldest packet of a message, without the queue
-	interval  time.Duration // between the oldest and the newest packet of a message
-	suspect   suspicion
-	vote      vote
-	heldUntil time.Duration // the delay is the server's own
-	surged    time.Duration // since when the delay surges; 0: it does not
-	seen      time.Duration // when there last was a queue
-	before    float64       // the estimate before the decreases of late
-	tested    bool          // the estimate was decreased, or a probe has passed: it is no guess any more
+	opts              Options
+	estimate          float64
+	acknowledged      rateWindow    // by time of feedback
+	losses            rateWindow    // by time of sending
+	newestSent        time.Duration // when the newest packet with a known fate was sent
+	detector          overuseDetector
+	paths             map[*Path]*windowedMin // least one-way delay of each, with the clocks' difference
+	lastFeedback      time.Duration          // newest feedback
+	decreased         time.Duration
+	decreasedEstimate float64       // estimate after the newest decrease while much was sent
+	decreasedExcess   float64       // seconds of queueing delay that led to it
+	lowSendSince      time.Duration // since when less is sent
+	maxAcknowledged   float64       // highest throughput without congestion, in the last memory
+	maxAcknowledgedAt time.Duration
+	increased         time.Duration
+	feedbackDelay     time.Duration // from sending to feedback
+	noFeedback        bool          // no feedback has ever come
+	started           bool
+	startedAt         time.Duration // of the first call of State
+	graceEnds         time.Duration
+	queuedRate        queuedRate
+	holdUntil         time.Duration
+	probe             probeCluster
+	flight            *Flight
+	sent              rateWindow    // by time of feedback
+	sentTotal         int64         // bytes sent when feedback came last
+	roundTrip         time.Duration // from sending to feedback of the oldest packet of a message, without the queue
+	messageSpan       time.Duration // between the oldest and the newest packet of a message
+	pathDelay         pathDelayDetector
+	reported          hostReport
+	hostDelayUntil    time.Duration // the estimate holds for host delay
+	fastOveruseSince  time.Duration // since when there is fast overuse; 0: there is none
+	queueSeenAt       time.Duration // when there last was a queue
+	estimateBefore    float64       // the estimate before the decreases of late
+	tested            bool          // the estimate was decreased, or a probe has passed: it is no longer Options.Start
 }
 
 // NewEstimator returns an estimator that begins with Options.Start.
@@ -90,52 +90,52 @@ func NewEstimator(o Options) *Estimator {
 		o.Max = 50_000_000
 	}
 	return &Estimator{
-		opts: o, estimate: float64(o.Start), paths: map[*Path]*minimum{}, blind: true, flight: &Flight{},
-		lag: 200 * time.Millisecond, span: 300 * time.Millisecond,
+		opts: o, estimate: float64(o.Start), paths: map[*Path]*windowedMin{}, noFeedback: true, flight: &Flight{},
+		feedbackDelay: 200 * time.Millisecond, roundTrip: 300 * time.Millisecond,
 	}
 }
 
 // NewPath returns a path of the participant, whose first packet has number 0.
 func (e *Estimator) NewPath() *Path {
 	p := newPath(e.flight)
-	e.paths[p] = &minimum{}
+	e.paths[p] = &windowedMin{}
 	return p
 }
 
 // Flight returns what is on its way over the participant's paths.
 func (e *Estimator) Flight() *Flight { return e.flight }
 
-// Feedback takes the results of one feedback message of one path, after their Match.
+// Feedback takes the results of one feedback message of one path, after their MatchFeedback.
 func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 	if len(results) == 0 {
 		return
 	}
 	least := e.paths[p]
 	if least == nil {
-		least = &minimum{}
+		least = &windowedMin{}
 		e.paths[p] = least
 	}
-	e.heard = now
+	e.lastFeedback = now
 	total := e.flight.sent
-	e.sent.add(now, int(total-e.total), 0, 0)
-	e.total = total
-	if e.blind {
-		e.blind, e.increased, e.decreased = false, now, now-pause
+	e.sent.addCounts(now, int(total-e.sentTotal), 0, 0)
+	e.sentTotal = total
+	if e.noFeedback {
+		e.noFeedback, e.increased, e.decreased = false, now, now-decreaseInterval
 	}
 	for i := range results {
 		if r := &results[i]; !r.Lost {
-			least.add(now, r.Received-r.Sent)
+			least.addDelay(now, r.Received-r.Sent)
 		}
 	}
-	base := least.value()
+	base := least.minDelay()
 	var bytes, arrived int
-	var rough roughness
-	e.busy.begin()
+	var rough delayVariation
+	e.queuedRate.beginMessage()
 	queue, newest, oldest := time.Duration(0), time.Duration(0), now
 	for i := range results {
 		r := &results[i]
-		e.probe.result(r, base)
-		e.fate(r)
+		e.probe.addResult(r, base)
+		e.countFate(r)
 		if r.Lost {
 			continue
 		}
@@ -143,305 +143,311 @@ func (e *Estimator) Feedback(now time.Duration, p *Path, results []Result) {
 		arrived++
 		waited := r.Received - base - r.Sent
 		queue += waited
-		rough.packet(waited)
-		e.busy.packet(waited.Seconds()-e.delay.slow, r.Received-base, r.Size)
+		rough.addDelay(waited)
+		e.queuedRate.addPacket(waited.Seconds()-e.detector.baseline, r.Received-base, r.Size)
 		newest = max(newest, r.Sent)
 		oldest = min(oldest, r.Sent)
 	}
-	e.window.add(now, bytes, 0, 0)
+	e.acknowledged.addCounts(now, bytes, 0, 0)
 	if arrived > 0 {
 		queue /= time.Duration(arrived)
-		e.delay.sample(now, queue.Seconds(), rough.mean(), e.holds(now))
-		e.busy.finish()
-		e.interval += (min(newest-oldest, time.Second) - e.interval) / 16
-		e.span += (min(now-oldest-e.queue(), time.Second) - e.span) / 16
-		e.lag += (now - newest - e.lag) / 8
+		e.detector.addQueueSample(now, queue.Seconds(), rough.meanVariation(), e.holdsVideo(now))
+		e.queuedRate.endMessage()
+		e.messageSpan += (min(newest-oldest, time.Second) - e.messageSpan) / 16
+		e.roundTrip += (min(now-oldest-e.queueDelay(), time.Second) - e.roundTrip) / 16
+		e.feedbackDelay += (now - newest - e.feedbackDelay) / 8
 	}
-	e.react(now)
+	e.updateEstimate(now)
 }
 
-// unanswered is for how long packets are in flight, at most, when there is no queue. The feedback of several paths comes in
+// inFlightTime is for how long packets are in flight, at most, when there is no queue. The feedback of several paths comes in
 // turns.
-func (e *Estimator) unanswered() time.Duration { return e.span - e.missing() }
+func (e *Estimator) inFlightTime() time.Duration { return e.roundTrip - e.unreportedTime() }
 
-// missing is how much of the newest arrivals is not known yet, on average.
-func (e *Estimator) missing() time.Duration {
+// unreportedTime is how much of the newest arrivals no feedback has reported yet, on average.
+func (e *Estimator) unreportedTime() time.Duration {
 	n := time.Duration(max(1, len(e.paths)))
-	return e.interval / 2 * (n - 1) / n
+	return e.messageSpan / 2 * (n - 1) / n
 }
 
-// fate counts one packet as lost or received.
-func (e *Estimator) fate(r *Result) {
-	e.newest = max(e.newest, r.Sent)
+// countFate counts one packet as lost or received.
+func (e *Estimator) countFate(r *Result) {
+	e.newestSent = max(e.newestSent, r.Sent)
 	switch {
 	case r.Lost:
-		e.fates.add(r.Sent, 0, 0, 1)
+		e.losses.addCounts(r.Sent, 0, 0, 1)
 	case r.Late:
-		e.fates.add(r.Sent, 0, 1, -1)
+		e.losses.addCounts(r.Sent, 0, 1, -1)
 	default:
-		e.fates.add(r.Sent, 0, 1, 0)
+		e.losses.addCounts(r.Sent, 0, 1, 0)
 	}
 }
 
-// loss returns the share lost lately, of packets old enough not to be merely late.
-func (e *Estimator) loss() float64 { return e.fates.loss(e.newest-reordering, rateSpan) }
+// lossShare returns the share lost lately, of packets old enough not to be merely late.
+func (e *Estimator) lossShare() float64 { return e.losses.lossShare(e.newestSent-reordering, rateSpan) }
 
-// react moves the estimate after new feedback.
-func (e *Estimator) react(now time.Duration) {
-	loss := e.loss()
-	e.consult(now)
-	e.doubt(now, loss)
-	stands := now-e.suspect.since > stands && !e.idles(now)
+// updateEstimate decreases, holds or increases the estimate after new feedback (GCC sections 5.5 and 6).
+func (e *Estimator) updateEstimate(now time.Duration) {
+	loss := e.lossShare()
+	e.reportToHost(now)
+	e.checkPathDelay(now, loss)
+	stands := now-e.pathDelay.since > standingQueueTime && !e.sendsLittle(now)
 	switch {
-	case e.held(now):
+	case e.hostDelayed(now):
 		e.increased = now
-	case e.probe.sending(now) && e.delay.high() && e.delay.slope(now) > minSlope:
-		e.probe.fail()
-		e.graceEnds = now + grace
-	case e.surges(now) && !e.idles(now):
-		e.decrease(now, backoff*float64(e.arriving(now)))
-	case e.delay.overuse(now) && now < e.graceEnds && e.delay.excess() < longQueue:
-	case e.delay.overuse(now) && e.idles(now) && e.delay.excess() < worse*e.blamed: // the same queue, or none of ours
-	case e.delay.overuse(now) || stands:
-		e.decrease(now, backoff*float64(e.arriving(now)))
+	case e.probe.sending(now) && e.detector.hasQueue() && e.detector.delayGradient(now) > minGradient:
+		e.probe.failCluster()
+		e.graceEnds = now + probeQueueGrace
+	case e.fastOveruse(now) && !e.sendsLittle(now):
+		e.decreaseEstimate(now, decreaseFactor*float64(e.acknowledgedRate(now)))
+	case e.detector.overuse(now) && now < e.graceEnds && e.detector.excessDelay() < longQueue:
+	case e.detector.overuse(now) && e.sendsLittle(now) && e.detector.excessDelay() < newOveruseRatio*e.decreasedExcess: // the same queue, or the path's own delay
+	case e.detector.overuse(now) || stands:
+		e.decreaseEstimate(now, decreaseFactor*float64(e.acknowledgedRate(now)))
 	case loss > highLoss:
-		e.probe.fail()
+		e.probe.failCluster()
 		limit := e.estimate * (1 - loss/2)
 		if loss > heavyLoss {
-			limit = min(limit, 1.05*float64(e.window.rate(now, rateSpan)))
+			limit = min(limit, 1.05*float64(e.acknowledged.rate(now, rateSpan)))
 		}
-		e.decrease(now, limit)
+		e.decreaseEstimate(now, limit)
 	default:
-		e.increase(now, loss)
+		e.increaseEstimate(now, loss)
 	}
-	e.acquit(now)
+	e.checkStandingDelay(now)
 }
 
-// consult tells the host of the present delay, and holds the estimate when most others have one as well.
-func (e *Estimator) consult(now time.Duration) {
+// reportToHost reports the present delay to the host, and holds the estimate when most downlinks are delayed.
+func (e *Estimator) reportToHost(now time.Duration) {
 	if e.opts.Host == nil {
 		return
 	}
-	if e.delay.high() || e.overdue(now, silence/2) {
-		e.seen = max(1, now)
+	if e.detector.hasQueue() || e.feedbackOverdue(now, feedbackTimeout/2) {
+		e.queueSeenAt = max(1, now)
 	}
-	e.opts.Host.tell(&e.vote, vote{member: !e.blind, delayed: !e.blind && e.seen > 0 && now-e.seen < lingers})
-	if !e.vote.delayed || !e.opts.Host.delays() {
+	e.opts.Host.updateReport(&e.reported, hostReport{member: !e.noFeedback, delayed: !e.noFeedback && e.queueSeenAt > 0 && now-e.queueSeenAt < hostReportLife})
+	if !e.reported.delayed || !e.opts.Host.mostDelayed() {
 		return
 	}
-	if e.heldUntil < now && e.loss() <= lowLoss && now-e.decreased < spent {
-		e.raise(e.before)
+	if e.hostDelayUntil < now && e.lossShare() <= lowLoss && now-e.decreased < decreaseMemory {
+		e.raiseEstimate(e.estimateBefore)
 	}
-	e.heldUntil = now + holds
+	e.hostDelayUntil = now + hostHoldTime
 }
 
-// held reports whether delay says nothing of the link now. Loss does, whoever is late.
-func (e *Estimator) held(now time.Duration) bool { return now < e.heldUntil && e.loss() <= lowLoss }
+// hostDelayed reports whether delay is the host's now. Loss counts nevertheless.
+func (e *Estimator) hostDelayed(now time.Duration) bool {
+	return now < e.hostDelayUntil && e.lossShare() <= lowLoss
+}
 
-// surges is delay.surges, which waits for the others to tell whether they have the same delay.
-func (e *Estimator) surges(now time.Duration) bool {
-	if !e.delay.surges(now) {
-		e.surged = 0
+// fastOveruse is that of the detector, after a wait for the reports of other estimators of the host.
+func (e *Estimator) fastOveruse(now time.Duration) bool {
+	if !e.detector.fastOveruse(now) {
+		e.fastOveruseSince = 0
 		return false
 	}
-	if e.surged == 0 {
-		e.surged = now
+	if e.fastOveruseSince == 0 {
+		e.fastOveruseSince = now
 	}
-	return !e.opts.Host.many() || now-e.surged >= verdict
+	return !e.opts.Host.hasEnoughEstimators() || now-e.fastOveruseSince >= hostReportWait
 }
 
 // Close takes the estimator's downlink out of its host.
-func (e *Estimator) Close() { e.opts.Host.tell(&e.vote, vote{}) }
+func (e *Estimator) Close() { e.opts.Host.updateReport(&e.reported, hostReport{}) }
 
-// queue is the delay above the usual.
-func (e *Estimator) queue() time.Duration {
-	return time.Duration(e.delay.excess() * float64(time.Second))
+// queueDelay is the queueing delay above the baseline.
+func (e *Estimator) queueDelay() time.Duration {
+	return time.Duration(e.detector.excessDelay() * float64(time.Second))
 }
 
-// doubt asks whether a delay is a queue of ours.
-func (e *Estimator) doubt(now time.Duration, loss float64) {
-	lag := e.span + e.queue() + settling
-	e.suspect.look(now, lag, e.flight.look())
+// checkPathDelay adopts a delay that does not follow the bytes in flight as the path's own.
+func (e *Estimator) checkPathDelay(now time.Duration, loss float64) {
+	lag := e.roundTrip + e.queueDelay() + settleMargin
+	e.pathDelay.addInFlight(now, lag, e.flight.takePeak())
 	switch {
-	case !e.delay.high():
-		e.suspect.clear(now, e.estimate)
-	case e.suspect.unfounded(e.delay.excess()) && now-e.suspect.since > lag && loss == 0:
-		e.forgive(now)
+	case !e.detector.hasQueue():
+		e.pathDelay.clearDelay(now, e.estimate)
+	case e.pathDelay.isPathDelay(e.detector.excessDelay()) && now-e.pathDelay.since > lag && loss == 0:
+		e.adoptPathDelay(now)
 	}
 }
 
-// forgive takes the present delay for that of the path, and back what it was blamed for.
-func (e *Estimator) forgive(now time.Duration) {
-	if e.delay.excess() > sameDelay*e.suspect.excess {
-		e.raise(e.suspect.estimate)
-		e.calmUntil = now
+// adoptPathDelay makes the present delay the baseline, and undoes the decrease that it caused.
+func (e *Estimator) adoptPathDelay(now time.Duration) {
+	if e.detector.excessDelay() > persistentDelay*e.pathDelay.peakExcess {
+		e.raiseEstimate(e.pathDelay.estimateBefore)
+		e.holdUntil = now
 	}
-	e.delay.adopt()
+	e.detector.adoptBaseline()
 }
 
-// holds reports whether video was held back just now, for what is in flight.
-func (e *Estimator) holds(now time.Duration) bool {
-	return e.flight.shut.Load() > 0 && now-time.Duration(e.flight.shut.Load()) < pause
+// holdsVideo reports whether the in-flight limit has held video back within decreaseInterval.
+func (e *Estimator) holdsVideo(now time.Duration) bool {
+	return e.flight.heldAt.Load() > 0 && now-time.Duration(e.flight.heldAt.Load()) < decreaseInterval
 }
 
-// idles reports whether little is sent since the last decrease.
-func (e *Estimator) idles(now time.Duration) bool {
-	return !e.holds(now) && float64(e.window.rate(now, rateSpan)) < idle*e.guilty
+// sendsLittle reports whether less than lowSendShare of the decreased estimate is acknowledged.
+func (e *Estimator) sendsLittle(now time.Duration) bool {
+	return !e.holdsVideo(now) && float64(e.acknowledged.rate(now, rateSpan)) < lowSendShare*e.decreasedEstimate
 }
 
-// acquit takes a delay that does not go away when little is sent for that of the path: a queue that we made drains.
-func (e *Estimator) acquit(now time.Duration) {
-	if !e.delay.high() || !e.idles(now) {
-		e.relieved = now
+// checkStandingDelay adopts a delay that stays while little is sent as the path's own: a queue that we filled drains.
+func (e *Estimator) checkStandingDelay(now time.Duration) {
+	if !e.detector.hasQueue() || !e.sendsLittle(now) {
+		e.lowSendSince = now
 	}
-	if now-e.relieved < draining {
+	if now-e.lowSendSince < drainTime {
 		return
 	}
-	if e.delay.excess() > stubborn*e.blamed {
-		e.forgive(now)
+	if e.detector.excessDelay() > persistentQueueShare*e.decreasedExcess {
+		e.adoptPathDelay(now)
 	}
-	e.relieved = now
+	e.lowSendSince = now
 }
 
-// arriving is the throughput that a decrease starts from: of a link that became narrower just now, the newer part; of one
+// acknowledgedRate is the acknowledged bitrate that a decrease starts from: of a link that became narrower just now, the newer part; of one
 // that is mostly idle, what it carried while it had a queue.
-func (e *Estimator) arriving(now time.Duration) int {
-	return max(e.busy.rate(e.missing()), min(e.window.rate(now, rateSpan), e.window.rate(now, shortSpan)))
+func (e *Estimator) acknowledgedRate(now time.Duration) int {
+	return max(e.queuedRate.rate(e.unreportedTime()), min(e.acknowledged.rate(now, rateSpan), e.acknowledged.rate(now, shortSpan)))
 }
 
-// decrease lowers the estimate after congestion. When much less is sent than it, what arrives does not tell what the link
+// decreaseEstimate decreases the estimate after overuse or loss. When much less is sent than it, what arrives does not tell what the link
 // carries.
-func (e *Estimator) decrease(now time.Duration, to float64) {
-	if float64(e.sent.rate(now, shortSpan)) < modest*e.estimate {
-		to = max(to, gentle*e.estimate)
+func (e *Estimator) decreaseEstimate(now time.Duration, to float64) {
+	if float64(e.sent.rate(now, shortSpan)) < limitedSendShare*e.estimate {
+		to = max(to, limitedDecreaseFactor*e.estimate)
 	}
-	e.lower(now, to)
+	e.lowerEstimate(now, to)
 }
 
-func (e *Estimator) lower(now time.Duration, to float64) {
-	e.calmUntil, e.increased = now+calm, now
-	if now-e.decreased < pause {
+// lowerEstimate sets a lower estimate, at most once in decreaseInterval, and holds it for holdAfterDecrease.
+func (e *Estimator) lowerEstimate(now time.Duration, to float64) {
+	e.holdUntil, e.increased = now+holdAfterDecrease, now
+	if now-e.decreased < decreaseInterval {
 		return
 	}
-	if now-e.decreased >= spent || e.before < e.estimate {
-		e.before = e.estimate
+	if now-e.decreased >= decreaseMemory || e.estimateBefore < e.estimate {
+		e.estimateBefore = e.estimate
 	}
-	e.decreased, e.busy, e.tested = now, busy{}, true
+	e.decreased, e.queuedRate, e.tested = now, queuedRate{}, true
 	e.estimate = max(min(e.estimate, to), float64(e.opts.Min))
-	if float64(e.window.rate(now, rateSpan)) >= idle*e.estimate {
-		e.guilty, e.blamed = e.estimate, e.delay.excess()
+	if float64(e.acknowledged.rate(now, rateSpan)) >= lowSendShare*e.estimate {
+		e.decreasedEstimate, e.decreasedExcess = e.estimate, e.detector.excessDelay()
 	}
 }
 
-// increase lets the estimate grow only on what arrives: an application-limited sender proves nothing.
-func (e *Estimator) increase(now time.Duration, loss float64) {
+// increaseEstimate increases the estimate on the acknowledged bitrate only: an application-limited sender gains nothing.
+func (e *Estimator) increaseEstimate(now time.Duration, loss float64) {
 	dt := min(now-e.increased, time.Second)
 	e.increased = now
-	throughput := float64(e.window.rate(now, rateSpan))
-	if !e.congested(now) && (throughput >= e.carried || now-e.carriedAt > memory) {
-		e.carried, e.carriedAt = throughput, now
+	throughput := float64(e.acknowledged.rate(now, rateSpan))
+	if !e.congested(now) && (throughput >= e.maxAcknowledged || now-e.maxAcknowledgedAt > acknowledgedMemory) {
+		e.maxAcknowledged, e.maxAcknowledgedAt = throughput, now
 	}
-	if !e.congested(now) && !e.probe.running() && now-e.window.first > time.Second { // what arrives in peace is carried
-		e.raise(carrying * float64(e.window.rate(now, time.Second)))
+	if !e.congested(now) && !e.probe.running() && now-e.acknowledged.firstAt > time.Second { // what arrives without congestion is carried
+		e.raiseEstimate(minAcknowledgedShare * float64(e.acknowledged.rate(now, time.Second)))
 	}
 	if loss > lowLoss || e.congested(now) || e.probe.running() || throughput < usedShare*e.estimate {
 		return
 	}
-	grown := e.estimate * (1 + growth*dt.Seconds())
-	e.raise(max(e.estimate, min(grown, growthCap*throughput)))
+	grown := e.estimate * (1 + increaseRate*dt.Seconds())
+	e.raiseEstimate(max(e.estimate, min(grown, increaseCap*throughput)))
 }
 
-func (e *Estimator) raise(to float64) { e.estimate = min(max(e.estimate, to), float64(e.opts.Max)) }
+// raiseEstimate sets a higher estimate, up to Options.Max.
+func (e *Estimator) raiseEstimate(to float64) {
+	e.estimate = min(max(e.estimate, to), float64(e.opts.Max))
+}
 
 func (e *Estimator) congested(now time.Duration) bool {
-	return now < e.calmUntil || e.delay.high() || e.loss() > highLoss
+	return now < e.holdUntil || e.detector.hasQueue() || e.lossShare() > highLoss
 }
 
 // State returns the estimate as of now. It also ends probes, reacts to missing feedback and limits the flight, so call it
 // regularly, under the lock of the paths.
 func (e *Estimator) State(now time.Duration) State {
-	if !e.begun {
-		e.begun, e.begin = true, now
+	if !e.started {
+		e.started, e.startedAt = true, now
 	}
-	e.consult(now)
-	held, late := e.held(now), e.opts.Host.busy(now)
+	e.reportToHost(now)
+	held, late := e.hostDelayed(now), e.opts.Host.overloaded(now)
 	if held || late {
-		e.probe.cancel()
+		e.probe.cancelCluster()
 	}
-	e.unheard(now)
-	e.limit(now)
-	if e.probe.end(now, e.lag) && e.probe.last.Passed && !e.congested(now) {
+	e.checkFeedbackTimeout(now)
+	e.limitInFlight(now)
+	if e.probe.endCluster(now, e.feedbackDelay) && e.probe.last.Passed && !e.congested(now) {
 		e.tested = true
-		e.raise(float64(e.probe.last.Rate))
+		e.raiseEstimate(float64(e.probe.last.Rate))
 	}
 	return State{
-		Estimate:   int(e.estimate),
-		Throughput: e.window.rate(now, rateSpan),
-		Carried:    int(min(e.carried, e.estimate)),
-		Loss:       e.loss(),
-		Queue:      e.queue(),
-		Congested:  e.congested(now),
-		Hold:       held,
-		Late:       late,
-		Guess:      !e.tested,
-		Blind:      e.blind && now-e.begin >= deaf,
-		Probing:    e.probe.sending(now),
-		Probe:      e.probe.last,
+		Estimate:        int(e.estimate),
+		Acknowledged:    e.acknowledged.rate(now, rateSpan),
+		MaxAcknowledged: int(min(e.maxAcknowledged, e.estimate)),
+		Loss:            e.lossShare(),
+		Queue:           e.queueDelay(),
+		Congested:       e.congested(now),
+		HostDelay:       held,
+		HostLate:        late,
+		Untested:        !e.tested,
+		NoFeedback:      e.noFeedback && now-e.startedAt >= noFeedbackTime,
+		Probing:         e.probe.sending(now),
+		Probe:           e.probe.last,
 	}
 }
 
-// unheard halves the estimate when packets go out and no path answers.
-func (e *Estimator) unheard(now time.Duration) {
-	if e.blind || now-e.decreased < silence || e.held(now) || !e.overdue(now, silence) {
+// checkFeedbackTimeout halves the estimate when packets go out and no path answers.
+func (e *Estimator) checkFeedbackTimeout(now time.Duration) {
+	if e.noFeedback || now-e.decreased < feedbackTimeout || e.hostDelayed(now) || !e.feedbackOverdue(now, feedbackTimeout) {
 		return
 	}
-	e.probe.fail()
-	e.lower(now, e.estimate/2)
+	e.probe.failCluster()
+	e.lowerEstimate(now, e.estimate/2)
 }
 
-// overdue reports whether packets went out and no path has answered for a time.
-func (e *Estimator) overdue(now, length time.Duration) bool {
-	if now-e.heard < length {
+// feedbackOverdue reports whether packets went out and no path has answered for a time.
+func (e *Estimator) feedbackOverdue(now, length time.Duration) bool {
+	if now-e.lastFeedback < length {
 		return false
 	}
 	for p := range e.paths {
-		if since := p.waiting.Load(); since > 0 && now-time.Duration(since) >= length {
+		if since := p.unansweredSince.Load(); since > 0 && now-time.Duration(since) >= length {
 			return true
 		}
 	}
 	return false
 }
 
-// limit sets how much may be in flight: what the link carries until it is answered, and a little of queue.
-func (e *Estimator) limit(now time.Duration) {
+// limitInFlight sets the congestion window and pacing rate: estimate times round trip, and an allowance of queue.
+func (e *Estimator) limitInFlight(now time.Duration) {
 	for p := range e.paths {
-		p.expire(now - silence)
+		p.expireInFlight(now - feedbackTimeout)
 	}
-	if e.blind {
+	if e.noFeedback {
 		return
 	}
-	if e.held(now) { // what is late is still on its way
-		e.flight.most.Store(0)
+	if e.hostDelayed(now) { // what is late is still on its way
+		e.flight.limitBytes.Store(0)
 		return
 	}
 	rate := e.estimate
 	if e.probe.sending(now) {
-		rate = max(rate, float64(e.probe.now.Rate))
+		rate = max(rate, float64(e.probe.request.Rate))
 	}
-	wait := slack * e.delay.threshold()
-	if now < e.calmUntil {
-		wait = tight * e.delay.threshold()
+	wait := queueAllowance * e.detector.threshold()
+	if now < e.holdUntil {
+		wait = drainAllowance * e.detector.threshold()
 	}
-	e.flight.most.Store(int64(max(leastFlight, rate/8*(e.unanswered().Seconds()+wait))))
-	e.flight.rate.Store(int64(max(pacing*e.estimate, rate) / 8))
+	e.flight.limitBytes.Store(int64(max(minInFlight, rate/8*(e.inFlightTime().Seconds()+wait))))
+	e.flight.rate.Store(int64(max(pacingFactor*e.estimate, rate) / 8))
 }
 
-// Probe says that a probe starts now.
-func (e *Estimator) Probe(now time.Duration, p Probe) { e.probe.start(now, p) }
+// Probe starts a probe cluster now.
+func (e *Estimator) Probe(now time.Duration, p Probe) { e.probe.startCluster(now, p) }
 
 // Remove forgets a path that was closed. What still leaves on it does not count.
 func (e *Estimator) Remove(p *Path) {
-	p.land(p.next)
+	p.removeInFlight(p.nextSeq)
 	p.flight = &Flight{}
 	if delete(e.paths, p); len(e.paths) == 0 {
 		e.Close() // until the next path's feedback

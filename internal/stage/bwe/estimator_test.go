@@ -10,13 +10,13 @@ func steady(e *Estimator, p *Path, length time.Duration, rate int) (now time.Dur
 	const every = 100 * time.Millisecond
 	size := rate / 8 / 100
 	for now = 0; now < length; now += every {
-		base, arrivals := p.next, []Arrival(nil)
+		base, arrivals := p.nextSeq, []Arrival(nil)
 		for i := range time.Duration(10) {
 			at := now + i*every/10
 			p.Sent(at, size)
 			arrivals = append(arrivals, Arrival{true, at + 30*time.Millisecond + time.Hour})
 		}
-		e.Feedback(now+every+30*time.Millisecond, p, p.Match(nil, base, arrivals))
+		e.Feedback(now+every+30*time.Millisecond, p, p.MatchFeedback(nil, base, arrivals))
 	}
 	return now + 30*time.Millisecond
 }
@@ -29,8 +29,8 @@ func TestAnApplicationLimitedSenderGainsNothing(t *testing.T) {
 	if s.Estimate != 3_000_000 || s.Congested || s.Loss != 0 {
 		t.Errorf("%+v", s)
 	}
-	if s.Throughput < 450_000 || s.Throughput > 600_000 {
-		t.Errorf("throughput %d of 500,000", s.Throughput)
+	if s.Acknowledged < 450_000 || s.Acknowledged > 600_000 {
+		t.Errorf("throughput %d of 500,000", s.Acknowledged)
 	}
 }
 
@@ -86,12 +86,12 @@ func TestSilenceHalves(t *testing.T) {
 	}
 }
 
-func TestAReceiverThatNeverAnswersIsBlind(t *testing.T) {
+func TestAReceiverThatNeverAnswersHasNoFeedback(t *testing.T) {
 	t.Parallel()
 	e, p := NewEstimator(Options{}), newPath(&Flight{})
 	for now := time.Duration(0); now < 10*time.Second; now += 100 * time.Millisecond {
 		p.Sent(now, 1000)
-		if s := e.State(now); s.Estimate != 3_000_000 || s.Congested || s.Blind != (now >= deaf) {
+		if s := e.State(now); s.Estimate != 3_000_000 || s.Congested || s.NoFeedback != (now >= noFeedbackTime) {
 			t.Fatalf("%v: %+v", now, s)
 		}
 	}
@@ -104,7 +104,7 @@ func TestNonsenseFromTheReceiver(t *testing.T) {
 	for i := range 2000 {
 		base := p.Sent(now, 1200)
 		at := time.Duration(i%7-3) * 1000 * time.Hour
-		e.Feedback(now, p, p.Match(nil, base, []Arrival{{true, at}}))
+		e.Feedback(now, p, p.MatchFeedback(nil, base, []Arrival{{true, at}}))
 		now += 10 * time.Millisecond
 		if s := e.State(now); s.Estimate < 30_000 || s.Estimate > 50_000_000 {
 			t.Fatalf("%+v", s)
@@ -121,13 +121,13 @@ func TestNothingIsAllocated(t *testing.T) {
 	arrivals, results := make([]Arrival, 10), make([]Result, 0, 10)
 	now := time.Duration(0)
 	if n := testing.AllocsPerRun(1000, func() {
-		base := p.next
+		base := p.nextSeq
 		for i := range arrivals {
 			p.Sent(now, 1200)
 			arrivals[i] = Arrival{true, now + 30*time.Millisecond}
 		}
 		now += 100 * time.Millisecond
-		results = p.Match(results[:0], base, arrivals)
+		results = p.MatchFeedback(results[:0], base, arrivals)
 		e.Feedback(now, p, results)
 		if plan := a.Allocate(now, e.State(now), demands); plan.Probe.Rate > 0 {
 			e.Probe(now, plan.Probe)
@@ -156,13 +156,13 @@ func BenchmarkFeedback(b *testing.B) {
 	arrivals, results := make([]Arrival, 20), make([]Result, 0, 20)
 	now := time.Duration(0)
 	for range b.N {
-		base := p.next
+		base := p.nextSeq
 		for i := range arrivals {
 			p.Sent(now, 1200)
 			arrivals[i] = Arrival{true, now + 30*time.Millisecond}
 		}
 		now += 100 * time.Millisecond
-		results = p.Match(results[:0], base, arrivals)
+		results = p.MatchFeedback(results[:0], base, arrivals)
 		e.Feedback(now, p, results)
 		a.Allocate(now, e.State(now), demands)
 	}

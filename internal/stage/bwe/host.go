@@ -6,71 +6,73 @@ import (
 	"time"
 )
 
-// When a delay is the server's own.
+// Constants for telling host delay from link delay.
 const (
-	quorum   = 4                      // estimators, at least: fewer may be behind one link
-	holds    = 2 * time.Second        // for how long a delay of the server's own is remembered
-	lingers  = 500 * time.Millisecond // for how long an estimator says that it has seen a queue: all do not look at once
-	spent    = 5 * time.Second        // after a decrease it is no longer the delay's that the others see now
-	verdict  = 120 * time.Millisecond // for the others to tell of a delay that is theirs too: a feedback message of each
-	lateTurn = 50 * time.Millisecond  // from the arrival of a packet to its departure
-	turnSpan = time.Second            // in which departures are counted
-	lateMost = 0.10                   // of the departures, of a server that keeps up
+	minHostEstimators = 4                      // fewer may be behind one link
+	hostHoldTime      = 2 * time.Second        // of estimates after the last host delay
+	hostReportLife    = 500 * time.Millisecond // of a report that there is a queue: estimators do not report at once
+	decreaseMemory    = 5 * time.Second        // within which a decrease is undone when host delay is detected
+	hostReportWait    = 120 * time.Millisecond // for reports of the other estimators: a feedback message of each
+	lateDeparture     = 50 * time.Millisecond  // from the arrival of a packet to its departure
+	departureSpan     = time.Second            // in which departures are counted
+	maxLateShare      = 0.10                   // of the departures, of a server that keeps up
 )
 
-// Host is what the downlinks of one server share: its processor, and often that of the receivers. Either one short of time
+// Host detects delay that the downlinks of one server share: that of its processor, and often that of the receivers. Either one short of time
 // delays packets as a narrow link does, but those of most participants at once, and loses none. While that is so, estimates
 // hold, and what the delay has cost is given back; loss counts as ever. Any goroutine may use it. The zero value is ready;
 // nil is a host of one downlink.
 type Host struct {
 	members, delayed atomic.Int64 // estimators with feedback, and those of them that see a queue
 
-	mu        sync.Mutex
-	began     time.Duration // of the span that is being counted
-	all, late int           // departures in it
-	behind    atomic.Int64  // the end of the last span with too many late ones; 0: there was none
+	mu                         sync.Mutex
+	spanStart                  time.Duration // of the span that is being counted
+	departures, lateDepartures int           // departures in it
+	overloadedAt               atomic.Int64  // the end of the last span with too many late ones; 0: there was none
 }
 
-// Departed tells the host how long a packet that leaves now has waited in the server. Once a frame is enough.
-func (h *Host) Departed(now, waited time.Duration) {
+// AddDeparture counts a packet that leaves now, after it waited in the server for so long. Once a frame is enough.
+func (h *Host) AddDeparture(now, waited time.Duration) {
 	if h == nil {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.all++
-	if waited >= lateTurn {
-		h.late++
+	h.departures++
+	if waited >= lateDeparture {
+		h.lateDepartures++
 	}
-	if now-h.began < turnSpan {
+	if now-h.spanStart < departureSpan {
 		return
 	}
-	if float64(h.late) > lateMost*float64(h.all) {
-		h.behind.Store(max(1, int64(now)))
+	if float64(h.lateDepartures) > maxLateShare*float64(h.departures) {
+		h.overloadedAt.Store(max(1, int64(now)))
 	}
-	h.began, h.all, h.late = now, 0, 0
+	h.spanStart, h.departures, h.lateDepartures = now, 0, 0
 }
 
-// busy reports whether many packets left late just now: no time to send padding.
-func (h *Host) busy(now time.Duration) bool {
+// overloaded reports whether many packets left late within hostHoldTime: no probes then.
+func (h *Host) overloaded(now time.Duration) bool {
 	if h == nil {
 		return false
 	}
-	at := h.behind.Load()
-	return at > 0 && now-time.Duration(at) < holds
+	at := h.overloadedAt.Load()
+	return at > 0 && now-time.Duration(at) < hostHoldTime
 }
 
-// many reports whether there are enough downlinks to tell the server's delay from a link's.
-func (h *Host) many() bool { return h != nil && h.members.Load() >= quorum }
+// hasEnoughEstimators reports whether there are enough downlinks to tell host delay from link delay.
+func (h *Host) hasEnoughEstimators() bool { return h != nil && h.members.Load() >= minHostEstimators }
 
-// delays reports whether most downlinks see a queue.
-func (h *Host) delays() bool { return h.many() && 2*h.delayed.Load() > h.members.Load() }
+// mostDelayed reports whether most downlinks see a queue.
+func (h *Host) mostDelayed() bool {
+	return h.hasEnoughEstimators() && 2*h.delayed.Load() > h.members.Load()
+}
 
-// vote is what an estimator has told its host.
-type vote struct{ member, delayed bool }
+// hostReport is an estimator's entry in the counters of its host.
+type hostReport struct{ member, delayed bool }
 
-// tell replaces an estimator's vote.
-func (h *Host) tell(v *vote, next vote) {
+// updateReport replaces an estimator's report.
+func (h *Host) updateReport(v *hostReport, next hostReport) {
 	if h == nil || *v == next {
 		return
 	}

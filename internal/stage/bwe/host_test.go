@@ -88,7 +88,7 @@ func TestAStarvedServerKeepsItsPictures(t *testing.T) {
 	}
 }
 
-// TestAStarvedServerKeepsItsLayers is the same with simulcast, where a first moment of doubt may cost a step.
+// TestAStarvedServerKeepsItsLayers is the same with simulcast, where overuse before the host delay is detected may cost a step.
 func TestAStarvedServerKeepsItsLayers(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
@@ -175,43 +175,43 @@ func TestJoinersNeedNoPadding(t *testing.T) {
 // TestHost: most of at least quorum have a delay, and a packet that left late is remembered for a while.
 func TestHost(t *testing.T) {
 	t.Parallel()
-	h, votes := &Host{}, make([]vote, 6)
+	h, reports := &Host{}, make([]hostReport, 6)
 	for i, want := range []bool{false, false, false, true, true, true} {
-		h.tell(&votes[i], vote{member: true, delayed: i != 3 && i != 5})
-		if h.delays() != want {
+		h.updateReport(&reports[i], hostReport{member: true, delayed: i != 3 && i != 5})
+		if h.mostDelayed() != want {
 			t.Errorf("%d members: %v", i+1, !want)
 		}
 	}
-	h.tell(&votes[0], vote{member: true})
-	if h.delays() {
+	h.updateReport(&reports[0], hostReport{member: true})
+	if h.mostDelayed() {
 		t.Error("half of them are most")
 	}
-	for i := range votes {
-		h.tell(&votes[i], vote{})
+	for i := range reports {
+		h.updateReport(&reports[i], hostReport{})
 	}
 	if h.members.Load() != 0 || h.delayed.Load() != 0 {
 		t.Errorf("%d, %d after all have gone", h.members.Load(), h.delayed.Load())
 	}
 	for at := time.Duration(0); at < 10*time.Second; at += 10 * time.Millisecond {
-		h.Departed(at, lateTurn-1)
+		h.AddDeparture(at, lateDeparture-1)
 		if at%(200*time.Millisecond) == 0 {
-			h.Departed(at, lateTurn)
+			h.AddDeparture(at, lateDeparture)
 		}
-		if h.busy(at) {
+		if h.overloaded(at) {
 			t.Fatalf("busy at %v, and one of 20 is late", at)
 		}
 	}
 	last := 10 * time.Second
-	for ; !h.busy(last) && last < 12*time.Second; last += 10 * time.Millisecond {
-		h.Departed(last, lateTurn)
+	for ; !h.overloaded(last) && last < 12*time.Second; last += 10 * time.Millisecond {
+		h.AddDeparture(last, lateDeparture)
 	}
-	if last -= 10 * time.Millisecond; last > 11*time.Second || !h.busy(last+holds-1) || h.busy(last+holds) {
+	if last -= 10 * time.Millisecond; last > 11*time.Second || !h.overloaded(last+hostHoldTime-1) || h.overloaded(last+hostHoldTime) {
 		t.Errorf("busy at %v for another time than it should be", last)
 	}
 	var none *Host
-	none.tell(&vote{}, vote{member: true})
-	none.Departed(0, time.Hour)
-	if none.busy(0) || none.delays() {
+	none.updateReport(&hostReport{}, hostReport{member: true})
+	none.AddDeparture(0, time.Hour)
+	if none.overloaded(0) || none.mostDelayed() {
 		t.Error("nobody is busy")
 	}
 }

@@ -268,7 +268,7 @@ func (w *world) feedback(p *publisher) {
 		arrivals = append(arrivals, Arrival{ok, at + p.offset})
 	}
 	w.after(propagation, func() {
-		p.results = p.path.Match(p.results[:0], base, arrivals)
+		p.results = p.path.MatchFeedback(p.results[:0], base, arrivals)
 		w.estimator.Feedback(w.now, p.path, p.results)
 		w.allocate()
 	})

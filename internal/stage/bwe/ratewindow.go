@@ -7,12 +7,12 @@ const (
 	buckets      = 32
 )
 
-// window counts what feedback said in the last second and a half, in steps of bucketLength: by when it was said, or by
-// when the packets were sent.
-type window struct {
-	ring  [buckets]bucket
-	first time.Duration // of the first feedback
-	used  bool
+// rateWindow counts bytes, packets and losses for bitrates and loss fractions (GCC sections 5.5 and 6), of the last
+// second and a half in steps of bucketLength: by the time of feedback, or by the time of sending.
+type rateWindow struct {
+	ring    [buckets]bucket
+	firstAt time.Duration // of the first feedback
+	used    bool
 }
 
 type bucket struct {
@@ -21,9 +21,9 @@ type bucket struct {
 	received, lost int
 }
 
-func (w *window) add(now time.Duration, bytes, received, lost int) {
+func (w *rateWindow) addCounts(now time.Duration, bytes, received, lost int) {
 	if !w.used {
-		w.first, w.used = now, true
+		w.firstAt, w.used = now, true
 	}
 	slot := int64(now / bucketLength)
 	b := &w.ring[slot%buckets]
@@ -38,8 +38,8 @@ func (w *window) add(now time.Duration, bytes, received, lost int) {
 	b.lost += lost
 }
 
-// sum returns what came in the last span.
-func (w *window) sum(now, span time.Duration) (total bucket) {
+// sumCounts returns the counts in the last span.
+func (w *rateWindow) sumCounts(now, span time.Duration) (total bucket) {
 	newest := int64(now / bucketLength)
 	oldest := newest - int64(span/bucketLength)
 	for i := range w.ring {
@@ -53,29 +53,29 @@ func (w *window) sum(now, span time.Duration) (total bucket) {
 }
 
 // rate returns bits a second that arrived in the last span, or since the beginning where that is shorter.
-func (w *window) rate(now, span time.Duration) int {
+func (w *rateWindow) rate(now, span time.Duration) int {
 	if !w.used {
 		return 0
 	}
 	// The newest bucket is half full on average.
-	length := min(span-bucketLength/2, max(now-w.first, 4*bucketLength))
-	return int(float64(w.sum(now, span).bytes*8) / length.Seconds())
+	length := min(span-bucketLength/2, max(now-w.firstAt, 4*bucketLength))
+	return int(float64(w.sumCounts(now, span).bytes*8) / length.Seconds())
 }
 
 // minPackets is the fewest packets that make a fraction lost.
 const minPackets = 20
 
-// loss returns the share lost of the packets of the last span, 0 when they are too few to tell.
-func (w *window) loss(now, span time.Duration) float64 {
-	s := w.sum(now, span)
+// lossShare returns the share lost of the packets of the last span, 0 when they are too few to tell.
+func (w *rateWindow) lossShare(now, span time.Duration) float64 {
+	s := w.sumCounts(now, span)
 	if s.received+s.lost < minPackets {
 		return 0
 	}
 	return float64(s.lost) / float64(s.received+s.lost)
 }
 
-// busy measures what arrives while there is a queue, which is what the link carries.
-type busy struct {
+// queuedRate is the acknowledged bitrate while there is a queue, which is the capacity of the link.
+type queuedRate struct {
 	first, last time.Duration // arrivals on our clock, that is less the path's least delay
 	bytes       int           // without the first packet
 	started     bool
@@ -84,33 +84,33 @@ type busy struct {
 
 const (
 	minBusy = 60 * time.Millisecond // the shortest time that gives a rate
-	minWait = 0.015                 // seconds beyond the usual that show a queue
+	minWait = 0.015                 // seconds beyond the baseline that show a queue
 )
 
-func (b *busy) begin() { b.waiting = false }
+func (b *queuedRate) beginMessage() { b.waiting = false }
 
-// packet takes one packet: how long it waited beyond the usual, in seconds, and when it arrived.
-func (b *busy) packet(wait float64, at time.Duration, size int) {
+// addPacket adds one packet: how long it waited beyond the baseline, in seconds, and when it arrived.
+func (b *queuedRate) addPacket(wait float64, at time.Duration, size int) {
 	if wait < minWait {
 		return
 	}
 	b.waiting = true
 	if !b.started {
-		*b = busy{first: at, last: at, started: true, waiting: true}
+		*b = queuedRate{first: at, last: at, started: true, waiting: true}
 		return
 	}
 	b.first, b.last = min(b.first, at), max(b.last, at)
 	b.bytes += size
 }
 
-// finish ends one feedback message. Without a packet that waited, the queue is gone.
-func (b *busy) finish() {
+// endMessage ends one feedback message. Without a packet that waited, the queue is gone.
+func (b *queuedRate) endMessage() {
 	if !b.waiting {
-		*b = busy{}
+		*b = queuedRate{}
 	}
 }
 
-func (b *busy) rate(missing time.Duration) int {
+func (b *queuedRate) rate(missing time.Duration) int {
 	if span := b.last - b.first - missing; span >= minBusy {
 		return int(float64(b.bytes*8) / span.Seconds())
 	}
