@@ -208,7 +208,7 @@ func (c *Conn) Request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if c.opt.Between != nil {
 		exchange = c.opt.Between(exchange)
 	}
-	return exchange(ctx, m) //nolint:wrapcheck // the caller says what it asked
+	return exchange(ctx, m) // the caller says what it asked
 }
 
 // JetStream returns the JetStream interface of the connection.

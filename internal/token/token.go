@@ -119,7 +119,7 @@ func derive(seed []byte) (*ecdsa.PrivateKey, error) {
 	one := big.NewInt(1)
 	d := new(big.Int).SetBytes(wide)
 	d.Mod(d, new(big.Int).Sub(curve.Params().N, one)).Add(d, one)
-	return ecdsa.ParseRawPrivateKey(curve, d.FillBytes(make([]byte, size))) //nolint:wrapcheck // the caller says what it does
+	return ecdsa.ParseRawPrivateKey(curve, d.FillBytes(make([]byte, size))) // the caller says what it does
 }
 
 // Mint returns a signed token. It does not check the claims: who mints has. An empty Topic is the stage's ID.
