@@ -98,9 +98,9 @@ func newStageLoad(j stageJob) (*stageLoad, error) {
 func (l *stageLoad) run(ctx context.Context) error {
 	var all, senders errgroup.Group
 	all.Go(func() error { return l.tick(ctx) })
-	l.each(func(m member) error { return l.enter(ctx, m) }, 0)
-	l.each(func(m member) error { return l.publish(ctx, m, &senders) }, 0)
-	l.each(func(m member) error { return l.watch(ctx, m) }, l.job.Gap)
+	l.each(ctx, func(m member) error { return l.enter(ctx, m) }, 0)
+	l.each(ctx, func(m member) error { return l.publish(ctx, m, &senders) }, 0)
+	l.each(ctx, func(m member) error { return l.watch(ctx, m) }, l.job.Gap)
 	err := all.Wait()
 	_ = senders.Wait() // always nil
 	l.close()
@@ -108,14 +108,16 @@ func (l *stageLoad) run(ctx context.Context) error {
 }
 
 // each does something for all members, a few at a time, or one after each gap whatever the others do. It counts failures.
-func (l *stageLoad) each(do func(member) error, gap time.Duration) {
+func (l *stageLoad) each(ctx context.Context, do func(member) error, gap time.Duration) {
 	var joins errgroup.Group
 	if gap == 0 {
 		joins.SetLimit(joinsAtOnce)
 	}
 	next := time.Now()
 	for _, m := range l.job.Members {
-		time.Sleep(time.Until(next))
+		if wait(ctx, time.Until(next)) != nil {
+			break
+		}
 		next = next.Add(gap)
 		joins.Go(func() error {
 			if err := do(m); err != nil {

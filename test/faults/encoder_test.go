@@ -9,13 +9,9 @@ import (
 )
 
 // What an encoder sends: 320x240 H.264 (Baseline) at 25 pictures a second, a keyframe every second, and AAC-LC at 48 kHz.
-var ( //nolint:gochecknoglobals // constant tables
-	avcConfig = []byte{
-		1, 66, 0xC0, 31, 0xFF, 0xE1, 0, 8, 0x67, 66, 0xC0, 31, 0xDA, 5, 7, 0xE4, 1, 0, 4, 0x68, 0xCE, 0x38, 0x80,
-	}
-	aacConfig = []byte{0x11, 0x90}
-	slice     = make([]byte, 60)
-	silence   = append([]byte{0x21}, make([]byte, 20)...)
+const (
+	avcConfig = "\x01\x42\xC0\x1F\xFF\xE1\x00\x08\x67\x42\xC0\x1F\xDA\x05\x07\xE4\x01\x00\x04\x68\xCE\x38\x80"
+	aacConfig = "\x11\x90"
 )
 
 const pictureGap = 40 * time.Millisecond
@@ -62,9 +58,10 @@ func (e *encoder) stream(ctx context.Context, n *node) {
 		}
 	}()
 	defer func() { _ = c.Close(); <-broken }()
-	if c.Video(0, rtmptest.AppendAVCHeader(nil, avcConfig)) != nil || c.Audio(0, rtmptest.AppendAACHeader(nil, aacConfig)) != nil {
+	if c.Video(0, rtmptest.AppendAVCHeader(nil, []byte(avcConfig))) != nil || c.Audio(0, rtmptest.AppendAACHeader(nil, []byte(aacConfig))) != nil {
 		return
 	}
+	slice, silence := make([]byte, 60), append([]byte{0x21}, make([]byte, 20)...)
 	tick := time.NewTicker(pictureGap)
 	defer tick.Stop()
 	for i := 0; ; i++ {

@@ -17,7 +17,6 @@ type process struct {
 	cmd    *exec.Cmd
 	killed bool
 	ended  chan struct{}
-	err    error
 }
 
 // start runs the program, again if it has run before.
