@@ -4,9 +4,12 @@ package rivus_test
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,14 +69,14 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 }
 
 type listed struct {
-	ImportPath, Name, Doc string
-	Imports               []string
-	GoFiles               []string
+	ImportPath, Name, Doc, Dir string
+	Imports                    []string
+	GoFiles                    []string
 }
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Doc,Imports,GoFiles", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Name,Doc,Dir,Imports,GoFiles", "./...")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -146,3 +149,68 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		}
 	}
 }
+
+// everything is what the wiring says of its imports: the list would be that of the packages.
+const everything = "everything below it"
+
+// TestImportsAreTold: the last line of a package's doc comment names what it imports of Rivus, in order, and behind a
+// semicolon what else a reader should know of.
+func TestImportsAreTold(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		var want []string
+		for _, imp := range p.Imports {
+			if dep, ok := strings.CutPrefix(imp, module+"/"); ok {
+				want = append(want, strings.TrimPrefix(dep, "internal/"))
+			}
+		}
+		slices.Sort(want)
+		told := toldImports(t, p)
+		if strings.HasPrefix(p.ImportPath, module+"/test/") && told == "" && len(want) == 0 {
+			continue // there are tests only
+		}
+		text := "nothing of Rivus"
+		if len(want) > 0 {
+			text = strings.Join(want, ", ")
+		}
+		if told != text && (told != everything || layerOf(strings.TrimPrefix(p.ImportPath, module+"/internal/")) != "app") {
+			t.Errorf("%s says that it imports %q, and it imports %s", p.ImportPath, told, text)
+		}
+	}
+}
+
+// toldImports returns what a package says that it imports of Rivus, "" when it says nothing.
+func toldImports(t *testing.T, p listed) string {
+	t.Helper()
+	for _, name := range p.GoFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, line, ok := strings.Cut(file.Doc.Text(), "\nImports: "); ok {
+			line, _, _ = strings.Cut(strings.Join(strings.Fields(line), " "), ";")
+			return strings.TrimSuffix(line, ".")
+		}
+	}
+	return ""
+}
+
+// TestWordsDoNothing: the lowest layer computes. What it says about addresses, requests and files it is told by others.
+func TestWordsDoNothing(t *testing.T) {
+	t.Parallel()
+	forbidden := []string{"os", "os/exec", "os/signal", "syscall", "database/sql", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
+	for _, p := range packages(t) {
+		name, internal := strings.CutPrefix(p.ImportPath, module+"/internal/")
+		if !internal || layerOf(name) != "words" || slices.Contains(doers, name) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if slices.Contains(forbidden, imp) {
+				t.Errorf("%s imports %s, and it is of the layer that does no I/O", name, imp)
+			}
+		}
+	}
+}
+
+// doers are of the lowest layer for their imports, and do I/O: a generator, and what makes media for tests.
+var doers = []string{"apigen", "media/mediatest"} //nolint:gochecknoglobals // a constant table

@@ -5,6 +5,8 @@
 //	rivus version prints the version
 //
 // Every flag is an environment variable too (RIVUS_HTTP_ADDR for --http-addr, and so on); see rivus serve --help.
+//
+// Imports: app, config, demo.
 package main
 
 import (

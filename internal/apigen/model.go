@@ -3,7 +3,7 @@
 // The contract is api/model/*.json, one file a service model, with the few corrections of api/corrections.json. The
 // output is Go source, the same bytes for the same input, so a check can tell whether committed files are current.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package apigen
 
 import (

@@ -3,7 +3,7 @@
 // Every server has its own data directory and ports that the system chose, so tests run in parallel. It is stopped when
 // the test ends, and the test fails when it does not stop or stops with an error.
 //
-// Imports: app, config, resource.
+// Imports: app, config.
 package apptest
 
 import (

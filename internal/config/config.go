@@ -3,7 +3,7 @@
 // Flags are the only source of truth; each is also an environment variable with the prefix RIVUS_ (kong derives both
 // from the tags). Only app reads a Config; every part below receives its own few options.
 //
-// Imports: kong.
+// Imports: nothing of Rivus; kong.
 package config
 
 import (

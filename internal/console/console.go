@@ -2,7 +2,7 @@
 //
 // The pages are clients of the public API and of playback like any other; nothing in the server knows them.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package console
 
 import (

@@ -4,7 +4,7 @@
 // where. State and service packages attach kinds; only awsapi turns a kind into a wire error with a name and a status.
 // The message of a fault is written for the API caller and must hold no secret; the cause behind it is for the log.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package fault
 
 import (

@@ -16,7 +16,7 @@
 // The rules come from RFC 8216bis (draft-pantos-hls-rfc8216bis); clauses are named where they force the code. DESIGN.md
 // beside this file says why it is cut so.
 //
-// Imports: media, media/id3, media/mp4, media/mpegts, resource, fault.
+// Imports: fault, media, media/id3, media/mp4, media/mpegts, resource.
 package hls
 
 import (

@@ -5,7 +5,7 @@
 // is a Violation that names the clause. Media bytes are read as far as the rules reach: ISO BMFF boxes and MPEG-TS
 // packets for timestamps, random access points and codec parameters; nothing is decoded.
 //
-// Imports: mediacommon (H.264 parameter sets).
+// Imports: nothing of Rivus; mediacommon (H.264 parameter sets).
 package hlscheck
 
 import (

@@ -5,7 +5,7 @@
 // everyone after that holds the same slice. A Track is immutable as well; when an encoder changes its parameters,
 // later frames point to a new Track, and consumers compare the pointers.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package media
 
 import "time"

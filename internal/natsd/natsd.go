@@ -5,7 +5,7 @@
 // time, only directories that Rivus made, and what the engine complained about while it recovered its files is kept
 // for whoever checks them.
 //
-// Imports: fault.
+// Imports: fault, natsd/streamfile.
 package natsd
 
 import (

@@ -17,7 +17,7 @@
 // Channels with authorized set answer 403: a playback token cannot be valid as long as no playback key pair can be
 // imported, so there is nothing to verify yet.
 //
-// Imports: origin/playhttp, arn, fault, hls, resource, store.
+// Imports: arn, fault, hls, origin/playhttp, resource, store.
 package origin
 
 import (

@@ -1,7 +1,7 @@
 // Package publicurl tells under which origin a client reaches this server, for the absolute URLs in answers, and from where: what
 // trusted proxies are believed.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package publicurl
 
 import (

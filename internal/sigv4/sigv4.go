@@ -8,7 +8,7 @@
 //
 // Reference: AWS Signature Version 4 for API requests, AWS IAM user guide.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package sigv4
 
 import (

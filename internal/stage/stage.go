@@ -21,7 +21,8 @@
 //
 // Commands of the API reach the node that holds a participant through Remote.
 //
-// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store, strangers, token, whip, wsock.
+// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store,
+// strangers, token, whip, wsock.
 package stage
 
 import (

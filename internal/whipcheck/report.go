@@ -7,7 +7,7 @@
 //
 // Every wait, body and count is bounded: a server can neither hang nor fill the checker. No token is in a report.
 //
-// Imports: pion/webrtc (the client's transport), pion/rtp and pion/rtcp (its packets).
+// Imports: nothing of Rivus; pion/webrtc (the client's transport), pion/rtp and pion/rtcp (its packets).
 package whipcheck
 
 import (

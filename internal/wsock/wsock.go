@@ -7,7 +7,7 @@
 // whether the client is still there, and hands on what the client says within its limits. It returns a bounded time after
 // the end, whatever the client does.
 //
-// Imports: none of Rivus.
+// Imports: nothing of Rivus.
 package wsock
 
 import (

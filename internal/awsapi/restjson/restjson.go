@@ -6,7 +6,7 @@
 // unknown members are ignored (spec ivs.md 2.1). Every problem with the shape of a body is a *SyntaxError, every
 // broken constraint a *ValidationError; neither holds the value of a member that the model marks sensitive.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package restjson
 
 import (

@@ -3,7 +3,7 @@
 // Rivus carries AAC-LC with frames of 1,024 samples, at the rates and channel layouts that an ADTS header can name,
 // because a transport stream has no other place for them.
 //
-// Imports: fault, media, mediacommon's bitstream reader.
+// Imports: fault, media; mediacommon's bitstream reader.
 package aac
 
 import (

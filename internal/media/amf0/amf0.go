@@ -4,7 +4,7 @@
 // References, AMF3 and what was never on a wire (movie clips, record sets) are refused. Depth and number of values are
 // bounded, and memory is proportional to the input, so bytes from strangers may be decoded.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package amf0
 
 // Property is one name and its value.

@@ -3,7 +3,7 @@
 // An access unit inside Rivus is normalized: NAL units, each behind its length in 4 bytes, none of them empty. The
 // functions for access units never read outside them, whatever the bytes are, and allocate only where they say so.
 //
-// Imports: fault, media, mediacommon's bitstream reader.
+// Imports: fault, media; mediacommon's bitstream reader.
 package h264
 
 import (

@@ -4,7 +4,7 @@
 // MP4 and in a timed-metadata PES packet of a transport stream. Sizes are synchsafe in the tag's header and in the
 // frame's, which is what version 2.4 asks for and what players read whatever the version says.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package id3
 
 const (

@@ -1,7 +1,7 @@
 // Package mediatest makes small synthetic broadcasts for tests: real H.264 and AAC from ffmpeg's generators, taken
 // apart into tracks and frames.
 //
-// Imports: media, media/h264, media/aac; ffmpeg as a process, mediacommon's MP4 reader.
+// Imports: media, media/aac, media/h264; ffmpeg as a process, mediacommon's MP4 reader.
 package mediatest
 
 import (

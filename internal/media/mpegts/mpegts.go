@@ -4,7 +4,7 @@
 // may be cut between any two calls. Everything appends to a slice and knows its exact size beforehand; nothing here
 // allocates when the slice has the room.
 //
-// Imports: media, media/h264, media/aac.
+// Imports: media, media/aac, media/h264.
 package mpegts
 
 import (

@@ -15,7 +15,7 @@
 // Records that a limit removes, such as the former state of a subject, stay in the file until it is compacted. All
 // other files (index.db, thw.db) only make the engine's start faster.
 //
-// Imports: standard library and the hash.
+// Imports: nothing of Rivus; minio/highwayhash.
 package streamfile
 
 import (

@@ -8,7 +8,7 @@
 // concurrent use. Whatever the sender does, a Stream takes at most 16 kB and a Feedback 64 kB, and neither allocates once
 // it has seen its stream's rate.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package reception
 
 import "encoding/binary"

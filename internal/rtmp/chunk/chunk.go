@@ -4,7 +4,7 @@
 // are pure framing: what a message means is the caller's, apart from "set chunk size" and "abort", which change how the
 // following bytes are read.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package chunk
 
 // Message types (Adobe RTMP 1.0, sections 5.4, 6.2 and 7.1).

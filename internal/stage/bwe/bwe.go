@@ -31,7 +31,7 @@
 // Feedback is that of draft-holmer-rmcat-transport-wide-cc-extensions-01. There are two differences from GCC: queueing delay is measured against each path's own minimum, so that the paths can be
 // merged, and an application-limited sender gains nothing without a probe.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package bwe
 
 import "time"

@@ -23,7 +23,7 @@
 // signalled. The AV1 dependency descriptor describes the publisher's templates; it is read for keyframes and dropped.
 // Two-byte extensions are read, one-byte extensions are written (RFC 8285). CSRCs and padding are dropped.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package forward
 
 import "time"

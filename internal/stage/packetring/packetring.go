@@ -7,7 +7,7 @@
 // packets that are too old, and survives a publisher that starts its numbers anew. A Ring has one mutex, held for the length of one copy; it starts no goroutine and
 // allocates nothing once it has seen its layer's rate.
 //
-// Imports: standard library only.
+// Imports: nothing of Rivus.
 package packetring
 
 import (
