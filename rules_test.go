@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -214,3 +215,41 @@ func TestWordsDoNothing(t *testing.T) {
 
 // doers are of the lowest layer for their imports, and do I/O: a generator, and what makes media for tests.
 var doers = []string{"apigen", "media/mediatest"} //nolint:gochecknoglobals // a constant table
+
+// TestDependenciesAreExplained: DEPENDENCIES.md has a row for every module that is required directly, and none for another.
+func TestDependenciesAreExplained(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("DEPENDENCIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" |,()\n", r) })
+	var direct []string
+	for _, r := range mod.Require {
+		if r.Indirect {
+			continue
+		}
+		direct = append(direct, r.Path)
+		if !slices.ContainsFunc(words, func(w string) bool { return w == r.Path || strings.HasSuffix(r.Path, "/"+w) }) {
+			t.Errorf("%s has no row", r.Path)
+		}
+	}
+	for _, w := range words {
+		if (strings.HasPrefix(w, "github.com/") || strings.HasPrefix(w, "golang.org/")) && !slices.Contains(direct, w) {
+			t.Errorf("%s has a row and is not required directly", w)
+		}
+	}
+}
