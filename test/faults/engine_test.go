@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -82,10 +83,12 @@ func startEngine(t *testing.T) *engine {
 	t.Helper()
 	var seats [3]seat
 	var routes, clients []string
+	var taken []net.Listener
 	for i := range seats {
-		seats[i] = seat{Name: fmt.Sprintf("engine-%d", i), Dir: t.TempDir(), Client: freeAddress(t), Route: freeAddress(t)}
+		seats[i] = seat{Name: fmt.Sprintf("engine-%d", i), Dir: t.TempDir(), Client: freeAddress(t, &taken), Route: freeAddress(t, &taken)}
 		routes, clients = append(routes, seats[i].Route), append(clients, "nats://"+seats[i].Client)
 	}
+	release(taken)
 	e := &engine{urls: strings.Join(clients, ",")}
 	for i, s := range seats {
 		s.Routes = routes
@@ -130,13 +133,25 @@ func (e *engine) whole(ctx context.Context) error {
 	return list.Err()
 }
 
-// freeAddress is where nobody listens now. Servers that come back need the address that they had.
-func freeAddress(t *testing.T) string {
+// freeAddress is where nobody listens now. Servers that come back need the address that they had, so it is below the ports that
+// the system gives to whoever asks for any, and stays taken until all addresses of the run are found.
+func freeAddress(t *testing.T, taken *[]net.Listener) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, ephemeral = 10_000, 32_768
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(ephemeral-lowest))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			*taken = append(*taken, l)
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no address is free")
+	return ""
+}
+
+// release makes addresses free for those that they were found for.
+func release(taken []net.Listener) {
+	for _, l := range taken {
+		_ = l.Close()
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -45,7 +46,9 @@ func startNode(t *testing.T, name, engine string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{http: freeAddress(t), rtmp: freeAddress(t), admin: freeAddress(t)}
+	var taken []net.Listener
+	n := &node{http: freeAddress(t, &taken), rtmp: freeAddress(t, &taken), admin: freeAddress(t, &taken)}
+	release(taken)
 	dir := t.TempDir()
 	n.process = &process{name: name, make: func() *exec.Cmd {
 		return exec.Command(path, "serve", "--data-dir="+dir, "--nats-url="+engine, "--media-addr=127.0.0.1:0", "--rtmps-addr=",

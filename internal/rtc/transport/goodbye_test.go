@@ -64,11 +64,14 @@ func TestCloseAtTheEndOfTheHandshake(t *testing.T) {
 			t.Parallel()
 			made := make(chan *client, 1)
 			var once sync.Once
-			var closing sync.WaitGroup
+			closed := make(chan error, 1)
 			closeIt := func() {
 				once.Do(func() {
 					c := <-made
-					closing.Go(c.peer.Close)
+					go func() {
+						c.peer.Close()
+						closed <- nil
+					}()
 					<-c.peer.ctx.Done()
 				})
 			}
@@ -81,7 +84,7 @@ func TestCloseAtTheEndOfTheHandshake(t *testing.T) {
 			c := newClient(s, options{})
 			made <- c
 			c.check()
-			defer closing.Wait()
+			defer func() { _ = receive(t, "the end of Close", closed) }()
 			if err := c.handshake(options{}); err != nil {
 				if !strings.Contains(err.Error(), "CloseNotify") { // it came with the flight
 					t.Error(err)
