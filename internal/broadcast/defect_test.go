@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/ingest"
+	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/store"
 )
 
 // brokenSource panics where the publisher's loop would get its next message, once the encoder's end is reached.
@@ -35,16 +37,7 @@ func TestPanicEndsTheBroadcast(t *testing.T) {
 		t.Fatalf("recovered %v", v)
 	}
 	n.waitGone(t, ch)
-	next := n.publish(t, key, "")
-	next.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
-	if s := n.waitLive(t, ch); s.StreamID == first.StreamID {
-		t.Error("the broken stream goes on")
-	}
-	close(next.messages)
-	if err := <-next.done; err != nil {
-		t.Error(err)
-	}
-	n.waitGone(t, ch)
+	n.letsInTheNext(t, ch, key, first)
 }
 
 // TestPanicOfTheOwner: a panic in what a broadcast is asked to do ends it, tells its encoder, and lets the next one in.
@@ -60,9 +53,15 @@ func TestPanicOfTheOwner(t *testing.T) {
 	if got := n.Stats().Panics; got != 1 {
 		t.Errorf("%d panics are counted", got)
 	}
+	n.letsInTheNext(t, ch, key, first)
+}
+
+// letsInTheNext publishes again after a stream that broke: it is another one, from its beginning to its end.
+func (n *node) letsInTheNext(t *testing.T, ch store.Key, key string, broken resource.Stream) {
+	t.Helper()
 	next := n.publish(t, key, "")
 	next.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
-	if s := n.waitLive(t, ch); s.StreamID == first.StreamID {
+	if s := n.waitLive(t, ch); s.StreamID == broken.StreamID {
 		t.Error("the broken stream goes on")
 	}
 	close(next.messages)

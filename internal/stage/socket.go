@@ -56,12 +56,12 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 		refusal = &token.Refusal{Status: http.StatusUnauthorized, Reason: token.WrongTopic}
 	}
 	if refusal != nil {
-		if !m.refuse() { // they are not let in so far that they could stay
+		if !m.enterRefusal() { // they are not let in so far that they could stay
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "too many sockets are being refused", http.StatusServiceUnavailable)
 			return
 		}
-		defer m.refused()
+		defer m.leaveRefusal()
 	} else {
 		strangers.ProveRequest(r.Context())
 	}
@@ -77,8 +77,8 @@ func (m *Manager) ServeEvents(w http.ResponseWriter, r *http.Request, stageID st
 	m.listen(r.Context(), c, claims, client{userAgent: r.UserAgent()})
 }
 
-// refuse reports whether one more client can be told why it is refused; refused has to follow.
-func (m *Manager) refuse() bool {
+// enterRefusal reports whether one more client can be told why it is refused; leaveRefusal has to follow.
+func (m *Manager) enterRefusal() bool {
 	select {
 	case m.refusing <- struct{}{}:
 		return true
@@ -88,7 +88,7 @@ func (m *Manager) refuse() bool {
 	}
 }
 
-func (m *Manager) refused() { <-m.refusing }
+func (m *Manager) leaveRefusal() { <-m.refusing }
 
 // offered returns the token among the offered subprotocols, or the first of them when none looks like a token: the client is
 // told what is wrong with it only on a socket that has selected something. "" when nothing is offered.
