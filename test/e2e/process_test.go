@@ -3,15 +3,12 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,25 +21,9 @@ import (
 	"github.com/rivus-live/rivus/internal/apptest"
 )
 
-// binary builds the command once for all tests of the process.
-var binary = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // one build for all tests
-	dir, err := os.MkdirTemp("", "rivus-e2e-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "rivus")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, "../../cmd/rivus").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
-
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
+	apptest.RemoveBinary()
 	os.Exit(code) //nolint:forbidigo // the end of the test binary
 }
 
@@ -57,12 +38,8 @@ type process struct {
 // startProcess runs "rivus serve" on a data directory and waits for its --ready-json line.
 func startProcess(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{done: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{
+	p.cmd = exec.Command(apptest.Binary(t), append([]string{
 		"serve", "--ready-json", "--data-dir", dir,
 		"--http-addr=127.0.0.1:0", "--rtmp-addr=127.0.0.1:0", "--rtmps-addr=127.0.0.1:0", "--media-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
 		"--access-key-id=AKIATEST", "--secret-access-key=secret-of-the-test",

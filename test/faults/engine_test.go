@@ -17,6 +17,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rivus-live/rivus/internal/apptest"
 )
 
 // engineJob in the environment makes a process of the test binary a server of the engine.
@@ -37,9 +39,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(path)
-	}
+	apptest.RemoveBinary()
 	os.Exit(code) //nolint:forbidigo // the end of the test binary
 }
 

@@ -2,35 +2,19 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
-)
 
-// binary builds the command once for all tests.
-var binary = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // one build for all tests
-	dir, err := os.MkdirTemp("", "rivus-faults-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "rivus")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, "../../cmd/rivus").CombinedOutput()
-	if err != nil {
-		return "", errors.New(string(out))
-	}
-	return path, nil
-})
+	"github.com/rivus-live/rivus/internal/apptest"
+)
 
 // node is a rivus process. It keeps its addresses and its data directory over a restart, and with them its name.
 type node struct {
@@ -42,10 +26,7 @@ const secret = "secret-of-the-test"
 
 func startNode(t *testing.T, name, engine string) *node {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := apptest.Binary(t)
 	var taken []net.Listener
 	n := &node{http: freeAddress(t, &taken), rtmp: freeAddress(t, &taken), admin: freeAddress(t, &taken)}
 	release(taken)
