@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,18 +23,25 @@ func Binary(tb testing.TB) string {
 	built.Lock()
 	defer built.Unlock()
 	if built.dir == "" {
-		dir, err := os.MkdirTemp("", "rivus-test-")
-		if err != nil {
+		var err error
+		if built.dir, err = buildBinary(); err != nil {
 			tb.Fatal(err)
 		}
-		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", dir, "github.com/rivus-live/rivus/cmd/rivus")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			_ = os.RemoveAll(dir)
-			tb.Fatalf("build rivus: %v\n%s", err, out)
-		}
-		built.dir = dir
 	}
 	return filepath.Join(built.dir, "rivus")
+}
+
+// buildBinary builds the command into a new directory, which outlives the test that needs it first.
+func buildBinary() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "rivus-test-"); err != nil {
+		return "", fmt.Errorf("build rivus: %w", err)
+	}
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", dir, "github.com/rivus-live/rivus/cmd/rivus")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(dir)
+		return "", fmt.Errorf("build rivus: %w\n%s", err, out)
+	}
+	return dir, nil
 }
 
 // RemoveBinary removes what Binary has built, if it has.
