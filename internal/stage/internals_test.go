@@ -16,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/stage/forward"
 	"github.com/rivus-live/rivus/internal/token"
@@ -367,6 +368,7 @@ func TestInjectedGivesWay(t *testing.T) {
 	rtctest.WaitClosed(t, "what is refused is closed", s.Ended())
 	recorded := e.inject(t, e.injection("alice", Recorded)) // alice's own
 	socket.wait(typePublished, nil)
+	eventually(t, "alice's presence, by which she is found", func() bool { _, p := e.presence(); return p["alice"].State() == resource.ParticipantConnected })
 	if err := e.remote.Disconnect(t.Context(), e.stage, "alice", ""); err != nil {
 		t.Fatal(err)
 	}
