@@ -96,12 +96,12 @@ func startEngine(t *testing.T) *engine {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.servers[i] = &process{name: s.Name, make: func() *exec.Cmd {
+		e.servers[i] = &process{t: t, name: s.Name, make: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), engineJob+"="+string(job))
 			return cmd
 		}}
-		e.servers[i].start(t)
+		e.servers[i].start()
 		t.Cleanup(e.servers[i].kill)
 	}
 	return e

@@ -31,11 +31,11 @@ func startNode(t *testing.T, name, engine string) *node {
 	n := &node{http: freeAddress(t, &taken), rtmp: freeAddress(t, &taken), admin: freeAddress(t, &taken)}
 	release(taken)
 	dir := t.TempDir()
-	n.process = &process{name: name, make: func() *exec.Cmd {
+	n.process = &process{t: t, name: name, make: func() *exec.Cmd {
 		return exec.Command(path, "serve", "--data-dir="+dir, "--nats-url="+engine, "--media-addr=127.0.0.1:0", "--rtmps-addr=",
 			"--http-addr="+n.http, "--rtmp-addr="+n.rtmp, "--admin-addr="+n.admin, "--access-key-id=AKIATEST", "--secret-access-key="+secret)
 	}}
-	n.start(t)
+	n.start()
 	t.Cleanup(n.kill)
 	return n
 }

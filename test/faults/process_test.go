@@ -12,6 +12,7 @@ import (
 type process struct {
 	name string
 	make func() *exec.Cmd
+	t    *testing.T // of the whole run
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -20,17 +21,17 @@ type process struct {
 }
 
 // start runs the program, again if it has run before.
-func (p *process) start(t *testing.T) {
-	t.Helper()
+func (p *process) start() {
+	p.t.Helper()
 	cmd := p.make()
 	said := &tail{}
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if _, err := cmd.StdinPipe(); err != nil { // stays open as long as the test
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	ended := make(chan struct{})
 	p.mu.Lock()
@@ -42,7 +43,7 @@ func (p *process) start(t *testing.T) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !p.killed {
-			t.Errorf("%s ended by itself: %v\n%s", p.name, err, said)
+			p.t.Errorf("%s ended by itself: %v\n%s", p.name, err, said)
 		}
 	}()
 }

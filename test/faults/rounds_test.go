@@ -35,8 +35,8 @@ type world struct {
 	rand     *rand.Rand
 }
 
-// TestFaultsKilledProcesses runs rounds of kill -9 over servers of the engine and Rivus nodes.
-func TestFaultsKilledProcesses(t *testing.T) {
+// TestFaultsProcesses kills processes of one world, in one way after the other. Each has to leave it whole for the next.
+func TestFaultsProcesses(t *testing.T) {
 	rounds, seed := shortRounds, uint64(1)
 	if os.Getenv("RIVUS_FAULTS") != "" {
 		rounds, seed = allRounds, uint64(time.Now().UnixNano())
@@ -48,29 +48,26 @@ func TestFaultsKilledProcesses(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(seed, 0)))
 	stop := w.stream(t)
 	for i := range rounds {
-		w.round(t, i)
-		if t.Failed() {
+		if !t.Run(fmt.Sprintf("round %d", i), w.round) {
 			return
 		}
 	}
-	stop()
-	w.finish(t)
+	if t.Run("servers of the engine restart in turn", w.restartEngine) && t.Run("orphans end", w.orphan) {
+		stop()
+		w.finish(t)
+	}
 }
 
-// TestFaultsEngineRestartsInTurn restarts the servers of the engine one after the other, as an upgrade does, and does not wait until
-// one has its copies again before it stops the next: what is in memory only may then be gone.
-func TestFaultsEngineRestartsInTurn(t *testing.T) {
-	w := newWorld(t, rand.New(rand.NewPCG(1, 1)))
-	stop := w.stream(t)
+// restartEngine restarts the servers of the engine one after the other, as an upgrade does, and does not wait until one has its
+// copies again before it stops the next: what is in memory only may then be gone.
+func (w *world) restartEngine(t *testing.T) {
 	w.write(t, func() {
 		for _, s := range w.engine.servers {
 			s.kill()
-			s.start(t)
+			s.start()
 		}
 	})
 	w.heal(t)
-	stop()
-	w.finish(t)
 }
 
 // stream makes the channels and lets all encoders stream until stop.
@@ -121,8 +118,7 @@ func (w *world) makeChannels(t *testing.T) {
 
 // round kills one or two processes while the API is written to, starts them again, and looks at what is left when all has
 // healed.
-func (w *world) round(t *testing.T, i int) {
-	t.Helper()
+func (w *world) round(t *testing.T) {
 	began := time.Now()
 	victims := w.victims()
 	writes := w.write(t, func() {
@@ -133,11 +129,11 @@ func (w *world) round(t *testing.T, i int) {
 			w.progress(t, 5)
 		}
 		for _, p := range victims {
-			p.start(t)
+			p.start()
 		}
 	})
 	w.heal(t)
-	t.Logf("round %d: killed %s; %d writes acknowledged; healed after %.0f s", i, names(victims), writes, time.Since(began).Seconds())
+	t.Logf("killed %s; %d writes acknowledged; healed after %.0f s", names(victims), writes, time.Since(began).Seconds())
 }
 
 // write does something while the API is written to, and returns when writes go on after it.
@@ -156,10 +152,8 @@ func (w *world) write(t *testing.T, during func()) (acknowledged int) {
 	return after - before
 }
 
-// TestFaultsOrphansEnd kills a node whose encoder does not come back, and neither does the node: another one ends the session.
-func TestFaultsOrphansEnd(t *testing.T) {
-	w := newWorld(t, rand.New(rand.NewPCG(1, 2)))
-	stop := w.stream(t)
+// orphan kills a node whose encoder does not come back, and neither does the node: another one ends the session.
+func (w *world) orphan(t *testing.T) {
 	e := w.streams[0]
 	n := e.at.Load()
 	if n == nil {
@@ -177,10 +171,8 @@ func TestFaultsOrphansEnd(t *testing.T) {
 	})
 	t.Logf("the session was ended %.0f s after its node", time.Since(began).Seconds())
 	e.away.Store(false)
-	n.start(t)
+	n.start()
 	w.heal(t)
-	stop()
-	w.finish(t)
 }
 
 // victims chooses one server of the engine, or a node, or one of each: never more of the engine than it can lose.
