@@ -26,14 +26,16 @@ import (
 	"github.com/rivus-live/rivus/internal/event"
 	"github.com/rivus-live/rivus/internal/ingest/rtmpsource"
 	"github.com/rivus-live/rivus/internal/ivs"
+	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/origin"
 	"github.com/rivus-live/rivus/internal/quota"
-	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/sts"
 	"github.com/rivus-live/rivus/internal/tagging"
+	"github.com/rivus-live/rivus/internal/token"
 )
 
 // drainTimeout bounds the time from the signal to the end: what is not done by then is cut.
@@ -77,12 +79,12 @@ type server struct {
 	conn       *natsd.Conn
 	store      *store.Store
 	node       *cluster.Node
+	records    records.Records
 	relay      *event.Relay
-	channels   *store.Table[resource.Channel]
-	claims     *cluster.Claims[resource.Stream]
 	broadcasts *broadcast.Manager
 	origin     *origin.Handler
-	realtime   realtime
+	tokens     *token.Authority
+	realtime   *ivsrealtime.Service
 	stages     stages
 	api        *awsapi.API
 	rtmp       *rtmp.Server
@@ -144,9 +146,6 @@ func (s *server) openState(ctx context.Context) error {
 	if s.store, err = store.Open(ctx, s.conn, store.Options{Replicas: s.conn.Replicas(s.cfg.NATSReplicas), Logger: s.log}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if s.channels, err = store.OpenTable(ctx, s.store, store.ChannelDefinition()); err != nil {
-		return fmt.Errorf("channels: %w", err)
-	}
 	id, err := nodeID(s.cfg.DataDir)
 	if err != nil {
 		return err
@@ -155,8 +154,8 @@ func (s *server) openState(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	if s.claims, err = cluster.OpenClaims(ctx, s.store, s.node, store.StreamDefinition()); err != nil {
-		return fmt.Errorf("streams: %w", err)
+	if s.records, err = records.Open(ctx, s.store, s.node, records.Options{StageHistory: s.cfg.StageHistory}); err != nil {
+		return err
 	}
 	s.relay, err = event.NewRelay(ctx, event.Options{Store: s.store, Logger: s.log})
 	if err != nil {
@@ -179,14 +178,6 @@ func (s *server) closeState() {
 
 // build makes the parts of both planes and plugs them together.
 func (s *server) build(ctx context.Context) error {
-	sessions, err := store.OpenEventTable(ctx, s.store, store.SessionDefinition())
-	if err != nil {
-		return fmt.Errorf("sessions: %w", err)
-	}
-	history, err := store.OpenLog[resource.Session](ctx, s.store, "sessions")
-	if err != nil {
-		return fmt.Errorf("session history: %w", err)
-	}
 	viewerKey, err := s.store.Secret(ctx, "viewer-id", 32)
 	if err != nil {
 		return fmt.Errorf("viewer key: %w", err)
@@ -196,7 +187,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("page token key: %w", err)
 	}
 	s.broadcasts = broadcast.NewManager(broadcast.Options{
-		Channels: s.channels, Claims: s.claims, Sessions: sessions, History: history, Node: s.node,
+		Records: s.records.Channels, Node: s.node,
 		AllowInsecure: s.cfg.InsecureIngestAllowed(), MaxStreams: s.maxStreams(),
 		Viewers: func(streamID string) int64 { return s.origin.Viewers(streamID) },
 		Clock:   s.clock, Logger: s.log,
@@ -206,12 +197,12 @@ func (s *server) build(ctx context.Context) error {
 		return err
 	}
 	s.origin = origin.New(origin.Options{
-		Presentations: s.broadcasts, Channels: s.channels, ViewerKey: viewerKey, Proxies: proxies, Clock: s.clock, Logger: s.log,
+		Presentations: s.broadcasts, Channels: s.records.Channels.Channels, ViewerKey: viewerKey, Proxies: proxies, Clock: s.clock, Logger: s.log,
 	})
 	publishers := keyRouter{channels: s.broadcasts, stages: noEncoders{}}
 	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: rtmpsource.Handler{Sink: publishers}, Logger: s.log})
 	s.metrics = newMetrics(s)
-	if err := s.openRealtime(ctx); err != nil {
+	if err := s.openTokens(ctx); err != nil {
 		return err
 	}
 	if err := s.openStages(ctx); err != nil {
@@ -237,16 +228,17 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	if s.cfg.Quotas == "aws" {
 		limiter = quota.NewLimiter(s.clock)
 	}
-	endpoints, tags := newEndpoints(s.ingestEndpoint), tagging.NewRegistry()
+	endpoints, tags, channels := newEndpoints(s.ingestEndpoint), tagging.NewRegistry(), s.records.Channels
 	service := ivs.New(ivs.Options{
-		Channels: s.channels, Streams: s.claims, Broadcasts: &broadcast.Remote{Node: s.node, Claims: s.claims, Manager: s.broadcasts},
-		Pager: pager, Tags: tags, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
+		Channels: channels.Channels, Streams: channels.Streams,
+		Broadcasts: &broadcast.Remote{Node: s.node, Claims: channels.Streams, Manager: s.broadcasts},
+		Pager:      pager, Tags: tags, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL) },
 		Unbuilt:        awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
 	})
-	s.realtime.service = s.newRealtime(pager, tags)
+	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services:    []awsapi.Service{service, s.realtime.service, sts.Service{}},
+		Services:    []awsapi.Service{service, s.realtime, sts.Service{}},
 		Credentials: s.key, Authorizer: awsapi.Owner{}, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
@@ -280,9 +272,9 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
-	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.reap)) })
-	g.Go(func() error { return named("stages", s.realtime.service.Run(gctx)) })
-	g.Go(func() error { return s.stages.run(gctx) })
+	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.manager.Reap)) })
+	g.Go(func() error { return named("stages", s.realtime.Run(gctx)) })
+	g.Go(func() error { return named("stage media", s.stages.manager.Run(gctx)) })
 	ingestCtx, stopIngest := context.WithCancel(gctx)
 	defer stopIngest()
 	s.listeners.start(g, ingestCtx, s)
@@ -332,7 +324,7 @@ func (s *server) drain(stopIngest func()) {
 	if err := s.broadcasts.Drain(ctx); err != nil {
 		s.log.Warn("streams did not end in time", "error", err)
 	}
-	if err := s.stages.drain(ctx); err != nil {
+	if err := s.stages.manager.Drain(ctx); err != nil {
 		s.log.Warn("stages did not end in time", "error", err)
 	}
 	if watched {

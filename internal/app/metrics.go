@@ -95,9 +95,9 @@ func (p partFigures) collectPanics(out figures) {
 	out.counter(panics, about, p.tlsPanics.Load(), "part", "tls")
 	out.counter(panics, about, p.origin.Panics(), "part", "playback")
 	out.counter(panics, about, p.broadcasts.Stats().Panics, "part", "broadcast")
-	if p.stages.manager != nil {
+	out.counter(panics, about, int64(p.stages.manager.Totals().Panics), "part", "stage") //nolint:gosec // it takes centuries to overflow
+	if p.stages.open() {
 		out.counter(panics, about, p.stages.port.Panics(), "part", "media")
-		out.counter(panics, about, int64(p.stages.manager.Totals().Panics), "part", "stage") //nolint:gosec // it takes centuries to overflow
 	}
 }
 
@@ -123,7 +123,7 @@ func (p partFigures) collectStreams(out figures) {
 
 // collectStages sends who is on stages, and what they send and get.
 func (p partFigures) collectStages(out figures) {
-	if p.stages.manager == nil {
+	if !p.stages.open() {
 		return
 	}
 	st := p.stages.manager.Stats()
@@ -140,11 +140,9 @@ func (p partFigures) collectReaped(out figures) {
 	b := p.broadcasts.Stats()
 	out.counter(reaped, of, b.Reaped, "kind", "stream_session")
 	out.counter(reaped, of, b.ReapedClaims, "kind", "claim")
-	if p.stages.manager != nil {
-		st := p.stages.manager.Stats()
-		out.counter(reaped, of, st.ReapedSessions, "kind", "stage_session")
-		out.counter(reaped, of, st.ReapedParticipants, "kind", "participant")
-	}
+	st := p.stages.manager.Stats()
+	out.counter(reaped, of, st.ReapedSessions, "kind", "stage_session")
+	out.counter(reaped, of, st.ReapedParticipants, "kind", "participant")
 }
 
 // collectPlayback sends what viewers get.

@@ -6,14 +6,11 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/publicurl"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage"
-	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/whip"
 )
 
@@ -23,16 +20,24 @@ const (
 	eventsPath = "/rt/events/"
 )
 
-// stages is the media side of stages: the port of all peers, the manager and the HTTP front of joining.
+// stages is the media side of stages: the port of all peers, the manager and the HTTP front of joining. A server whose media
+// port is turned off has a manager too, which nobody can join: what other nodes leave behind is everybody's to end.
 type stages struct {
-	port    *rtc.Port
 	manager *stage.Manager
-	whip    *whip.Handler
+	port    *rtc.Port     // nil: turned off
+	whip    *whip.Handler // nil with the port
 }
 
-// openStages opens the media port and builds what stands on it. The address is turned off when it is empty.
+// openStages opens the media port, unless it is turned off, and builds what stands on it.
 func (s *server) openStages(ctx context.Context) error {
+	o := stage.Options{
+		Verifier: s.tokens, Node: s.node, Records: s.records.Stages, Codecs: s.cfg.Codecs, Clock: s.clock, Logger: s.log,
+	}
+	if s.cfg.Quotas == "aws" { // spec ivs-realtime.md 15.2
+		o.Limits = stage.ServiceLimits()
+	}
 	if s.cfg.MediaAddr == "" || s.cfg.MediaAddr == config.Off {
+		s.stages.manager = stage.NewManager(o)
 		return nil
 	}
 	external, err := s.cfg.ExternalIPs()
@@ -42,24 +47,8 @@ func (s *server) openStages(ctx context.Context) error {
 	if s.stages.port, err = rtc.Listen(ctx, s.cfg.MediaAddr, s.doors.guard); err != nil {
 		return fmt.Errorf("--media-addr: %w", err)
 	}
-	engine, err := rtc.NewEngine(rtc.Options{Port: s.stages.port, ExternalIPs: external, Logger: s.log})
-	if err != nil {
+	if o.Engine, err = rtc.NewEngine(rtc.Options{Port: s.stages.port, ExternalIPs: external, Logger: s.log}); err != nil {
 		return err
-	}
-	r := &s.realtime.records
-	owners, err := cluster.OpenClaims(ctx, s.store, s.node, store.StageOwnerDefinition())
-	if err != nil {
-		return fmt.Errorf("claims of stages: %w", err)
-	}
-	o := stage.Options{
-		Engine: engine, Verifier: s.realtime.tokens, Node: s.node, Codecs: s.cfg.Codecs, Clock: s.clock, Logger: s.log,
-		Records: stage.Records{
-			Stages: r.Stages, Owners: owners, Sessions: r.Sessions, SessionLog: r.SessionHistory, Participants: r.Participants,
-			History: r.ParticipantHistory, Events: r.ParticipantEvents, Burnt: r.Disconnected,
-		},
-	}
-	if s.cfg.Quotas == "aws" { // spec ivs-realtime.md 15.2
-		o.Limits = stage.ServiceLimits()
 	}
 	s.stages.manager = stage.NewManager(o)
 	proxies, err := s.cfg.Proxies()
@@ -67,16 +56,18 @@ func (s *server) openStages(ctx context.Context) error {
 		return err
 	}
 	s.stages.whip = whip.New(whip.Options{
-		Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.realtime.tokens, Logger: s.log,
+		Prefix: whipPath, Joiner: s.stages.manager, Verifier: s.tokens, Logger: s.log,
 		URLs: publicurl.Rule{Public: s.cfg.PublicURL, Proxies: proxies},
 	})
-	r.Media = &stage.Remote{Node: s.node, Sessions: r.Sessions, Participants: r.Participants}
 	return nil
 }
 
+// open reports whether stages can be joined here.
+func (m *stages) open() bool { return m.port != nil }
+
 // close closes the media port; the manager has ended by then.
 func (m *stages) close() {
-	if m.port != nil {
+	if m.open() {
 		_ = m.port.Close()
 	}
 }
@@ -109,39 +100,15 @@ func (m *stages) totals(counter func(name, help string, v int64, labels ...strin
 
 // addr is the address of the media port, "" when it is turned off.
 func (m *stages) addr() string {
-	if m.port == nil {
+	if !m.open() {
 		return ""
 	}
 	return m.port.Addr()
 }
 
-// run owns the stages until ctx ends.
-func (m *stages) run(ctx context.Context) error {
-	if m.manager == nil {
-		return nil
-	}
-	return named("stage media", m.manager.Run(ctx))
-}
-
-// reap ends the sessions of nodes that are gone (cluster.Duty).
-func (m *stages) reap(ctx context.Context) (time.Time, error) {
-	if m.manager == nil {
-		return time.Time{}, nil
-	}
-	return m.manager.Reap(ctx)
-}
-
-// drain tells all participants that the server stops.
-func (m *stages) drain(ctx context.Context) error {
-	if m.manager == nil {
-		return nil
-	}
-	return m.manager.Drain(ctx)
-}
-
 // handler returns what serves a request of the real-time addresses, nil when it is none.
 func (m *stages) handler(r *http.Request) http.Handler {
-	if m.manager == nil {
+	if !m.open() {
 		return nil
 	}
 	path := r.URL.Path

@@ -25,7 +25,7 @@ func (m *Manager) authorize(ctx context.Context, r ingest.Request) (store.Record
 	if !m.guesses.allowed(who, now) {
 		return none, refusedKey()
 	}
-	rec, err := m.opt.Channels.Find(ctx, "streamKey", id)
+	rec, err := m.opt.Records.Channels.Find(ctx, "streamKey", id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return none, err
 	}

@@ -67,7 +67,7 @@ func TestEventsOfLostAnswers(t *testing.T) {
 	n.waitGone(t, ch)
 	eventually(t, "all events", func() bool { return len(events()) >= 4 })
 	wantEvents(t, events(), "Session Created", "Stream Start", "Session Ended", "Stream End")
-	list, err := n.opt.History.ListNewestFirst(t.Context(), ch, s.StreamID, 0, 10)
+	list, err := n.opt.Records.History.ListNewestFirst(t.Context(), ch, s.StreamID, 0, 10)
 	if err != nil || len(list) != 1 {
 		t.Errorf("the session is %d times in the history, %v", len(list), err)
 	}

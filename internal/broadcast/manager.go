@@ -9,7 +9,7 @@
 // owns its state and one that writes its records, both run by Manager.Run. Records follow media and never hold it up:
 // while the state engine does not answer, streams go on and their records wait.
 //
-// Imports: arn, cluster, fault, hls, ingest, media, media/h264, media/timeline, resource, store.
+// Imports: arn, cluster, fault, hls, ingest, media, media/h264, media/timeline, records, resource, store.
 package broadcast
 
 import (
@@ -22,17 +22,14 @@ import (
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/hls"
 	"github.com/rivus-live/rivus/internal/ingest"
-	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
-// Options configures a Manager. Channels, Claims, Sessions, History and Node are required.
+// Options configures a Manager. Records and Node are required.
 type Options struct {
-	Channels *store.Table[resource.Channel]
-	Claims   *cluster.Claims[resource.Stream]
-	Sessions *store.EventTable[resource.Session] // the open ones
-	History  *store.Log[resource.Session]        // the ended ones
-	Node     *cluster.Node
+	Records records.Channels
+	Node    *cluster.Node
 
 	MaxStreams    int                         // at a time in one account and region on this node; 0: no limit
 	AllowInsecure bool                        // publishers without encryption also for channels that ask for it

@@ -26,7 +26,7 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 	if !p.accepted.Load() || s.Priority != 3 || s.StartTime.IsZero() || !strings.HasPrefix(s.StreamID, "st-") || len(s.StreamID) != 26 {
 		t.Errorf("live: %+v", s)
 	}
-	open, err := n.opt.Sessions.Get(t.Context(), ch)
+	open, err := n.opt.Records.Sessions.Get(t.Context(), ch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 	eventually(t, "viewers counted", func() bool {
 		p.send(t.Context(), picture(ts, 0, false))
 		ts += 40
-		s, _, err := n.opt.Claims.Get(t.Context(), ch)
+		s, _, err := n.opt.Records.Streams.Get(t.Context(), ch)
 		return err == nil && s.ViewerCount == 7
 	})
 	close(p.messages)
@@ -49,10 +49,10 @@ func TestStreamFromKeyToHistory(t *testing.T) {
 		t.Errorf("a clean end is no error: %v", err)
 	}
 	n.waitGone(t, ch)
-	if _, err := n.opt.Sessions.Get(t.Context(), ch); !fault.Is(err, fault.NotFound) {
+	if _, err := n.opt.Records.Sessions.Get(t.Context(), ch); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the session is still open: %v", err)
 	}
-	last, err := n.opt.History.Last(t.Context(), ch, s.StreamID)
+	last, err := n.opt.Records.History.Last(t.Context(), ch, s.StreamID)
 	if err != nil || last.Value.EndReason != EncoderClosed.String() || last.Value.EndTime.IsZero() {
 		t.Errorf("history: %+v, %v", last, err)
 	}
@@ -68,7 +68,7 @@ func TestKeysAreRefusedAlike(t *testing.T) {
 	n := newNode(t, t.TempDir(), nil)
 	ch, key := n.channel(t, nil)
 	other, deleted := n.channel(t, nil)
-	if _, err := n.opt.Channels.Delete(t.Context(), other, nil); err != nil {
+	if _, err := n.opt.Records.Channels.Delete(t.Context(), other, nil); err != nil {
 		t.Fatal(err)
 	}
 	answers := map[string]bool{}
@@ -154,7 +154,7 @@ func TestSecondPublisherAndTakeover(t *testing.T) {
 		t.Errorf("the first publisher ended with %v", err)
 	}
 	eventually(t, "priority in the record", func() bool {
-		now, ok, err := n.opt.Claims.Get(t.Context(), ch)
+		now, ok, err := n.opt.Records.Streams.Get(t.Context(), ch)
 		return err == nil && ok && now.Priority == 1 && now.StreamID == s.StreamID
 	})
 	if pres, _ := n.Presentation(ch.Scope, ch.ID); pres.StreamID != s.StreamID || pres.Variants()[0].Snapshot().Ended() {
@@ -184,7 +184,7 @@ func TestReconnectIsANewStream(t *testing.T) {
 		<-p.done
 	}
 	n.waitGone(t, ch)
-	past, err := n.opt.History.ListNewestFirst(t.Context(), ch, "", 0, 10)
+	past, err := n.opt.Records.History.ListNewestFirst(t.Context(), ch, "", 0, 10)
 	if err != nil || len(past) != 3 {
 		t.Errorf("%d sessions in the history, %v", len(past), err)
 	}
@@ -216,21 +216,21 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	// When Stop has returned, reads agree.
-	if _, ok, err := n.opt.Claims.Get(t.Context(), ch); ok || err != nil {
+	if _, ok, err := n.opt.Records.Streams.Get(t.Context(), ch); ok || err != nil {
 		t.Errorf("still claimed: %v %v", ok, err)
 	}
 	var r *ingest.Refusal
 	if err := <-p.done; !errors.As(err, &r) || r.Kind != ingest.Stopped {
 		t.Errorf("the encoder was told %v", err)
 	}
-	last, err := n.opt.History.Last(t.Context(), ch, s.StreamID)
+	last, err := n.opt.Records.History.Last(t.Context(), ch, s.StreamID)
 	if err != nil || last.Value.EndReason != Stopped.String() {
 		t.Errorf("%+v %v", last.Value, err)
 	}
 	wantKind("stop, ended", n.remote.Stop(t.Context(), channel), fault.NotLive)
 
 	// Somebody has the channel and does not answer.
-	hold, err := n.opt.Claims.Take(t.Context(), ch, resource.Stream{ChannelARN: channel, State: resource.Live})
+	hold, err := n.opt.Records.Streams.Take(t.Context(), ch, resource.Stream{ChannelARN: channel, State: resource.Live})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestDeletedKeyRefusesTheNextPublishOnly(t *testing.T) {
 	p := n.publish(t, key, "")
 	p.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
 	n.waitLive(t, ch)
-	if _, err := n.opt.Channels.Update(t.Context(), ch, func(c resource.Channel) (resource.Channel, error) {
+	if _, err := n.opt.Records.Channels.Update(t.Context(), ch, func(c resource.Channel) (resource.Channel, error) {
 		c.StreamKeys = nil
 		return c, nil
 	}); err != nil {
@@ -288,7 +288,7 @@ func TestDrain(t *testing.T) {
 		if pres, ok := n.Presentation(keys[i].Scope, keys[i].ID); !ok || !pres.Variants()[0].Snapshot().Ended() {
 			t.Error("no ended presentation for the players")
 		}
-		if _, err := n.opt.Sessions.Get(t.Context(), keys[i]); !fault.Is(err, fault.NotFound) {
+		if _, err := n.opt.Records.Sessions.Get(t.Context(), keys[i]); !fault.Is(err, fault.NotFound) {
 			t.Errorf("session: %v", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/ingest"
 	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -79,19 +80,13 @@ func (w *world) join(t *testing.T, member cluster.Options, change func(*Options)
 	me, err := cluster.Join(ctx, member)
 	check(err)
 	o := Options{Node: me, Logger: log}
-	o.Channels, err = store.OpenTable(ctx, w.store, store.ChannelDefinition())
-	check(err)
-	o.Sessions, err = store.OpenEventTable(ctx, w.store, store.SessionDefinition())
-	check(err)
-	o.Claims, err = cluster.OpenClaims(ctx, w.store, me, store.StreamDefinition())
-	check(err)
-	o.History, err = store.OpenLog[resource.Session](ctx, w.store, "session")
+	o.Records, err = records.OpenChannels(ctx, w.store, me)
 	check(err)
 	if change != nil {
 		change(&o)
 	}
 	n := &node{Manager: NewManager(o), store: w.store}
-	n.remote = &Remote{Node: me, Claims: o.Claims, Manager: n.Manager}
+	n.remote = &Remote{Node: me, Claims: o.Records.Streams, Manager: n.Manager}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	renewing, crash := context.WithCancel(running)
 	var run, renew sync.WaitGroup
@@ -137,7 +132,7 @@ func (n *node) channel(t *testing.T, change func(*resource.Channel)) (store.Key,
 	if change != nil {
 		change(&ch)
 	}
-	if _, err := n.opt.Channels.Create(t.Context(), key, ch); err != nil {
+	if _, err := n.opt.Records.Channels.Create(t.Context(), key, ch); err != nil {
 		t.Fatal(err)
 	}
 	return key, sk.Value(key.Region)
@@ -186,7 +181,7 @@ func (n *node) waitLive(t *testing.T, key store.Key) resource.Stream {
 	eventually(t, "live", func() bool {
 		var ok bool
 		var err error
-		s, ok, err = n.opt.Claims.Get(t.Context(), key)
+		s, ok, err = n.opt.Records.Streams.Get(t.Context(), key)
 		return err == nil && ok && s.State == resource.Live
 	})
 	return s
@@ -195,7 +190,7 @@ func (n *node) waitLive(t *testing.T, key store.Key) resource.Stream {
 func (n *node) waitGone(t *testing.T, key store.Key) {
 	t.Helper()
 	eventually(t, "claim released", func() bool {
-		_, ok, err := n.opt.Claims.Get(t.Context(), key)
+		_, ok, err := n.opt.Records.Streams.Get(t.Context(), key)
 		return err == nil && !ok
 	})
 }

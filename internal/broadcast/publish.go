@@ -87,7 +87,7 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 	if n := m.opt.MaxStreams; n > 0 && m.count(s.key.Scope) > n {
 		return nil, nil, &ingest.Refusal{Kind: ingest.OverQuota, Text: "Too many streams are live in this account and region."}
 	}
-	hold, err := m.opt.Claims.Take(ctx, s.key, stream)
+	hold, err := m.opt.Records.Streams.Take(ctx, s.key, stream)
 	if fault.Is(err, fault.Conflict) {
 		return nil, nil, errInUse
 	}
@@ -100,14 +100,14 @@ func (m *Manager) open(ctx context.Context, s *slot, f *feed) (_ *broadcast, _ *
 		}
 	}()
 	// A channel that is deleted or gets another key after this sees the claim.
-	rec, err := m.opt.Channels.Get(ctx, s.key)
+	rec, err := m.opt.Records.Channels.Get(ctx, s.key)
 	if fault.Is(err, fault.NotFound) || err == nil && !holdsKey(&rec.Value, s.key.Region, f.Key) {
 		return nil, nil, refusedKey()
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read channel: %w", err)
 	}
-	records := &storeLedger{key: s.key, hold: hold, sessions: m.opt.Sessions, history: m.opt.History}
+	records := &storeLedger{key: s.key, hold: hold, sessions: m.opt.Records.Sessions, history: m.opt.Records.History}
 	b, in := m.newBroadcast(s.key, publicChannel(rec.Value), stream, records, f)
 	b.session.Holder = resource.Holder{Node: m.opt.Node.ID(), Incarnation: m.opt.Node.Incarnation()}
 	created := newEvent(sessionCreated, &b.channel, stream.StreamID, "", now)

@@ -20,7 +20,7 @@ const reapBusy = 5 * time.Second
 // Reap ends the streams of nodes that are gone (cluster.Duty): sessions whose encoders have been silent for long, and claims
 // without a session.
 func (m *Manager) Reap(ctx context.Context) (next time.Time, err error) {
-	for _, r := range m.opt.Sessions.All() {
+	for _, r := range m.opt.Records.Sessions.All() {
 		due, err := m.reapSession(ctx, r.Key, r.Value)
 		if err != nil {
 			return next, err
@@ -57,7 +57,7 @@ func (m *Manager) abandoned(ctx context.Context, key store.Key, s resource.Sessi
 	if s.Holder != (resource.Holder{}) {
 		return m.opt.Node.Departed(ctx, s.Holder.Node, s.Holder.Incarnation)
 	}
-	claim, _, err := m.opt.Claims.Owner(ctx, key)
+	claim, _, err := m.opt.Records.Streams.Owner(ctx, key)
 	if fault.Is(err, fault.NotFound) || err == nil && claim.Released {
 		return s.CreatedAt.Before(m.started), nil
 	}
@@ -70,7 +70,7 @@ func (m *Manager) abandoned(ctx context.Context, key store.Key, s resource.Sessi
 // lastSign is when the encoder of a session was heard last, as far as the records tell.
 func (m *Manager) lastSign(ctx context.Context, key store.Key, s resource.Session) (time.Time, error) {
 	at := later(later(s.CreatedAt, s.StartTime), s.LastFrame)
-	stream, ok, err := m.opt.Claims.Get(ctx, key)
+	stream, ok, err := m.opt.Records.Streams.Get(ctx, key)
 	if err != nil {
 		return at, fmt.Errorf("read the stream: %w", err)
 	}
@@ -88,7 +88,7 @@ func (m *Manager) endAbandoned(ctx context.Context, key store.Key, s resource.Se
 		return false, nil //nolint:nilerr // draining: another node takes over
 	}
 	defer m.decide(place, nil)
-	stream, known, err := m.opt.Claims.Get(ctx, key) // with what it told of the last frame
+	stream, known, err := m.opt.Records.Streams.Get(ctx, key) // with what it told of the last frame
 	if err != nil {
 		return false, fmt.Errorf("read the stream: %w", err)
 	}
@@ -96,7 +96,7 @@ func (m *Manager) endAbandoned(ctx context.Context, key store.Key, s resource.Se
 		stream = resource.Stream{ChannelARN: arn.Channel(key.Scope, key.ID), StreamID: s.StreamID}
 	}
 	stream.State, stream.ViewerCount = resource.Ended, 0
-	hold, err := m.opt.Claims.Take(ctx, key, stream)
+	hold, err := m.opt.Records.Streams.Take(ctx, key, stream)
 	if fault.Is(err, fault.Conflict) {
 		return true, nil
 	}
@@ -104,7 +104,7 @@ func (m *Manager) endAbandoned(ctx context.Context, key store.Key, s resource.Se
 		return false, fmt.Errorf("claim channel: %w", err)
 	}
 	defer m.release(ctx, hold, stream)
-	now, err := m.opt.Sessions.Get(ctx, key)
+	now, err := m.opt.Records.Sessions.Get(ctx, key)
 	if fault.Is(err, fault.NotFound) || err == nil && now.Value.StreamID != s.StreamID {
 		return true, nil // somebody was faster
 	}
@@ -121,12 +121,12 @@ func (m *Manager) endAbandoned(ctx context.Context, key store.Key, s resource.Se
 
 // reapClaims gives up the claims of nodes that are gone behind which there is no session.
 func (m *Manager) reapClaims(ctx context.Context) error {
-	orphans, err := m.opt.Claims.Orphans(ctx)
+	orphans, err := m.opt.Records.Streams.Orphans(ctx)
 	if err != nil {
 		return fmt.Errorf("look for claims that were left: %w", err)
 	}
 	for _, o := range orphans {
-		s, err := m.opt.Sessions.Get(ctx, o.Key)
+		s, err := m.opt.Records.Sessions.Get(ctx, o.Key)
 		if err == nil && s.Value.StreamID == o.Value.StreamID {
 			continue // it goes with its session
 		}
@@ -134,7 +134,7 @@ func (m *Manager) reapClaims(ctx context.Context) error {
 			return fmt.Errorf("read the session: %w", err)
 		}
 		o.Value.State, o.Value.ViewerCount = resource.Ended, 0
-		hold, err := m.opt.Claims.Take(ctx, o.Key, o.Value)
+		hold, err := m.opt.Records.Streams.Take(ctx, o.Key, o.Value)
 		if fault.Is(err, fault.Conflict) {
 			continue
 		}
@@ -151,7 +151,7 @@ func (m *Manager) reapClaims(ctx context.Context) error {
 // did.
 func (m *Manager) EndAbandoned(ctx context.Context, channel arn.ARN) (bool, error) {
 	key := store.Key{Scope: channel.Scope, ID: channel.ID}
-	s, err := m.opt.Sessions.Get(ctx, key)
+	s, err := m.opt.Records.Sessions.Get(ctx, key)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

@@ -52,11 +52,11 @@ func TestStreamOfADeadNodeIsEnded(t *testing.T) {
 			}
 			events := two.events(t, ch)
 			eventually(t, "the session is closed", func() bool {
-				_, err := two.opt.Sessions.Get(t.Context(), ch)
+				_, err := two.opt.Records.Sessions.Get(t.Context(), ch)
 				return fault.Is(err, fault.NotFound)
 			})
 			two.waitGone(t, ch)
-			list, err := two.opt.History.ListNewestFirst(t.Context(), ch, live.StreamID, 0, 10)
+			list, err := two.opt.Records.History.ListNewestFirst(t.Context(), ch, live.StreamID, 0, 10)
 			if err != nil || len(list) != 1 {
 				t.Fatalf("the session is %d times in the history, %v", len(list), err)
 			}
@@ -87,7 +87,7 @@ func TestStreamOfADeadNodeWaits(t *testing.T) {
 	one := w.join(t, short("one"), nil)
 	two := w.join(t, short("two"), nil)
 	ch, live, _ := died(t, one)
-	session, err := two.opt.Sessions.Get(t.Context(), ch)
+	session, err := two.opt.Records.Sessions.Get(t.Context(), ch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,13 +99,13 @@ func TestStreamOfADeadNodeWaits(t *testing.T) {
 	if last, _ := two.lastSign(t.Context(), ch, session.Value); err != nil || !next.Equal(last.Add(silenceLimit)) {
 		t.Errorf("it is due at %v, %v; the last frame was at %v", next, err, last)
 	}
-	if s, err := two.opt.Sessions.Get(t.Context(), ch); err != nil || s.Value.StreamID != live.StreamID {
+	if s, err := two.opt.Records.Sessions.Get(t.Context(), ch); err != nil || s.Value.StreamID != live.StreamID {
 		t.Fatalf("the session did not wait: %v", err)
 	}
 	if err := two.remote.Stop(t.Context(), live.ChannelARN); err != nil {
 		t.Fatalf("stop: %v", err)
 	}
-	if _, err := two.opt.Sessions.Get(t.Context(), ch); !fault.Is(err, fault.NotFound) {
+	if _, err := two.opt.Records.Sessions.Get(t.Context(), ch); !fault.Is(err, fault.NotFound) {
 		t.Errorf("after StopStream the session is open: %v", err)
 	}
 	if err := two.remote.Stop(t.Context(), live.ChannelARN); !fault.Is(err, fault.NotLive) {
@@ -124,14 +124,14 @@ func TestRestartWaitsForTheEncoder(t *testing.T) {
 	if next, err := again.Reap(t.Context()); err != nil || next.IsZero() {
 		t.Fatalf("due at %v, %v", next, err)
 	}
-	channel, err := again.opt.Channels.Get(t.Context(), ch)
+	channel, err := again.opt.Records.Channels.Get(t.Context(), ch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := again.publish(t, channel.Value.StreamKeys[0].Value(ch.Region), "")
 	p.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
 	eventually(t, "another stream", func() bool { return again.waitLive(t, ch).StreamID != live.StreamID })
-	last, err := again.opt.History.Last(t.Context(), ch, live.StreamID)
+	last, err := again.opt.Records.History.Last(t.Context(), ch, live.StreamID)
 	if err != nil || last.Value.EndReason != Abandoned.String() {
 		t.Errorf("the stream before: %+v, %v", last.Value, err)
 	}
@@ -152,7 +152,7 @@ func TestLivingStreamsAreNotReaped(t *testing.T) {
 	if next, err := two.Reap(t.Context()); err != nil || !next.IsZero() {
 		t.Errorf("due at %v, %v", next, err)
 	}
-	if s, err := two.opt.Sessions.Get(t.Context(), ch); err != nil || s.Value.StreamID != live.StreamID {
+	if s, err := two.opt.Records.Sessions.Get(t.Context(), ch); err != nil || s.Value.StreamID != live.StreamID {
 		t.Errorf("the session is %+v, %v", s.Value, err)
 	}
 	close(p.messages)

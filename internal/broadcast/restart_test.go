@@ -22,7 +22,7 @@ func TestRestartEndsOpenSessions(t *testing.T) {
 	old.Channel.ARN = arn.Channel(ch.Scope, ch.ID)
 	n.stop()
 	n = newNode(t, dir, nil)
-	if _, err := n.opt.Sessions.Create(t.Context(), ch, old); err != nil {
+	if _, err := n.opt.Records.Sessions.Create(t.Context(), ch, old); err != nil {
 		t.Fatal(err)
 	}
 	n.stop()
@@ -30,10 +30,10 @@ func TestRestartEndsOpenSessions(t *testing.T) {
 	n = newNode(t, dir, nil)
 	events := n.events(t, ch)
 	eventually(t, "the session is closed", func() bool {
-		_, err := n.opt.Sessions.Get(t.Context(), ch)
+		_, err := n.opt.Records.Sessions.Get(t.Context(), ch)
 		return fault.Is(err, fault.NotFound)
 	})
-	last, err := n.opt.History.Last(t.Context(), ch, old.StreamID)
+	last, err := n.opt.Records.History.Last(t.Context(), ch, old.StreamID)
 	if err != nil || last.Value.EndReason != Abandoned.String() {
 		t.Errorf("%+v %v", last, err)
 	}
@@ -56,13 +56,13 @@ func TestPublisherClosesWhatIsLeft(t *testing.T) {
 	ch, key := n.channel(t, nil)
 	old := resource.Session{StreamID: arn.NewStreamID(), CreatedAt: time.Now().Add(time.Hour)} // too new to be swept
 	old.Channel.ARN = arn.Channel(ch.Scope, ch.ID)
-	if _, err := n.opt.Sessions.Create(t.Context(), ch, old); err != nil {
+	if _, err := n.opt.Records.Sessions.Create(t.Context(), ch, old); err != nil {
 		t.Fatal(err)
 	}
 	p := n.publish(t, key, "")
 	p.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
 	n.waitLive(t, ch)
-	if last, err := n.opt.History.Last(t.Context(), ch, old.StreamID); err != nil || last.Value.EndReason != Abandoned.String() {
+	if last, err := n.opt.Records.History.Last(t.Context(), ch, old.StreamID); err != nil || last.Value.EndReason != Abandoned.String() {
 		t.Errorf("%+v %v", last, err)
 	}
 	close(p.messages)

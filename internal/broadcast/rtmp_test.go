@@ -88,7 +88,7 @@ func TestOverRTMP(t *testing.T) {
 	second := dial(t, url+key+"?priority=5", append(headers(), av(0, 4000, 50)...))
 	wantStatus(t, first, "")
 	eventually(t, "taken over", func() bool {
-		now, ok, err := n.opt.Claims.Get(t.Context(), ch)
+		now, ok, err := n.opt.Records.Streams.Get(t.Context(), ch)
 		return err == nil && ok && now.Priority == 5 && now.StreamID == s.StreamID && now.State == resource.Live
 	})
 	if err := n.remote.Stop(t.Context(), arn.Channel(ch.Scope, ch.ID)); err != nil {

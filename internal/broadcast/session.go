@@ -17,14 +17,14 @@ const cleanupPatience = 10 * time.Second
 // openSession records a session as open. One that a dead owner left behind is closed first: the caller has the claim.
 func (m *Manager) openSession(ctx context.Context, key store.Key, s resource.Session, created store.Event) error {
 	for range 3 {
-		_, err := m.opt.Sessions.Create(ctx, key, s, created)
+		_, err := m.opt.Records.Sessions.Create(ctx, key, s, created)
 		if err == nil {
 			return nil
 		}
 		if !fault.Is(err, fault.Conflict) {
 			return fmt.Errorf("open session: %w", err)
 		}
-		left, err := m.opt.Sessions.Get(ctx, key)
+		left, err := m.opt.Records.Sessions.Get(ctx, key)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}
@@ -50,14 +50,14 @@ func (m *Manager) closeSession(ctx context.Context, key store.Key, s resource.Se
 		events = append(events, newEvent(streamEnd, &s.Channel, s.StreamID, "", at))
 	}
 	// The owner may have come as far as the history and no further; what it wrote there is better.
-	_, err = m.opt.History.Last(ctx, key, s.StreamID)
+	_, err = m.opt.Records.History.Last(ctx, key, s.StreamID)
 	if fault.Is(err, fault.NotFound) {
-		err = archive(ctx, m.opt.History, key, s)
+		err = archive(ctx, m.opt.Records.History, key, s)
 	}
 	if err != nil {
 		return fmt.Errorf("end the session: %w", err)
 	}
-	return removeSession(ctx, m.opt.Sessions, key, s.StreamID, events)
+	return removeSession(ctx, m.opt.Records.Sessions, key, s.StreamID, events)
 }
 
 // release gives a claim up, also when the caller's context is done.

@@ -121,7 +121,7 @@ func TestSourceOfNoProtocol(t *testing.T) {
 	done := n.publishCard(t, card, ingest.Request{Key: key, Secure: true, Remote: "in process"})
 	s := n.waitLive(t, ch)
 	<-card.over
-	open, err := n.opt.Sessions.Get(t.Context(), ch)
+	open, err := n.opt.Records.Sessions.Get(t.Context(), ch)
 	if err != nil || open.Value.Encoder != "test card" || open.Value.Video.Width != 1280 || open.Value.Audio.SampleRate != 48_000 {
 		t.Errorf("session: %+v, %v", open.Value, err)
 	}

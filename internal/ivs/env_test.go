@@ -26,6 +26,7 @@ import (
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/quota"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -90,10 +91,9 @@ func start(tb testing.TB, change ...func(*ivs.Options)) *env {
 	check(tb, err)
 	tb.Cleanup(node.Close)
 	e.conn = conn
-	e.channels, err = store.OpenTable(ctx, state, store.ChannelDefinition())
+	channels, err := records.OpenChannels(ctx, state, node)
 	check(tb, err)
-	e.streams, err = cluster.OpenClaims(ctx, state, node, store.StreamDefinition())
-	check(tb, err)
+	e.channels, e.streams = channels.Channels, channels.Streams
 	o := ivs.Options{
 		Channels: e.channels, Streams: e.streams, Broadcasts: e.media,
 		Pager: awsapi.NewPager(bytes.Repeat([]byte{7}, 32)), Logger: slog.New(slog.DiscardHandler),

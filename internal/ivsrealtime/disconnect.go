@@ -9,8 +9,8 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
-	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -52,13 +52,13 @@ func (s *Service) burn(ctx context.Context, stage arn.ARN, participantID, reason
 	d := resource.Disconnected{
 		StageARN: stage, ParticipantID: participantID, Reason: reason, At: now, Until: now.Add(burntFor),
 	}
-	key := store.ParticipantKey(stage, "", participantID)
+	key := records.ParticipantKey(stage, "", participantID)
 	for {
-		_, err := s.opts.Disconnected.Create(ctx, key, d)
+		_, err := s.opts.Records.Disconnected.Create(ctx, key, d)
 		if !fault.Is(err, fault.Conflict) {
 			return err
 		}
-		_, err = s.opts.Disconnected.Update(ctx, key, func(resource.Disconnected) (resource.Disconnected, error) {
+		_, err = s.opts.Records.Disconnected.Update(ctx, key, func(resource.Disconnected) (resource.Disconnected, error) {
 			return d, nil
 		})
 		if !fault.Is(err, fault.NotFound) { // it was forgotten a moment ago
@@ -87,11 +87,11 @@ var errKept = errors.New("the participant was burnt again")
 
 // Sweep forgets the burnt participants whose time is over or whose stage is gone.
 func (s *Service) Sweep(ctx context.Context) error {
-	for _, r := range s.opts.Disconnected.All() {
+	for _, r := range s.opts.Records.Disconnected.All() {
 		if !s.over(ctx, r.Value) {
 			continue
 		}
-		_, err := s.opts.Disconnected.Delete(ctx, r.Key, func(d resource.Disconnected) error {
+		_, err := s.opts.Records.Disconnected.Delete(ctx, r.Key, func(d resource.Disconnected) error {
 			if !s.over(ctx, d) {
 				return errKept
 			}
@@ -108,6 +108,6 @@ func (s *Service) over(ctx context.Context, d resource.Disconnected) bool {
 	if !d.Until.After(s.opts.Clock()) {
 		return true
 	}
-	_, err := s.opts.Stages.Get(ctx, keyOf(d.StageARN))
+	_, err := s.opts.Records.Stages.Get(ctx, keyOf(d.StageARN))
 	return fault.Is(err, fault.NotFound)
 }

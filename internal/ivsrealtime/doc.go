@@ -18,5 +18,5 @@
 // The wire types, their reading and writing and their constraint checks are generated from api/model/ivs-realtime.json.
 // Compositions, encoder and ingest configurations and replication are not built; awsapi answers them with their name.
 //
-// Imports: arn, awsapi, awsapi/restjson, fault, resource, store, tagging, token.
+// Imports: arn, awsapi, awsapi/restjson, fault, records, resource, store, tagging, token.
 package ivsrealtime

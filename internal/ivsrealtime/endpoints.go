@@ -57,7 +57,7 @@ func (s *Service) advertise(ctx context.Context, c awsapi.Caller, st resource.St
 	if _, changed := withEndpoints(st.Endpoints, e); !changed {
 		return nil
 	}
-	_, err := s.opts.Stages.Update(ctx, keyOf(st.ARN), func(st resource.Stage) (resource.Stage, error) {
+	_, err := s.opts.Records.Stages.Update(ctx, keyOf(st.ARN), func(st resource.Stage) (resource.Stage, error) {
 		st.Endpoints, _ = withEndpoints(st.Endpoints, e)
 		return st, nil
 	})

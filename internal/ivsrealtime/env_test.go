@@ -27,9 +27,11 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/sigv4"
 	"github.com/rivus-live/rivus/internal/store"
@@ -100,7 +102,7 @@ func startIn(tb testing.TB, dir string, change ...func(*ivsrealtime.Options)) *e
 	e.state, err = store.Open(context.Background(), e.conn, store.Options{})
 	check(tb, err)
 	tb.Cleanup(e.state.Close)
-	e.open(tb)
+	e.open(tb, "one")
 	for _, c := range change {
 		c(&e.opts)
 	}
@@ -123,46 +125,28 @@ func (e *env) serve(tb testing.TB) {
 	e.url = srv.URL
 }
 
-// open opens the records and makes the options of a service over them.
-func (e *env) open(tb testing.TB) {
+// open joins as a node, opens the records and makes the options of a service over them.
+func (e *env) open(tb testing.TB, node string) {
 	tb.Helper()
 	o := ivsrealtime.Options{
 		Media: e.media, Pager: awsapi.NewPager(bytes.Repeat([]byte{7}, 32)), Logger: slog.New(slog.DiscardHandler),
 		Clock:   func() time.Time { return time.Unix(0, e.now.Load()) },
 		Unbuilt: awsapi.Unbuilt{Accept: true},
 	}
-	o.Stages = table(tb, e.state, store.StageDefinition())
-	o.PublicKeys = table(tb, e.state, store.PublicKeyDefinition())
-	o.StorageConfigurations = table(tb, e.state, store.StorageConfigurationDefinition())
-	o.Disconnected = table(tb, e.state, store.DisconnectedDefinition())
-	o.Sessions = table(tb, e.state, store.StageSessionDefinition())
-	o.Participants = table(tb, e.state, store.ParticipantDefinition())
-	o.SessionHistory = history[resource.StageSession](tb, e.state, store.StageSessionLog)
-	o.ParticipantHistory = history[resource.Participant](tb, e.state, store.ParticipantLog)
-	o.ParticipantEvents = history[resource.ParticipantEvent](tb, e.state, store.ParticipantEventLog)
+	member, err := cluster.Join(context.Background(), cluster.Options{Store: e.state, Conn: e.conn, NodeID: node})
+	check(tb, err)
+	tb.Cleanup(member.Close)
+	o.Records, err = records.OpenStages(tb.Context(), e.state, member, store.DefaultLogAge)
+	check(tb, err)
 	seed, err := e.state.Secret(tb.Context(), "participant-token", 32)
 	check(tb, err)
 	e.authority, err = token.NewAuthority(token.Options{
 		Seed: seed, Clock: o.Clock,
-		Records: token.Tables{Stages: o.Stages, PublicKeys: o.PublicKeys, Burnt: o.Disconnected},
+		Records: token.Tables{Stages: o.Records},
 	})
 	check(tb, err)
 	o.Tokens = e.authority
 	e.opts = o
-}
-
-func table[T any](tb testing.TB, s *store.Store, def store.Definition[T]) *store.Table[T] {
-	tb.Helper()
-	t, err := store.OpenTable(tb.Context(), s, def)
-	check(tb, err)
-	return t
-}
-
-func history[T any](tb testing.TB, s *store.Store, name string) *store.Log[T] {
-	tb.Helper()
-	l, err := store.OpenLog[T](tb.Context(), s, name)
-	check(tb, err)
-	return l
 }
 
 func withQuotas(o *ivsrealtime.Options) { o.Quotas = true }
@@ -179,10 +163,10 @@ func (e *env) fill(tb testing.TB, room int) {
 	sc := arn.Scope{Region: region, Account: account}
 	var writers errgroup.Group
 	writers.SetLimit(16)
-	for range 1000 - e.opts.Stages.Count(sc) - room {
+	for range 1000 - e.opts.Records.Stages.Count(sc) - room {
 		writers.Go(func() error {
 			st := resource.Stage{ARN: resource.StageARN(sc, arn.NewID())}
-			_, err := e.opts.Stages.Create(tb.Context(), store.Key{Scope: sc, ID: st.ARN.ID}, st)
+			_, err := e.opts.Records.Stages.Create(tb.Context(), store.Key{Scope: sc, ID: st.ARN.ID}, st)
 			return err
 		})
 	}

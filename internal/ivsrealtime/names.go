@@ -22,7 +22,7 @@ func get[T any](ctx context.Context, c awsapi.Caller, t *store.Table[T], text st
 
 // stage returns the caller's stage with the given ARN.
 func (s *Service) stage(ctx context.Context, c awsapi.Caller, text string) (resource.Stage, error) {
-	return get(ctx, c, s.opts.Stages, text)
+	return get(ctx, c, s.opts.Records.Stages, text)
 }
 
 func keyOf(a arn.ARN) store.Key { return store.Key{Scope: a.Scope, ID: a.ID} }

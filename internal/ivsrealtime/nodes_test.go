@@ -21,7 +21,7 @@ func TestRulesHoldOverNodes(t *testing.T) {
 	t.Cleanup(state.Close)
 	second := &env{conn: e.conn, state: state, media: e.media}
 	second.now.Store(e.now.Load())
-	second.open(t)
+	second.open(t, "two")
 	second.opts.Quotas = true
 	second.serve(t)
 	nodes := [2]*sdk.Client{e.api(), second.api()}

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/arn"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
-// onStage writes the records of a stage's sessions in the order that the media side keeps to (store.StageSessionLog).
+// onStage writes the records of a stage's sessions in the order that the media side keeps to (records.StageSessionLog).
 type onStage struct {
 	*env
 	tb      testing.TB
@@ -21,7 +22,7 @@ func (e *env) openSession(tb testing.TB, stage *string, id string) *onStage {
 	tb.Helper()
 	o := &onStage{env: e, tb: tb, stage: parse(tb, stage)}
 	o.session = resource.StageSession{StageARN: o.stage, SessionID: id, StartTime: e.time()}
-	_, err := e.opts.Sessions.Create(tb.Context(), keyOf(o.stage), o.session)
+	_, err := e.opts.Records.Sessions.Create(tb.Context(), keyOf(o.stage), o.session)
 	check(tb, err)
 	return o
 }
@@ -31,23 +32,23 @@ func (o *onStage) join(p resource.Participant) {
 	o.tb.Helper()
 	p.StageARN, p.SessionID, p.FirstJoinTime = o.stage, o.session.SessionID, o.time()
 	p.Holders = []resource.Holder{{Node: "one", Incarnation: "a"}}
-	ctx, key := o.tb.Context(), store.ParticipantKey(o.stage, p.SessionID, p.ParticipantID)
-	_, err := o.opts.Participants.Create(ctx, key, p)
+	ctx, key := o.tb.Context(), records.ParticipantKey(o.stage, p.SessionID, p.ParticipantID)
+	_, err := o.opts.Records.Participants.Create(ctx, key, p)
 	check(o.tb, err)
-	check(o.tb, o.opts.ParticipantHistory.Append(ctx, store.SessionKey(o.stage, p.SessionID), p.ParticipantID, p))
+	check(o.tb, o.opts.Records.ParticipantHistory.Append(ctx, records.SessionKey(o.stage, p.SessionID), p.ParticipantID, p))
 	o.happen(resource.ParticipantEvent{Name: resource.EventJoined, ParticipantID: p.ParticipantID})
 }
 
 // change changes a participant.
 func (o *onStage) change(id string, change func(*resource.Participant)) {
 	o.tb.Helper()
-	ctx, key := o.tb.Context(), store.ParticipantKey(o.stage, o.session.SessionID, id)
-	r, err := o.opts.Participants.Update(ctx, key, func(p resource.Participant) (resource.Participant, error) {
+	ctx, key := o.tb.Context(), records.ParticipantKey(o.stage, o.session.SessionID, id)
+	r, err := o.opts.Records.Participants.Update(ctx, key, func(p resource.Participant) (resource.Participant, error) {
 		change(&p)
 		return p, nil
 	})
 	check(o.tb, err)
-	check(o.tb, o.opts.ParticipantHistory.Append(ctx, store.SessionKey(o.stage, o.session.SessionID), id, r.Value))
+	check(o.tb, o.opts.Records.ParticipantHistory.Append(ctx, records.SessionKey(o.stage, o.session.SessionID), id, r.Value))
 }
 
 // leave disconnects a participant.
@@ -63,30 +64,30 @@ func (o *onStage) happen(e resource.ParticipantEvent) {
 	if e.Time.IsZero() {
 		e.Time = o.time()
 	}
-	key := store.ParticipantKey(o.stage, o.session.SessionID, e.ParticipantID)
-	check(o.tb, o.opts.ParticipantEvents.Append(o.tb.Context(), key, e.ParticipantID, e))
+	key := records.ParticipantKey(o.stage, o.session.SessionID, e.ParticipantID)
+	check(o.tb, o.opts.Records.ParticipantEvents.Append(o.tb.Context(), key, e.ParticipantID, e))
 }
 
 // archive is the first step of the end of a session.
 func (o *onStage) archive() {
 	o.tb.Helper()
 	o.session.EndTime = o.time()
-	check(o.tb, o.opts.SessionHistory.Append(o.tb.Context(), keyOf(o.stage), o.session.SessionID, o.session))
+	check(o.tb, o.opts.Records.SessionHistory.Append(o.tb.Context(), keyOf(o.stage), o.session.SessionID, o.session))
 }
 
 // shut is the second.
 func (o *onStage) shut() {
 	o.tb.Helper()
-	_, err := o.opts.Sessions.Delete(o.tb.Context(), keyOf(o.stage), nil)
+	_, err := o.opts.Records.Sessions.Delete(o.tb.Context(), keyOf(o.stage), nil)
 	check(o.tb, err)
 }
 
 // clear is the last.
 func (o *onStage) clear() {
 	o.tb.Helper()
-	for _, r := range o.opts.Participants.All() {
+	for _, r := range o.opts.Records.Participants.All() {
 		if r.Value.SessionID == o.session.SessionID {
-			_, err := o.opts.Participants.Delete(o.tb.Context(), r.Key, nil)
+			_, err := o.opts.Records.Participants.Delete(o.tb.Context(), r.Key, nil)
 			check(o.tb, err)
 		}
 	}
@@ -102,8 +103,8 @@ func (o *onStage) end() {
 
 // append writes to the history of participants only.
 func (o *onStage) append(p resource.Participant) error {
-	key := store.SessionKey(o.stage, p.SessionID)
-	return o.opts.ParticipantHistory.Append(o.tb.Context(), key, p.ParticipantID, p)
+	key := records.SessionKey(o.stage, p.SessionID)
+	return o.opts.Records.ParticipantHistory.Append(o.tb.Context(), key, p.ParticipantID, p)
 }
 
 // onThisStage selects the open session of a stage.

@@ -8,6 +8,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -34,7 +35,7 @@ func (s *Service) participant(
 ) (resource.Participant, error) {
 	open, err := s.isOpen(ctx, stage, sessionID)
 	if err == nil && open {
-		r, err := s.opts.Participants.Get(ctx, store.ParticipantKey(stage, sessionID, participantID))
+		r, err := s.opts.Records.Participants.Get(ctx, records.ParticipantKey(stage, sessionID, participantID))
 		if !fault.Is(err, fault.NotFound) {
 			return r.Value, err
 		}
@@ -49,7 +50,7 @@ func (s *Service) participant(
 	if err != nil {
 		return resource.Participant{}, err
 	}
-	e, err := s.opts.ParticipantHistory.Last(ctx, store.SessionKey(stage, sessionID), participantID)
+	e, err := s.opts.Records.ParticipantHistory.Last(ctx, records.SessionKey(stage, sessionID), participantID)
 	if err != nil {
 		return resource.Participant{}, awsapi.Naming(err, participantID)
 	}
@@ -96,7 +97,7 @@ func (s *Service) ListParticipants(
 	return out, nil
 }
 
-// filter is what a list of participants selects: an index of store.ParticipantDefinition and its value.
+// filter is what a list of participants selects: an index of records.ParticipantDefinition and its value.
 type filter struct{ index, value string }
 
 // filterOf returns the one filter of a request. An empty user id is no filter.
@@ -181,9 +182,9 @@ func (r *roll) read(ctx context.Context, place string) error {
 
 // present reads a page of a session that is under way.
 func (r *roll) present(ctx context.Context, after string) error {
-	page, err := r.s.opts.Participants.List(ctx, store.Query{
+	page, err := r.s.opts.Records.Participants.List(ctx, store.Query{
 		Scope: r.stage.Scope, Index: r.filter.index, After: after, Limit: r.size,
-		Value: store.ParticipantValue(r.stage, r.session, r.filter.value),
+		Value: records.ParticipantValue(r.stage, r.session, r.filter.value),
 	})
 	if err != nil {
 		return err
@@ -205,10 +206,10 @@ const maxScan = 500
 
 // past reads a page of a session that has ended.
 func (r *roll) past(ctx context.Context, before uint64) error {
-	key := store.SessionKey(r.stage, r.session)
+	key := records.SessionKey(r.stage, r.session)
 	for looked := 0; looked < maxScan; {
 		ask := min(maxScan-looked, r.size-len(r.found)+1) // one more than fits tells whether there is another page
-		entries, err := r.s.opts.ParticipantHistory.ListNewestFirst(ctx, key, "", before, ask)
+		entries, err := r.s.opts.Records.ParticipantHistory.ListNewestFirst(ctx, key, "", before, ask)
 		if err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func TestListParticipants(t *testing.T) {
 	}
 	for _, step := range []func(){func() {}, on.archive, on.shut, on.clear} {
 		step()
-		open := slices.ContainsFunc(e.opts.Sessions.All(), onThisStage(on.stage))
+		open := slices.ContainsFunc(e.opts.Records.Sessions.All(), onThisStage(on.stage))
 		for _, test := range tests {
 			want := test.over
 			if open {

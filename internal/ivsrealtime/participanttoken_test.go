@@ -175,7 +175,7 @@ func TestSweep(t *testing.T) {
 	want := func(n int) {
 		t.Helper()
 		check(t, e.service.Sweep(ctx))
-		if got := len(e.opts.Disconnected.All()); got != n {
+		if got := len(e.opts.Records.Disconnected.All()); got != n {
 			t.Errorf("%d are burnt, want %d", got, n)
 		}
 	}
@@ -203,7 +203,7 @@ func TestRun(t *testing.T) {
 	ctx, stop := contextWithCancel(t)
 	ended := make(chan error)
 	go func() { ended <- e.service.Run(ctx) }()
-	eventually(t, func() bool { return len(e.opts.Disconnected.All()) == 0 })
+	eventually(t, func() bool { return len(e.opts.Records.Disconnected.All()) == 0 })
 	stop()
 	check(t, <-ended)
 }

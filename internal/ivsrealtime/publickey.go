@@ -37,8 +37,8 @@ func (s *Service) ImportPublicKey(
 		Fingerprint: fingerprint(der), Tags: tags, CreatedAt: s.opts.Clock().UTC(),
 	}
 	set(&k.Name, in.Name)
-	_, err = s.opts.PublicKeys.Under(guardOf(c.Scope)).Create(ctx, keyOf(k.ARN), k, func() error {
-		same, err := s.opts.PublicKeys.List(ctx, store.Query{
+	_, err = s.opts.Records.PublicKeys.Under(guardOf(c.Scope)).Create(ctx, keyOf(k.ARN), k, func() error {
+		same, err := s.opts.Records.PublicKeys.List(ctx, store.Query{
 			Scope: c.Scope, Index: "fingerprint", Value: k.Fingerprint, Limit: 1,
 		})
 		if err != nil {
@@ -47,7 +47,7 @@ func (s *Service) ImportPublicKey(
 		if len(same.Records) > 0 {
 			return fault.New(fault.Conflict, "The public key was imported already, as %s", same.Records[0].Value.ARN)
 		}
-		return s.withinQuota(s.opts.PublicKeys.Count(c.Scope), quotaPublicKeys, "public keys", c.Region)
+		return s.withinQuota(s.opts.Records.PublicKeys.Count(c.Scope), quotaPublicKeys, "public keys", c.Region)
 	})
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func fingerprint(der []byte) string {
 
 // GetPublicKey returns a public key.
 func (s *Service) GetPublicKey(ctx context.Context, c awsapi.Caller, in *GetPublicKeyRequest) (*GetPublicKeyResponse, error) {
-	k, err := get(ctx, c, s.opts.PublicKeys, in.Arn)
+	k, err := get(ctx, c, s.opts.Records.PublicKeys, in.Arn)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Service) GetPublicKey(ctx context.Context, c awsapi.Caller, in *GetPubl
 func (s *Service) ListPublicKeys(
 	ctx context.Context, c awsapi.Caller, in *ListPublicKeysRequest,
 ) (*ListPublicKeysResponse, error) {
-	keys, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListPublicKeys", ""), s.opts.PublicKeys, in.NextToken,
+	keys, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListPublicKeys", ""), s.opts.Records.PublicKeys, in.NextToken,
 		awsapi.PageSize(in.MaxResults, defaultLimit), func(k resource.PublicKey) (PublicKeySummary, error) {
 			return wirePublicKeySummary(k), nil
 		})
@@ -115,7 +115,7 @@ func (s *Service) DeletePublicKey(
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.opts.PublicKeys.Delete(ctx, keyOf(a), nil); err != nil {
+	if _, err := s.opts.Records.PublicKeys.Delete(ctx, keyOf(a), nil); err != nil {
 		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &DeletePublicKeyResponse{}, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -94,7 +95,7 @@ func (s *Service) checkStorage(ctx context.Context, c awsapi.Caller, text string
 	if a.Scope != c.Scope {
 		return awsapi.NotFound(text)
 	}
-	_, err = s.opts.StorageConfigurations.Get(ctx, keyOf(a))
+	_, err = s.opts.Records.StorageConfigurations.Get(ctx, keyOf(a))
 	return awsapi.Naming(err, text)
 }
 
@@ -107,9 +108,9 @@ func (s *Service) checkNotRecording(ctx context.Context, stage arn.ARN) error {
 	for _, state := range []resource.RecordingState{
 		resource.RecordingStarting, resource.RecordingActive, resource.RecordingStopping,
 	} {
-		found, err := s.opts.Participants.List(ctx, store.Query{
+		found, err := s.opts.Records.Participants.List(ctx, store.Query{
 			Scope: stage.Scope, Index: "recording", Limit: 1,
-			Value: store.ParticipantValue(stage, open.SessionID, string(state)),
+			Value: records.ParticipantValue(stage, open.SessionID, string(state)),
 		})
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/tagging"
@@ -23,12 +24,6 @@ type Stages interface {
 	Close(ctx context.Context, stage arn.ARN) error
 }
 
-// nobody is the Stages of a server without media: there is no connection to drop.
-type nobody struct{}
-
-func (nobody) Disconnect(context.Context, arn.ARN, string, string) error { return nil }
-func (nobody) Close(context.Context, arn.ARN) error                      { return nil }
-
 // Minter signs participant tokens.
 type Minter interface {
 	Mint(c token.Claims) (string, error)
@@ -43,24 +38,12 @@ const (
 
 // Options are the parts that a Service works with. All are needed unless they say otherwise.
 type Options struct {
-	// What this service writes.
-	Stages                *store.Table[resource.Stage]
-	PublicKeys            *store.Table[resource.PublicKey]
-	StorageConfigurations *store.Table[resource.StorageConfiguration]
-	Disconnected          *store.Table[resource.Disconnected]
-
-	// What the media side writes: see store.StageSessionLog.
-	Sessions           *store.Table[resource.StageSession]
-	Participants       *store.Table[resource.Participant]
-	SessionHistory     *store.Log[resource.StageSession]
-	ParticipantHistory *store.Log[resource.Participant]
-	ParticipantEvents  *store.Log[resource.ParticipantEvent]
-
-	Tokens Minter
-	Media  Stages // nil: nobody is connected, ever
-	Pager  *awsapi.Pager
-	Tags   *tagging.Registry // where New adds what this service has; nil: it has a registry of its own
-	Logger *slog.Logger      // nil discards
+	Records records.Stages
+	Tokens  Minter
+	Media   Stages // where participants are connected, on whichever node
+	Pager   *awsapi.Pager
+	Tags    *tagging.Registry // where New adds what this service has; nil: it has a registry of its own
+	Logger  *slog.Logger      // nil discards
 
 	// Quotas enforces the resource quotas of an account in a region.
 	Quotas bool
@@ -87,9 +70,6 @@ func New(o Options) *Service {
 	}
 	if o.Unbuilt.Logger == nil {
 		o.Unbuilt.Logger = o.Logger
-	}
-	if o.Media == nil {
-		o.Media = nobody{}
 	}
 	if o.Tags == nil {
 		o.Tags = tagging.NewRegistry()

@@ -7,13 +7,14 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
 // openSession returns the session of a stage that is under way, from memory.
 func (s *Service) openSession(ctx context.Context, stage arn.ARN) (resource.StageSession, bool, error) {
-	found, err := s.opts.Sessions.List(ctx, store.Query{Scope: stage.Scope, Index: "stage", Value: stage.ID, Limit: 1})
+	found, err := s.opts.Records.Sessions.List(ctx, store.Query{Scope: stage.Scope, Index: "stage", Value: stage.ID, Limit: 1})
 	if err != nil || len(found.Records) == 0 {
 		return resource.StageSession{}, false, err
 	}
@@ -38,7 +39,7 @@ func (s *Service) session(ctx context.Context, stage arn.ARN, sessionID string) 
 	if err != nil || ok && open.SessionID == sessionID {
 		return open, err
 	}
-	e, err := s.opts.SessionHistory.Last(ctx, keyOf(stage), sessionID)
+	e, err := s.opts.Records.SessionHistory.Last(ctx, keyOf(stage), sessionID)
 	return e.Value, awsapi.Naming(err, sessionID)
 }
 
@@ -84,7 +85,7 @@ func (s *Service) ListStageSessions(
 		}
 	}
 	// One more than fits tells whether there is another page; one of them may have been shown already.
-	entries, err := s.opts.SessionHistory.ListNewestFirst(ctx, keyOf(st.ARN), "", at.before, size-len(out.StageSessions)+2)
+	entries, err := s.opts.Records.SessionHistory.ListNewestFirst(ctx, keyOf(st.ARN), "", at.before, size-len(out.StageSessions)+2)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +133,8 @@ func (s *Service) ListParticipantEvents(
 		return nil, err
 	}
 	at, size := sessionPlaceOf(after), awsapi.PageSize(in.MaxResults, defaultLimit)
-	key := store.ParticipantKey(st.ARN, in.SessionId, in.ParticipantId)
-	entries, err := s.opts.ParticipantEvents.ListNewestFirst(ctx, key, in.ParticipantId, at.before, size+1)
+	key := records.ParticipantKey(st.ARN, in.SessionId, in.ParticipantId)
+	entries, err := s.opts.Records.ParticipantEvents.ListNewestFirst(ctx, key, in.ParticipantId, at.before, size+1)
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func TestSessions(t *testing.T) {
 // isOpen reports whether the session is open.
 func (o *onStage) isOpen(t *testing.T) bool {
 	t.Helper()
-	return len(o.opts.Sessions.All()) > 0
+	return len(o.opts.Records.Sessions.All()) > 0
 }
 
 // TestParticipantEvents lists what happened, newest first, while the session is open and after.

@@ -44,11 +44,11 @@ func (s *Service) CreateStage(ctx context.Context, c awsapi.Caller, in *CreateSt
 func (s *Service) create(ctx context.Context, c awsapi.Caller, st resource.Stage) error {
 	storage := st.Recording.StorageConfigurationARN
 	if !s.opts.Quotas && storage == "" {
-		_, err := s.opts.Stages.Create(ctx, keyOf(st.ARN), st)
+		_, err := s.opts.Records.Stages.Create(ctx, keyOf(st.ARN), st)
 		return err
 	}
-	_, err := s.opts.Stages.Under(guardOf(c.Scope)).Create(ctx, keyOf(st.ARN), st, func() error {
-		err := s.withinQuota(s.opts.Stages.Count(c.Scope), quotaStages, "stages", c.Region)
+	_, err := s.opts.Records.Stages.Under(guardOf(c.Scope)).Create(ctx, keyOf(st.ARN), st, func() error {
+		err := s.withinQuota(s.opts.Records.Stages.Count(c.Scope), quotaStages, "stages", c.Region)
 		if err == nil && storage != "" {
 			err = s.checkStorage(ctx, c, storage)
 		}
@@ -75,7 +75,7 @@ func (s *Service) GetStage(ctx context.Context, c awsapi.Caller, in *GetStageReq
 
 // ListStages returns a page of stages by id.
 func (s *Service) ListStages(ctx context.Context, c awsapi.Caller, in *ListStagesRequest) (*ListStagesResponse, error) {
-	stages, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStages", ""), s.opts.Stages, in.NextToken,
+	stages, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStages", ""), s.opts.Records.Stages, in.NextToken,
 		awsapi.PageSize(in.MaxResults, defaultLimit), func(st resource.Stage) (StageSummary, error) {
 			session, err := s.activeSessionID(ctx, st.ARN)
 			return wireStageSummary(st, session), err
@@ -92,9 +92,9 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 	if err != nil {
 		return nil, err
 	}
-	update, check := s.opts.Stages.Update, func() error { return nil }
+	update, check := s.opts.Records.Stages.Update, func() error { return nil }
 	if r := in.AutoParticipantRecordingConfiguration; r != nil && r.StorageConfigurationArn != "" {
-		update = s.opts.Stages.Under(guardOf(c.Scope)).Update
+		update = s.opts.Records.Stages.Under(guardOf(c.Scope)).Update
 		check = func() error { return s.checkStorage(ctx, c, r.StorageConfigurationArn) }
 	}
 	if err := check(); err != nil { // it has the caller's own name for what is missing
@@ -133,7 +133,7 @@ func (s *Service) DeleteStage(ctx context.Context, c awsapi.Caller, in *DeleteSt
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.opts.Stages.Delete(ctx, keyOf(a), nil); err != nil {
+	if _, err := s.opts.Records.Stages.Delete(ctx, keyOf(a), nil); err != nil {
 		return nil, awsapi.Naming(err, in.Arn)
 	}
 	s.close(ctx, a)

@@ -349,7 +349,7 @@ func TestAddressesAreBounded(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	st := parse(t, e.create(t, "demo").Arn)
-	_, err := e.opts.Stages.Update(t.Context(), keyOf(st), func(st resource.Stage) (resource.Stage, error) {
+	_, err := e.opts.Records.Stages.Update(t.Context(), keyOf(st), func(st resource.Stage) (resource.Stage, error) {
 		for i := range 100 {
 			st.Endpoints = append(st.Endpoints, resource.Endpoints{Events: fmt.Sprint("ws://", i), At: e.time()})
 		}
@@ -359,7 +359,7 @@ func TestAddressesAreBounded(t *testing.T) {
 	e.advance(25 * time.Hour)
 	_, err = e.api().GetStage(t.Context(), &sdk.GetStageInput{Arn: aws.String(st.String())})
 	check(t, err)
-	r, err := e.opts.Stages.Get(t.Context(), keyOf(st))
+	r, err := e.opts.Records.Stages.Get(t.Context(), keyOf(st))
 	check(t, err)
 	if n := len(r.Value.Endpoints); n != 32 || r.Value.Endpoints[30].Events != "ws://99" {
 		t.Errorf("%d addresses", n)

@@ -24,8 +24,8 @@ func (s *Service) CreateStorageConfiguration(
 		CreatedAt: s.opts.Clock().UTC(),
 	}
 	set(&sc.Name, in.Name)
-	_, err = s.opts.StorageConfigurations.Under(guardOf(c.Scope)).Create(ctx, keyOf(sc.ARN), sc, func() error {
-		have := s.opts.StorageConfigurations.Count(c.Scope)
+	_, err = s.opts.Records.StorageConfigurations.Under(guardOf(c.Scope)).Create(ctx, keyOf(sc.ARN), sc, func() error {
+		have := s.opts.Records.StorageConfigurations.Count(c.Scope)
 		return s.withinQuota(have, quotaStorageConfigurations, "storage configurations", c.Region)
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) CreateStorageConfiguration(
 func (s *Service) GetStorageConfiguration(
 	ctx context.Context, c awsapi.Caller, in *GetStorageConfigurationRequest,
 ) (*GetStorageConfigurationResponse, error) {
-	sc, err := get(ctx, c, s.opts.StorageConfigurations, in.Arn)
+	sc, err := get(ctx, c, s.opts.Records.StorageConfigurations, in.Arn)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) ListStorageConfigurations(
 	if s.opts.Quotas {
 		size = quotaStorageConfigurations
 	}
-	found, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStorageConfigurations", ""), s.opts.StorageConfigurations,
+	found, next, err := listed(ctx, c, s.opts.Pager.Pages(c, "ListStorageConfigurations", ""), s.opts.Records.StorageConfigurations,
 		in.NextToken, awsapi.PageSize(in.MaxResults, size), func(sc resource.StorageConfiguration) (StorageConfigurationSummary, error) {
 			w := wireStorage(sc)
 			return StorageConfigurationSummary{Arn: w.Arn, Name: w.Name, S3: w.S3, Tags: w.Tags}, nil
@@ -73,8 +73,8 @@ func (s *Service) DeleteStorageConfiguration(
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.opts.StorageConfigurations.Under(guardOf(a.Scope)).Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
-		users, err := s.opts.Stages.List(ctx, store.Query{
+	_, err = s.opts.Records.StorageConfigurations.Under(guardOf(a.Scope)).Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
+		users, err := s.opts.Records.Stages.List(ctx, store.Query{
 			Scope: a.Scope, Index: "storageConfiguration", Value: a.String(), Limit: 1,
 		})
 		if err == nil && len(users.Records) > 0 {

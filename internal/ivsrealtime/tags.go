@@ -32,12 +32,12 @@ func (s *Service) ListTagsForResource(
 // registerTags says where the tags of this service's resources are.
 func (s *Service) registerTags() {
 	s.opts.Tags.Add("ivs", resource.KindStage, tagging.In[resource.Stage]{
-		Table: s.opts.Stages, Of: func(v *resource.Stage) *map[string]string { return &v.Tags },
+		Table: s.opts.Records.Stages, Of: func(v *resource.Stage) *map[string]string { return &v.Tags },
 	})
 	s.opts.Tags.Add("ivs", resource.KindPublicKey, tagging.In[resource.PublicKey]{
-		Table: s.opts.PublicKeys, Of: func(v *resource.PublicKey) *map[string]string { return &v.Tags },
+		Table: s.opts.Records.PublicKeys, Of: func(v *resource.PublicKey) *map[string]string { return &v.Tags },
 	})
 	s.opts.Tags.Add("ivs", resource.KindStorageConfiguration, tagging.In[resource.StorageConfiguration]{
-		Table: s.opts.StorageConfigurations, Of: func(v *resource.StorageConfiguration) *map[string]string { return &v.Tags },
+		Table: s.opts.Records.StorageConfigurations, Of: func(v *resource.StorageConfiguration) *map[string]string { return &v.Tags },
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/natsd"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
@@ -75,24 +76,10 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 	check(err)
 	e := &env{tokens: map[string]token.Claims{}}
 	o := Options{Engine: engine, Node: member, Verifier: e, Logger: log}
-	rec := &o.Records
-	rec.Sessions, err = store.OpenTable(ctx, st, store.StageSessionDefinition())
+	o.Records, err = records.OpenStages(ctx, st, member, store.DefaultLogAge)
 	check(err)
-	rec.Owners, err = cluster.OpenClaims(ctx, st, member, store.StageOwnerDefinition())
-	check(err)
-	rec.Participants, err = store.OpenTable(ctx, st, store.ParticipantDefinition())
-	check(err)
-	rec.Stages, err = store.OpenTable(ctx, st, store.StageDefinition())
-	check(err)
+	rec := o.Records
 	e.stage = newStage(tb, rec.Stages)
-	rec.Burnt, err = store.OpenTable(ctx, st, store.DisconnectedDefinition())
-	check(err)
-	rec.SessionLog, err = store.OpenLog[resource.StageSession](ctx, st, store.StageSessionLog)
-	check(err)
-	rec.History, err = store.OpenLog[resource.Participant](ctx, st, store.ParticipantLog)
-	check(err)
-	rec.Events, err = store.OpenLog[resource.ParticipantEvent](ctx, st, store.ParticipantEventLog)
-	check(err)
 	if change != nil {
 		change(&o)
 	}
@@ -352,7 +339,7 @@ func (e *env) history(tb testing.TB, session, id string) []string {
 
 func (e *env) historyOn(tb testing.TB, stage arn.ARN, session, id string) []string {
 	tb.Helper()
-	list, err := e.opt.Records.Events.ListNewestFirst(context.Background(), store.ParticipantKey(stage, session, id), id, 0, 100)
+	list, err := e.opt.Records.ParticipantEvents.ListNewestFirst(context.Background(), records.ParticipantKey(stage, session, id), id, 0, 100)
 	if err != nil {
 		tb.Fatal(err)
 	}

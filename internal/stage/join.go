@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/store"
@@ -290,7 +291,7 @@ func wanted(o *rtc.Offer, pub *publication) (audio, video *rtc.Codec, err error)
 // recheck ends a participant who was burnt, or whose stage was deleted, between the verification of the token and its
 // entry. Later ones are watched.
 func (m *Manager) recheck(ctx context.Context, c token.Claims) {
-	burnt, err := m.opt.Records.Burnt.Find(ctx, "participant", store.BurntValue(c.StageARN, c.ParticipantID))
+	burnt, err := m.opt.Records.Disconnected.Find(ctx, "participant", records.DisconnectedValue(c.StageARN, c.ParticipantID))
 	if err == nil {
 		_, _ = m.obey(ctx, directive{Stage: c.StageARN, Participant: c.ParticipantID, Reason: burnt.Value.Reason})
 		return

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -118,12 +119,12 @@ func (m *Manager) parted(ctx context.Context, p resource.Participant, before []r
 		id := p.SessionID + "/" + p.ParticipantID + "/" + before[len(before)-1].Incarnation + "/gone"
 		left := resource.ParticipantEvent{Name: resource.EventLeft, ParticipantID: p.ParticipantID, Time: m.opt.Clock()}
 		once := store.Once{ID: id, Since: p.FirstJoinTime}
-		key := store.ParticipantKey(p.StageARN, p.SessionID, p.ParticipantID)
-		if err := rec.Events.AppendOnce(ctx, key, p.ParticipantID, once, left); err != nil {
+		key := records.ParticipantKey(p.StageARN, p.SessionID, p.ParticipantID)
+		if err := rec.ParticipantEvents.AppendOnce(ctx, key, p.ParticipantID, once, left); err != nil {
 			return fmt.Errorf("append event: %w", err)
 		}
 	}
-	if err := rec.History.Append(ctx, store.SessionKey(p.StageARN, p.SessionID), p.ParticipantID, p); err != nil {
+	if err := rec.ParticipantHistory.Append(ctx, records.SessionKey(p.StageARN, p.SessionID), p.ParticipantID, p); err != nil {
 		return fmt.Errorf("append participant: %w", err)
 	}
 	return nil
@@ -133,9 +134,9 @@ func (m *Manager) parted(ctx context.Context, p resource.Participant, before []r
 // with them, or somebody came no further than half of this, the history knows who.
 func (m *Manager) partAll(ctx context.Context, s resource.StageSession) error {
 	const page = 100
-	key := store.SessionKey(s.StageARN, s.SessionID)
+	key := records.SessionKey(s.StageARN, s.SessionID)
 	for before := uint64(0); ; {
-		entries, err := m.opt.Records.History.ListNewestFirst(ctx, key, "", before, page)
+		entries, err := m.opt.Records.ParticipantHistory.ListNewestFirst(ctx, key, "", before, page)
 		if err != nil {
 			return fmt.Errorf("list participants: %w", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/natsd/natsdtest"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -64,11 +65,11 @@ func TestStartLeavesSessionsOfOtherNodes(t *testing.T) {
 }
 
 // recordsOf are the records of an env as another node has them.
-func recordsOf(t *testing.T, e *env, st *store.Store, node *cluster.Node) Records {
+func recordsOf(t *testing.T, e *env, st *store.Store, node *cluster.Node) records.Stages {
 	t.Helper()
 	rec := e.opt.Records
 	var err error
-	if rec.Owners, err = cluster.OpenClaims(context.Background(), st, node, store.StageOwnerDefinition()); err != nil {
+	if rec.Owners, err = cluster.OpenClaims(context.Background(), st, node, records.StageOwnerDefinition()); err != nil {
 		t.Fatal(err)
 	}
 	return rec
@@ -140,7 +141,7 @@ func TestStageOfADeadNodeIsEnded(t *testing.T) {
 			if now != session || people["alice"].State() != resource.ParticipantConnected || people["carol"].State() != resource.ParticipantDisconnected {
 				t.Errorf("session %s was %s; %+v", now, session, people)
 			}
-			list, err := e.opt.Records.SessionLog.ListNewestFirst(t.Context(), store.Key{Scope: own.Scope, ID: own.ID}, left.session.SessionID, 0, 10)
+			list, err := e.opt.Records.SessionHistory.ListNewestFirst(t.Context(), store.Key{Scope: own.Scope, ID: own.ID}, left.session.SessionID, 0, 10)
 			if err != nil || len(list) != 1 {
 				t.Errorf("the session is %d times in the history, %v", len(list), err)
 			}
@@ -156,7 +157,7 @@ func TestPresenceIsGoneToo(t *testing.T) {
 	e := newEnvWith(t, natsd.Options{Dir: t.TempDir()}, nil, func(s *store.Store, c *natsd.Conn) { st, conn = s, c })
 	two, crash := lone(t, e, st, conn, "two")
 	r := has(t, two, e.stage, "alice")
-	key := store.ParticipantKey(e.stage, r.session.SessionID, "alice")
+	key := records.ParticipantKey(e.stage, r.session.SessionID, "alice")
 	if _, err := e.opt.Records.Participants.Delete(t.Context(), key, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -22,7 +23,7 @@ const (
 	maxWaiting    = 10_000          // events that wait for the state engine
 )
 
-// recorder writes what happens on a stage, in the order that store/tables_stage.go asks for. Whoever tells it something
+// recorder writes what happens on a stage, in the order that records.Stages asks for. Whoever tells it something
 // never waits: of a participant the newest record counts, events queue, and one goroutine writes.
 type recorder struct {
 	manager *Manager
@@ -242,9 +243,9 @@ func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
 	}
 	for len(b.events) > 0 {
 		e := b.events[0]
-		key := store.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
+		key := records.ParticipantKey(r.stage, r.session.SessionID, e.ParticipantID)
 		once := store.Once{ID: e.id, Since: e.Time}
-		if err := r.manager.opt.Records.Events.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent); err != nil {
+		if err := r.manager.opt.Records.ParticipantEvents.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent); err != nil {
 			return fmt.Errorf("append event: %w", err)
 		}
 		b.events = b.events[1:]
@@ -255,7 +256,7 @@ func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
 // write writes one participant to presence and history.
 func (r *recorder) write(ctx context.Context, p presence) error {
 	t := r.manager.opt.Records.Participants
-	key := store.ParticipantKey(r.stage, r.session.SessionID, p.record.ParticipantID)
+	key := records.ParticipantKey(r.stage, r.session.SessionID, p.record.ParticipantID)
 	p.record.SessionID = r.session.SessionID
 	merge := func(old resource.Participant) (resource.Participant, error) {
 		now := p.record
@@ -277,7 +278,7 @@ func (r *recorder) write(ctx context.Context, p presence) error {
 	if err != nil {
 		return fmt.Errorf("write participant: %w", err)
 	}
-	if err := r.manager.opt.Records.History.Append(ctx, store.SessionKey(r.stage, r.session.SessionID), p.record.ParticipantID, record.Value); err != nil {
+	if err := r.manager.opt.Records.ParticipantHistory.Append(ctx, records.SessionKey(r.stage, r.session.SessionID), p.record.ParticipantID, record.Value); err != nil {
 		return fmt.Errorf("append participant: %w", err)
 	}
 	if delete(r.people, p.record.ParticipantID); p.connected {
@@ -304,7 +305,7 @@ func (m *Manager) holder() resource.Holder {
 func (m *Manager) removePresence(ctx context.Context, s resource.StageSession) error {
 	for {
 		page, err := m.opt.Records.Participants.List(ctx, store.Query{
-			Scope: s.StageARN.Scope, Index: "session", Value: store.ParticipantValue(s.StageARN, s.SessionID, ""), Limit: 100,
+			Scope: s.StageARN.Scope, Index: "session", Value: records.ParticipantValue(s.StageARN, s.SessionID, ""), Limit: 100,
 		})
 		if err != nil {
 			return fmt.Errorf("list participants: %w", err)

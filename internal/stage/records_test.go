@@ -101,7 +101,7 @@ func (e *env) endedSession(t *testing.T, stage arn.ARN) (id string) {
 	t.Helper()
 	key := store.Key{Scope: stage.Scope, ID: stage.ID}
 	eventually(t, "the session's end", func() bool {
-		list, err := e.opt.Records.SessionLog.ListNewestFirst(context.Background(), key, "", 0, 1)
+		list, err := e.opt.Records.SessionHistory.ListNewestFirst(context.Background(), key, "", 0, 1)
 		if err != nil || len(list) == 0 {
 			return false
 		}

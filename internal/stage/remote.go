@@ -11,6 +11,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -45,7 +46,7 @@ func (r *Remote) Disconnect(ctx context.Context, stage arn.ARN, participantID, r
 	if err != nil {
 		return fmt.Errorf("find the session: %w", err)
 	}
-	p, err := r.Participants.Get(ctx, store.ParticipantKey(stage, session.Value.SessionID, participantID))
+	p, err := r.Participants.Get(ctx, records.ParticipantKey(stage, session.Value.SessionID, participantID))
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -67,7 +68,7 @@ func (r *Remote) Close(ctx context.Context, stage arn.ARN) error {
 	var holders []resource.Holder
 	q := store.Query{
 		Scope: stage.Scope, Index: "session", Limit: 100,
-		Value: store.ParticipantValue(stage, session.Value.SessionID, ""),
+		Value: records.ParticipantValue(stage, session.Value.SessionID, ""),
 	}
 	for {
 		page, err := r.Participants.List(ctx, q)

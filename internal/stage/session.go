@@ -259,7 +259,7 @@ func (m *Manager) endSession(ctx context.Context, o *owner, s resource.StageSess
 			return err
 		}
 	}
-	if err := rec.SessionLog.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: s.EndTime}, s); err != nil {
+	if err := rec.SessionHistory.AppendOnce(ctx, key, s.SessionID, store.Once{ID: s.SessionID + "/end", Since: s.EndTime}, s); err != nil {
 		return fmt.Errorf("archive session: %w", err)
 	}
 	_, err := rec.Sessions.Delete(ctx, key, func(open resource.StageSession) error {

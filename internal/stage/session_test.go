@@ -77,7 +77,7 @@ func TestNoNodeEndsAnothersSession(t *testing.T) {
 		t.Errorf("a session is left: %v", err)
 	}
 	for id := range sessions {
-		list, err := e.opt.Records.SessionLog.ListNewestFirst(t.Context(), keyOf(e.stage), id, 0, 10)
+		list, err := e.opt.Records.SessionHistory.ListNewestFirst(t.Context(), keyOf(e.stage), id, 0, 10)
 		if err != nil || len(list) != 1 {
 			t.Errorf("session %s has ended %d times, %v", id, len(list), err)
 		}

@@ -21,7 +21,7 @@
 //
 // Commands of the API reach the node that holds a participant through Remote.
 //
-// Imports: arn, cluster, fault, media/h264, resource, rtc, stage/bwe, stage/forward, stage/packetring, store,
+// Imports: arn, cluster, fault, media/h264, records, resource, rtc, stage/bwe, stage/forward, stage/packetring, store,
 // strangers, token, whip, wsock.
 package stage
 
@@ -35,10 +35,9 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/cluster"
-	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/rtc"
 	"github.com/rivus-live/rivus/internal/stage/bwe"
-	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/whip"
 )
 
@@ -50,25 +49,13 @@ type Options struct {
 	Engine   *rtc.Engine
 	Verifier whip.Verifier // of tokens on the events socket
 	Node     *cluster.Node
-	Records  Records
+	Records  records.Stages
 
 	Codecs []string      // video codecs that publishers may use, as rtc names them; nil: all
 	Grace  time.Duration // 0: DefaultGrace
 	Limits Limits
 	Clock  func() time.Time
 	Logger *slog.Logger
-}
-
-// Records are where a Manager writes what happens, and reads which stages there are and who was disconnected.
-type Records struct {
-	Stages       *store.Table[resource.Stage]
-	Owners       *cluster.Claims[resource.StageOwner]
-	Sessions     *store.Table[resource.StageSession]
-	SessionLog   *store.Log[resource.StageSession]
-	Participants *store.Table[resource.Participant]
-	History      *store.Log[resource.Participant]
-	Events       *store.Log[resource.ParticipantEvent]
-	Burnt        *store.Table[resource.Disconnected]
 }
 
 // Manager runs the stages of one node. It is safe for use from many goroutines.
@@ -137,7 +124,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	defer stop()
 	group.Go(func() { m.opt.Records.Sessions.Watch(ctx, m.sessionChanged) })
-	group.Go(func() { m.opt.Records.Burnt.Watch(ctx, m.burnt) })
+	group.Go(func() { m.opt.Records.Disconnected.Watch(ctx, m.burnt) })
 	group.Go(func() { m.opt.Records.Stages.Watch(ctx, m.deleted) })
 	for {
 		select {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/natsd"
 	"github.com/rivus-live/rivus/internal/natsd/natsdtest"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/rtc/rtctest"
 	"github.com/rivus-live/rivus/internal/store"
@@ -99,7 +100,7 @@ func TestRecordsOfASession(t *testing.T) {
 	e.request(t, http.MethodDelete, a.url, a.tok, "", "", nil)
 	var ended resource.StageSession
 	eventually(t, "the session's end", func() bool {
-		entry, err := e.opt.Records.SessionLog.Last(t.Context(), store.Key{Scope: e.stage.Scope, ID: e.stage.ID}, session)
+		entry, err := e.opt.Records.SessionHistory.Last(t.Context(), store.Key{Scope: e.stage.Scope, ID: e.stage.ID}, session)
 		ended = entry.Value
 		return err == nil
 	})
@@ -206,7 +207,7 @@ func TestBurntWhileJoining(t *testing.T) {
 	e := newEnv(t, nil)
 	socket := e.connect(t, e.token("bob", nil))
 	socket.wait(typeState, nil)
-	_, err := e.opt.Records.Burnt.Create(t.Context(), store.ParticipantKey(e.stage, "", "bob"), resource.Disconnected{StageARN: e.stage, ParticipantID: "bob", Reason: "no"})
+	_, err := e.opt.Records.Disconnected.Create(t.Context(), records.ParticipantKey(e.stage, "", "bob"), resource.Disconnected{StageARN: e.stage, ParticipantID: "bob", Reason: "no"})
 	if err != nil {
 		t.Fatal(err)
 	}

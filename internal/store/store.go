@@ -9,7 +9,7 @@
 // One record is one aggregate and one put is one transaction. Values handed out are shared with the index: treat maps
 // and slices inside them as read-only. Only the function given to Update gets a copy of its own.
 //
-// Imports: arn, fault, natsd, natsd/streamfile, resource.
+// Imports: arn, fault, natsd, natsd/streamfile.
 package store
 
 import (

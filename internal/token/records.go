@@ -5,6 +5,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -18,28 +19,24 @@ type Records interface {
 }
 
 // Tables are the Records in the store. Their answers come from memory; what is not there is asked for once.
-type Tables struct {
-	Stages     *store.Table[resource.Stage]
-	PublicKeys *store.Table[resource.PublicKey]
-	Burnt      *store.Table[resource.Disconnected]
-}
+type Tables struct{ Stages records.Stages }
 
 // PublicKey implements Records.
 func (t Tables) PublicKey(ctx context.Context, a arn.ARN) (resource.PublicKey, error) {
-	r, err := t.PublicKeys.Get(ctx, store.Key{Scope: a.Scope, ID: a.ID})
+	r, err := t.Stages.PublicKeys.Get(ctx, store.Key{Scope: a.Scope, ID: a.ID})
 	return r.Value, err
 }
 
 // Stage implements Records.
 func (t Tables) Stage(ctx context.Context, a arn.ARN) (resource.Stage, error) {
-	r, err := t.Stages.Get(ctx, store.Key{Scope: a.Scope, ID: a.ID})
+	r, err := t.Stages.Stages.Get(ctx, store.Key{Scope: a.Scope, ID: a.ID})
 	return r.Value, err
 }
 
 // Disconnected implements Records. It looks in memory only, since hardly anybody is in the table: another node's entry
 // counts as soon as it has arrived here, and the media side watches for those that cross a join.
 func (t Tables) Disconnected(ctx context.Context, stage arn.ARN, participantID string) (bool, error) {
-	_, err := t.Burnt.Find(ctx, "participant", store.BurntValue(stage, participantID))
+	_, err := t.Stages.Disconnected.Find(ctx, "participant", records.DisconnectedValue(stage, participantID))
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

@@ -8,7 +8,7 @@
 //
 // An Authority is safe for concurrent use. It has no goroutine.
 //
-// Imports: arn, fault, resource, store; golang-jwt/jwt/v5.
+// Imports: arn, fault, records, resource, store; golang-jwt/jwt/v5.
 package token
 
 import (

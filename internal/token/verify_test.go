@@ -18,8 +18,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
+	stored "github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/token"
@@ -89,15 +91,13 @@ func TestTables(t *testing.T) {
 	state, err := store.Open(ctx, conn, store.Options{})
 	check(t, err)
 	t.Cleanup(state.Close)
-	var tables token.Tables
-	tables.Stages, err = store.OpenTable(ctx, state, store.StageDefinition())
+	node, err := cluster.Join(ctx, cluster.Options{Store: state, Conn: conn, NodeID: "one"})
 	check(t, err)
-	tables.PublicKeys, err = store.OpenTable(ctx, state, store.PublicKeyDefinition())
-	check(t, err)
-	tables.Burnt, err = store.OpenTable(ctx, state, store.DisconnectedDefinition())
+	t.Cleanup(node.Close)
+	tables, err := stored.OpenStages(ctx, state, node, store.DefaultLogAge)
 	check(t, err)
 	w := newWorld(t)
-	a, err := token.NewAuthority(token.Options{Seed: seed(), Records: tables, Clock: now})
+	a, err := token.NewAuthority(token.Options{Seed: seed(), Records: token.Tables{Stages: tables}, Clock: now})
 	check(t, err)
 	text := w.draft().sign(t)
 	verify := func(status int, reason token.Reason) {
@@ -116,7 +116,7 @@ func TestTables(t *testing.T) {
 	_, err = tables.Stages.Create(ctx, store.Key{Scope: home(), ID: w.stage.ID}, w.records.stages[w.stage])
 	check(t, err)
 	verify(0, "")
-	_, err = tables.Burnt.Create(ctx, store.ParticipantKey(w.stage, "", "Zz11_Yy-22Xx"),
+	_, err = tables.Disconnected.Create(ctx, stored.ParticipantKey(w.stage, "", "Zz11_Yy-22Xx"),
 		resource.Disconnected{StageARN: w.stage, ParticipantID: "Zz11_Yy-22Xx"})
 	check(t, err)
 	verify(403, token.WasDisconnected)

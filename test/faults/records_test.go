@@ -11,6 +11,7 @@ import (
 	"github.com/rivus-live/rivus/internal/event"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/natsd"
+	stored "github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -37,9 +38,9 @@ func openRecords(t *testing.T, engine string) *records {
 	check(err)
 	t.Cleanup(st.Close)
 	r := &records{}
-	r.sessions, err = store.OpenTable(t.Context(), st, store.SessionDefinition())
+	r.sessions, err = store.OpenTable(t.Context(), st, stored.SessionDefinition())
 	check(err)
-	r.history, err = store.OpenLog[resource.Session](t.Context(), st, "sessions")
+	r.history, err = store.OpenLog[resource.Session](t.Context(), st, stored.SessionLog)
 	check(err)
 	r.relay, err = event.NewRelay(t.Context(), event.Options{Store: st})
 	check(err)
