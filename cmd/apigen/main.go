@@ -1,4 +1,4 @@
-// Command apigen writes the wire types, constraint checks and routes of the three services from api/.
+// Command apigen writes the wire types, constraint checks and routes of all services from api/.
 //
 // It finds the module that holds the working directory, so it runs the same from go:generate and by hand. With
 // -check it writes nothing and fails when a committed file is not current.

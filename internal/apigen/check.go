@@ -32,7 +32,7 @@ func (w *writer) rule(name string, s *Shape) {
 		parts = append(parts, "Max: "+number(*s.Max))
 	}
 	if s.Type != "string" {
-		w.p("var rule%s = restjson.NumberRule{%s}\n", name, strings.Join(parts, ", "))
+		w.p("var %s = restjson.NumberRule{%s}\n", ruleName(name), strings.Join(parts, ", "))
 		return
 	}
 	if s.Pattern != "" {
@@ -44,8 +44,11 @@ func (w *writer) rule(name string, s *Shape) {
 	if s.Sensitive {
 		parts = append(parts, "Sensitive: true")
 	}
-	w.p("var rule%s = restjson.StringRule{%s}\n", name, strings.Join(parts, ", "))
+	w.p("var %s = restjson.StringRule{%s}\n", ruleName(name), strings.Join(parts, ", "))
 }
+
+// ruleName returns the variable that holds the rule of a shape.
+func ruleName(shape string) string { return "rule" + goName(shape) }
 
 func number(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
@@ -66,7 +69,7 @@ func (w *writer) checker(name string, s *Shape) {
 			lines = append(lines, found...)
 			continue
 		}
-		required := fmt.Sprintf("c.Required(%q, %s)", member, w.present(s, member))
+		required := fmt.Sprintf("c.Required(%q, %s)", shownName(member), w.present(s, member))
 		if len(found) > 0 {
 			required = "if " + required + " {\n" + strings.Join(found, "\n") + "\n}"
 		}
@@ -79,6 +82,9 @@ func (w *writer) checker(name string, s *Shape) {
 	}
 	w.p("func (v *%s) Check(c *restjson.Checks) {\n%s\n}\n", name, strings.Join(lines, "\n"))
 }
+
+// shownName returns a member's name as the services show it in messages: with a small first letter, whatever the model has.
+func shownName(member string) string { return strings.ToLower(member[:1]) + member[1:] }
 
 // present returns the expression that a required member is there.
 func (w *writer) present(s *Shape, member string) string {
@@ -99,26 +105,28 @@ func (w *writer) present(s *Shape, member string) string {
 
 func (w *writer) checkLines(parent *Shape, member string) (lines []string) {
 	name := parent.Members[member].Shape
-	s, value := w.Shapes[name], "v."+goName(member)
+	s, value, shown := w.Shapes[name], "v."+goName(member), shownName(member)
 	switch s.Type {
 	case "string", "integer", "long", "float":
 		if w.constrained(name) {
 			lines = append(lines, w.scalarLine(parent, member))
 		}
 	case "list":
-		lines = append(lines, size(s, member, value)...)
+		lines = append(lines, size(s, shown, value)...)
 		if w.Shapes[s.Member].Type == "structure" {
-			lines = append(lines, fmt.Sprintf("restjson.CheckList(c, %q, %s)", member, value))
+			lines = append(lines, fmt.Sprintf("restjson.CheckList(c, %q, %s)", shown, value))
 		} else if w.constrained(s.Member) {
-			lines = append(lines, fmt.Sprintf("restjson.CheckStrings(c, %q, %s, &rule%s)", member, value, s.Member))
+			lines = append(lines, fmt.Sprintf("restjson.CheckStrings(c, %q, %s, &%s)", shown, value, ruleName(s.Member)))
 		}
 	case "map":
-		lines = append(lines, size(s, member, value)...)
-		if w.constrained(s.Key) || w.constrained(s.Value) {
-			lines = append(lines, fmt.Sprintf("restjson.CheckMap(c, %q, %s, %s, %s)", member, value, w.ruleRef(s.Key), w.ruleRef(s.Value)))
+		lines = append(lines, size(s, shown, value)...)
+		if w.Shapes[s.Value].Type == "structure" {
+			lines = append(lines, fmt.Sprintf("restjson.CheckStructs(c, %q, %s)", shown, value))
+		} else if w.constrained(s.Key) || w.constrained(s.Value) {
+			lines = append(lines, fmt.Sprintf("restjson.CheckMap(c, %q, %s, %s, %s)", shown, value, w.ruleRef(s.Key), w.ruleRef(s.Value)))
 		}
 	case "structure":
-		lines = append(lines, fmt.Sprintf("restjson.CheckStruct(c, %q, %s)", member, value))
+		lines = append(lines, fmt.Sprintf("restjson.CheckStruct(c, %q, %s)", shown, value))
 	}
 	return lines
 }
@@ -126,21 +134,21 @@ func (w *writer) checkLines(parent *Shape, member string) (lines []string) {
 // scalarLine returns the check of a string or number that is there.
 func (w *writer) scalarLine(s *Shape, member string) string {
 	name, value := s.Members[member].Shape, "v."+goName(member)
-	format := "rule%s.Check(c, %q, %s)"
+	format := "%s.Check(c, %q, %s)"
 	if w.Shapes[name].Type != "string" {
-		format = "restjson.CheckNumber(c, &rule%s, %q, %s)"
+		format = "restjson.CheckNumber(c, &%s, %q, %s)"
 	}
 	if w.plain(s, member) {
-		return fmt.Sprintf(format, name, member, value)
+		return fmt.Sprintf(format, ruleName(name), shownName(member), value)
 	}
-	return fmt.Sprintf("if %s != nil {\n"+format+"\n}", value, name, member, "*"+value)
+	return fmt.Sprintf("if %s != nil {\n"+format+"\n}", value, ruleName(name), shownName(member), "*"+value)
 }
 
 func (w *writer) ruleRef(name string) string {
 	if !w.constrained(name) {
 		return "nil"
 	}
-	return "&rule" + name
+	return "&" + ruleName(name)
 }
 
 // size returns the check of the number of entries of a collection that is there.

@@ -18,20 +18,17 @@ func wire(m *Model, pkg string) string {
 		inputs = append(inputs, op.Input)
 		outputs = append(outputs, op.Output)
 	}
-	in := m.reach(inputs...)
+	in, out := m.reach(inputs...), m.reach(outputs...)
 	used := m.reach(append(inputs, outputs...)...)
 	for _, name := range slices.Sorted(maps.Keys(m.Operations)) {
 		if op := m.Operations[name]; op.Output == "" {
-			w.p("// %sResponse is empty: %s answers %d without a body.", name, name, op.Status)
-			w.p("type %sResponse struct{}\n", name)
-			w.p("// AppendJSON appends an empty object.")
-			w.p("func (*%sResponse) AppendJSON(b []byte) []byte { return append(b, \"{}\"...) }\n", name)
+			w.emptyOutput(name, op)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		switch s := m.Shapes[name]; {
 		case s.Type == "structure":
-			w.structure(name, s, in[name])
+			w.structure(name, s, in[name], out[name])
 		case in[name]:
 			w.rule(name, s)
 		}
@@ -41,13 +38,31 @@ func wire(m *Model, pkg string) string {
 
 // imports returns the import declaration that a body of wire types needs.
 func imports(body string) string {
-	std := ""
+	std, ours := "", ""
 	for _, name := range []string{"net/url", "strconv"} {
 		if strings.Contains(body, name[strings.LastIndex(name, "/")+1:]+".") {
 			std += fmt.Sprintf("%q\n", name)
 		}
 	}
-	return "import (\n" + std + "\n\"github.com/rivus-live/rivus/internal/awsapi/restjson\"\n)\n\n"
+	for _, name := range []string{"queryxml", "restjson"} {
+		if strings.Contains(body, name+".") {
+			ours += fmt.Sprintf("\"github.com/rivus-live/rivus/internal/awsapi/%s\"\n", name)
+		}
+	}
+	return "import (\n" + std + "\n" + ours + ")\n\n"
+}
+
+// emptyOutput writes the output of an operation whose model has none.
+func (w *writer) emptyOutput(name string, op *Operation) {
+	w.p("// %sResponse is empty: %s answers %d without a body.", name, name, op.Status)
+	w.p("type %sResponse struct{}\n", name)
+	if w.Protocol == protocolQuery {
+		w.p("// AppendXML appends nothing.")
+		w.p("func (*%sResponse) AppendXML(b []byte) []byte { return b }\n", name)
+		return
+	}
+	w.p("// AppendJSON appends an empty object.")
+	w.p("func (*%sResponse) AppendJSON(b []byte) []byte { return append(b, \"{}\"...) }\n", name)
 }
 
 // writer collects the source of one file.
@@ -59,14 +74,12 @@ type writer struct {
 func (w *writer) p(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
 
 // structure writes a structure and its methods; only inputs need to be read and checked.
-func (w *writer) structure(name string, s *Shape, input bool) {
-	op, isInput := strings.CutSuffix(name, "Request")
-	isInput = isInput && w.Operations[op] != nil
-	of, isOutput := strings.CutSuffix(name, "Response")
-	switch {
-	case isInput:
+func (w *writer) structure(name string, s *Shape, input, output bool) {
+	op := w.ofInput(name)
+	switch of := w.ofOutput(name); {
+	case op != "":
 		w.p("// %s is the input of %s.", name, op)
-	case isOutput && w.Operations[of] != nil:
+	case of != "":
 		w.p("// %s is the output of %s.", name, of)
 	default:
 		w.p("// %s is a structure of the %s model.", name, w.Service)
@@ -79,17 +92,48 @@ func (w *writer) structure(name string, s *Shape, input bool) {
 		w.p("\nhas uint8 // which required members were read")
 	}
 	w.p("}\n")
-	if isInput {
+	if op != "" {
 		w.p("// Operation names the operation that takes this input.")
 		w.p("func (*%s) Operation() restjson.Operation {", name)
 		w.p("return restjson.Operation{Service: %q, Name: %q}\n}\n", w.Service, op)
 	}
+	query := w.Protocol == protocolQuery
 	if input {
-		w.reader(name, s)
-		w.params(name, s)
+		if query {
+			w.formReader(name, s)
+		} else {
+			w.reader(name, s)
+			w.params(name, s)
+		}
 		w.checker(name, s)
 	}
-	w.appender(name, s)
+	switch {
+	case !query:
+		w.appender(name, s)
+	case output:
+		w.xmlAppender(name, s)
+	}
+}
+
+// ofInput returns the operation that takes a structure, "" if none does.
+func (w *writer) ofInput(name string) string {
+	for op, o := range w.Operations {
+		if o.Input == name {
+			return op
+		}
+	}
+	return ""
+}
+
+// ofOutput returns the operations that answer with a structure, "" if none does.
+func (w *writer) ofOutput(name string) string {
+	var all []string
+	for _, op := range slices.Sorted(maps.Keys(w.Operations)) {
+		if w.Operations[op].Output == name {
+			all = append(all, op)
+		}
+	}
+	return strings.Join(all, " and ")
 }
 
 func (w *writer) field(s *Shape, member string) {
@@ -112,6 +156,10 @@ func (w *writer) field(s *Shape, member string) {
 	if w.plain(s, member) {
 		kind = kind[1:]
 	}
+	if w.Protocol == protocolQuery {
+		w.p("%s %s%s", goName(member), kind, note)
+		return
+	}
 	w.p("%s %s `json:%q`%s", goName(member), kind, tag, note)
 }
 
@@ -121,7 +169,7 @@ func (w *writer) plain(s *Shape, member string) bool {
 }
 
 func (w *writer) scalar(name string) bool {
-	return !slices.Contains([]string{"structure", "list", "map", "timestamp"}, w.Shapes[name].Type)
+	return !slices.Contains([]string{"structure", "list", "map", "timestamp", "blob"}, w.Shapes[name].Type)
 }
 
 // plainMembers returns a structure's required scalars in order. The structure's field "has" has a bit for each, by
@@ -151,8 +199,13 @@ func (w *writer) goType(name string) string {
 	case "float":
 		return "*float64"
 	case "timestamp":
-		return "*restjson.Timestamp"
+		return "*restjson." + w.timestamp()
+	case "blob":
+		return "[]byte"
 	case "map":
+		if w.Shapes[s.Value].Type == "structure" {
+			return "map[string]" + s.Value
+		}
 		return "map[string]string"
 	case "list":
 		if w.Shapes[s.Member].Type == "string" {
@@ -161,6 +214,14 @@ func (w *writer) goType(name string) string {
 		return "[]" + s.Member
 	}
 	return "*" + name
+}
+
+// timestamp returns the type of points in time: awsJson has numbers of seconds, the others text.
+func (w *writer) timestamp() string {
+	if w.Protocol == protocolJSON {
+		return "Epoch"
+	}
+	return "Timestamp"
 }
 
 // reader writes ReadJSON: the members of the body, by their exact names.
@@ -197,7 +258,7 @@ func (w *writer) readExpr(name string) string {
 	case "float":
 		return "r.Float64()"
 	case "timestamp":
-		return "r.Timestamp()"
+		return "r." + w.timestamp() + "()"
 	case "map":
 		return "restjson.ReadMap(r)"
 	case "list":

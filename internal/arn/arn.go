@@ -1,4 +1,5 @@
-// Package arn parses, mints and compares the Amazon Resource Names and identifiers of the three services.
+// Package arn parses, mints and compares Amazon Resource Names: those of the three services, whose form is strict, and
+// those of their neighbours.
 //
 // Imports: fault.
 package arn
@@ -9,8 +10,11 @@ import (
 	"github.com/rivus-live/rivus/internal/fault"
 )
 
-// maxLen is the greatest length of an ARN in characters (spec ivs.md 1.1).
-const maxLen = 128
+// maxLen is the greatest length of an ARN of the three services in characters (spec ivs.md 1.1), maxAny that of others.
+const (
+	maxLen = 128
+	maxAny = 2048
+)
 
 // Scope is the tenancy of a resource: services are regional and multi-tenant, so both are part of every key.
 type Scope struct {
@@ -19,11 +23,12 @@ type Scope struct {
 }
 
 // ARN is "arn:aws:<service>:<region>:<account>:<type>/<id>" taken apart (spec ivs.md 1.1). The zero ARN names nothing.
+// ARNs of neighbours may lack a part: those of IAM the region, those of SNS topics the type.
 type ARN struct {
-	Service string // "ivs" or "ivschat"
+	Service string // for instance "ivs", "ivschat", "iam"
 	Scope
-	Type string // for instance "channel", "stream-key"
-	ID   string
+	Type string // for instance "channel", "stream-key"; "" for a resource that is no more than its id, as "root"
+	ID   string // of IAM's entities with their path, as "team/alice"
 }
 
 // Channel returns the ARN of a channel.
@@ -52,6 +57,42 @@ func Parse(s string) (ARN, error) {
 		return ARN{}, fault.New(fault.Invalid, "Invalid ARN: %s", s)
 	}
 	return a, nil
+}
+
+// ParseAny takes the ARN of any AWS service apart: one of the three services as Parse does, and of others what is printable
+// and has the six parts. The account may be missing, or "aws" for what AWS itself owns. The error is fault.Invalid.
+func ParseAny(s string) (ARN, error) {
+	rest, ok := strings.CutPrefix(s, "arn:aws:")
+	service, rest, ok1 := strings.Cut(rest, ":")
+	if service == "ivs" || service == "ivschat" {
+		return Parse(s)
+	}
+	region, rest, ok2 := strings.Cut(rest, ":")
+	account, id, ok3 := strings.Cut(rest, ":")
+	a := ARN{Service: service, Scope: Scope{Region: region, Account: account}, ID: id}
+	if kind, id, ok := strings.Cut(id, "/"); ok && id != "" && made(kind, lower|dash) {
+		a.Type, a.ID = kind, id
+	}
+	if !ok || !ok1 || !ok2 || !ok3 || len(s) > maxAny || !a.plausible() {
+		return ARN{}, fault.New(fault.Invalid, "Invalid ARN: %.128s", s)
+	}
+	return a, nil
+}
+
+// plausible reports whether each part of an ARN of other services has the characters that such ARNs have.
+func (a ARN) plausible() bool {
+	return made(a.Service, lower|digit|dash) && (a.Region == "" || made(a.Region, lower|digit|dash)) &&
+		(a.Account == "" || a.Account == "aws" || made(a.Account, digit)) && printable(a.ID)
+}
+
+// printable reports whether s is not empty and made of ASCII that leaves a mark.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // valid reports whether each part has the characters that the models allow it.
@@ -99,6 +140,9 @@ func (a ARN) String() string {
 	if a.IsZero() {
 		return ""
 	}
+	if a.Type == "" {
+		return "arn:aws:" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.ID
+	}
 	return "arn:aws:" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Type + "/" + a.ID
 }
 
@@ -111,7 +155,7 @@ func (a *ARN) UnmarshalText(text []byte) error {
 		*a = ARN{}
 		return nil
 	}
-	parsed, err := Parse(string(text))
+	parsed, err := ParseAny(string(text))
 	if err != nil {
 		return err
 	}

@@ -125,3 +125,67 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// others are ARNs of other services, and whether they are well formed.
+func others() map[string]bool {
+	return map[string]bool{
+		"arn:aws:iam::111122223333:root":                                  true,
+		"arn:aws:iam::111122223333:user/alice":                            true,
+		"arn:aws:iam::111122223333:user/team/video/a.l+i=c,e@x":           true,
+		"arn:aws:iam::aws:policy/ReadOnlyAccess":                          true,
+		"arn:aws:sts::111122223333:assumed-role/encoder/session-1":        true,
+		"arn:aws:sns:us-west-2:111122223333:topic":                        true,
+		"arn:aws:sns:us-west-2:111122223333:topic:0a1b2c3d":               true,
+		"arn:aws:events:us-west-2:111122223333:rule/bus/name":             true,
+		"arn:aws:logs:us-west-2:111122223333:log-group:/aws/events/x:*":   true,
+		"arn:aws:lambda:us-west-2:111122223333:function:f":                true,
+		"arn:aws:s3:::bucket/key":                                         true,
+		"arn:aws:sns:us-west-2:111122223333:" + strings.Repeat("t", 3000): false,
+		"arn:aws:sns:us-west-2:111122223333:":                             false,
+		"arn:aws:sns:us-west-2:111122223333":                              false,
+		"arn:aws-cn:sns:us-west-2:111122223333:topic":                     false,
+		"arn:aws:SNS:us-west-2:111122223333:topic":                        false,
+		"arn:aws:sns:us_west:111122223333:topic":                          false,
+		"arn:aws:sns:us-west-2:me:topic":                                  false,
+		"arn:aws:sns:us-west-2:111122223333:a b":                          false,
+		"arn:aws:sns:us-west-2:111122223333:é":                            false,
+	}
+}
+
+func TestParseAny(t *testing.T) {
+	t.Parallel()
+	for text, ok := range others() {
+		a, err := arn.ParseAny(text)
+		if ok && (err != nil || a.String() != text) || !ok && !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %+v %v", text, a, err)
+		}
+	}
+	a, err := arn.ParseAny("arn:aws:iam::111122223333:user/team/alice")
+	if want := (arn.ARN{Service: "iam", Scope: arn.Scope{Account: "111122223333"}, Type: "user", ID: "team/alice"}); err != nil || a != want {
+		t.Errorf("%+v %v", a, err)
+	}
+	for text, ok := range cases() { // of the three services nothing else is taken than by Parse
+		if _, err := arn.ParseAny(text); strings.Contains(text, ":ivs") && (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// FuzzParseAny: what parses is what it prints, and what Parse takes is taken alike.
+func FuzzParseAny(f *testing.F) {
+	for text := range others() {
+		f.Add(text)
+	}
+	for text := range cases() {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := arn.ParseAny(text)
+		if err == nil && a.String() != text {
+			t.Errorf("%q printed as %q", text, a)
+		}
+		if strict, serr := arn.Parse(text); serr == nil && (err != nil || strict != a) && strings.Contains(text, ":ivs") {
+			t.Errorf("%q: %+v and %+v %v", text, strict, a, err)
+		}
+	})
+}

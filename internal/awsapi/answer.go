@@ -42,15 +42,20 @@ type format interface {
 	appendError(b []byte, x *exchange, f failure) []byte
 }
 
-// jsonFormat is the protocol of the three services.
+// jsonFormat is REST-JSON, the protocol of the three services.
 type jsonFormat struct{}
 
 func (jsonFormat) contentType() string { return "application/json" }
 
-func (jsonFormat) name(f failure) wireError { return f.wireError }
+func (jsonFormat) name(f failure) wireError {
+	if f.wireError == (wireError{}) {
+		return undeclared(f.kind)
+	}
+	return f.wireError
+}
 
 func (jsonFormat) appendOutput(b []byte, x *exchange) []byte {
-	return x.output.(interface{ AppendJSON(b []byte) []byte }).AppendJSON(b)
+	return x.output.(jsonOutput).AppendJSON(b)
 }
 
 // answer writes the handler's output and returns the status.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
-	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/ivschat"
@@ -47,7 +46,7 @@ type rows []awsapi.Operation
 func (r rows) Operations() []awsapi.Operation { return r }
 
 // row makes a row whose handler answers with fixed values.
-func row[In, Out any, I awsapi.Input[In], O restjson.Writable[Out]](name string, out *Out, err error) awsapi.Operation {
+func row[In, Out any, I awsapi.Input[In], O awsapi.Output[Out]](name string, out *Out, err error) awsapi.Operation {
 	return awsapi.Op[In, Out, I, O](name, func(context.Context, awsapi.Caller, *In) (*Out, error) { return out, err },
 		func(*In) []awsapi.Target { return anyChannel() })
 }

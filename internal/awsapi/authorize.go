@@ -11,13 +11,24 @@ import (
 
 // Target is a resource that a request touches.
 type Target struct {
-	Type        string            // for instance "channel"
+	Type        string            // for instance "channel"; "" where ARNs have none
 	ARN         arn.ARN           // zero when the resource is yet to be made, or when a list is asked for
-	RequestTags map[string]string // the tags that the request wants to give it
+	RequestTags map[string]string // the tags that the request brings, which are the same for all of its targets
+	TagKeys     []string          // the keys of tags that the request takes away
 
-	text    string // the ARN as the request has it
-	refused error  // the decision
+	text    string // how the request names it
+	naming  naming
+	refused error // the decision
 }
+
+// naming is how a request names a resource.
+type naming uint8
+
+const (
+	namedByARN  naming = iota
+	namedByID          // the rest of the ARN goes without saying
+	namedByName        // the ARN has a path, which only the record knows
+)
 
 // Targets returns the resources that a request names by ARN. What is no ARN is a target too, which is refused. An empty
 // type stands for whatever the ARN says.
@@ -26,11 +37,23 @@ func Targets(kind string, tags map[string]string, arns ...string) []Target {
 	for i, text := range arns {
 		t := &out[i]
 		t.Type, t.RequestTags, t.text = kind, tags, text
-		if t.ARN, t.refused = arn.Parse(text); kind == "" {
+		if t.ARN, t.refused = arn.ParseAny(text); kind == "" {
 			t.Type = t.ARN.Type
 		}
 	}
 	return out
+}
+
+// Named returns a resource that a request names without an ARN: by what stands behind the type in it. It is of the
+// caller's account and region, and of the service that is asked.
+func Named(kind string, tags map[string]string, id string) Target {
+	return Target{Type: kind, RequestTags: tags, text: id, naming: namedByID}
+}
+
+// ByName returns a user, group or role of IAM that a request names. Its ARN has a path that only its record knows, so
+// the ARN of the target lacks it. No name stands for the caller.
+func ByName(kind string, tags map[string]string, name string) Target {
+	return Target{Type: kind, RequestTags: tags, text: name, naming: namedByName}
 }
 
 // Access is a question to an Authorizer: may the caller do what it asks for to the target? The target is of the caller's
@@ -39,15 +62,33 @@ type Access struct {
 	Caller  *Caller
 	Target  *Target
 	Request *http.Request // the address, the connection and the client, for conditions about them
+
+	service string
 }
 
 // Resource returns the target as policies name it: its ARN, or a pattern of all of its type.
-func (a Access) Resource(service string) string {
+func (a Access) Resource() string {
 	if !a.Target.ARN.IsZero() {
 		return a.Target.ARN.String()
 	}
-	return "arn:aws:" + service + ":" + a.Caller.Region + ":" + a.Caller.Account + ":" + a.Target.Type + "/*"
+	id := "*"
+	if a.Target.Type != "" {
+		id = a.Target.Type + "/*"
+	}
+	return arn.ARN{Service: a.service, Scope: scopeIn(a.service, a.Caller.Scope), ID: id}.String()
 }
+
+// scopeIn returns the scope of a caller's resources in a service: those of IAM and STS are in no region.
+func scopeIn(service string, sc arn.Scope) arn.Scope {
+	if isGlobal(service) {
+		sc.Region = ""
+	}
+	return sc
+}
+
+// isGlobal reports whether the resources of a service are in no region, whatever region its requests are signed for (spec
+// neighbours.md 1).
+func isGlobal(service string) bool { return service == "iam" || service == "sts" }
 
 // Authorizer decides what principals may do. It is asked about every target of every call, and about nothing twice.
 type Authorizer interface {
@@ -62,7 +103,8 @@ type Owner struct{}
 
 // Authorize allows what is of the principal's own account.
 func (Owner) Authorize(_ context.Context, a Access) error {
-	if a.Caller.Principal.Account == a.Caller.Account && (a.Target.ARN.IsZero() || a.Target.ARN.Account == a.Caller.Account) {
+	of := a.Target.ARN
+	if a.Caller.Principal.Account == a.Caller.Account && (of.IsZero() || of.Account == a.Caller.Account || isManaged(of)) {
 		return nil
 	}
 	return fault.New(fault.Denied, "because it belongs to another account")
@@ -83,6 +125,7 @@ func (x *exchange) authorize() error {
 	}
 	for i := range targets {
 		t := &targets[i]
+		x.complete(t)
 		if t.refused == nil {
 			t.refused = x.decide(t)
 		}
@@ -94,24 +137,46 @@ func (x *exchange) authorize() error {
 	return nil
 }
 
+// complete gives a target that is named without an ARN its own.
+func (x *exchange) complete(t *Target) {
+	switch {
+	case t.naming == namedByARN:
+	case t.naming == namedByName && t.text == "":
+		t.ARN, t.refused = arn.ParseAny(x.caller.Principal.ARN())
+		t.Type = t.ARN.Type
+	default:
+		service := x.endpoint.signing
+		t.ARN = arn.ARN{Service: service, Scope: scopeIn(service, x.caller.Scope), Type: t.Type, ID: t.text}
+	}
+}
+
 // decide returns why the caller may not touch a target, nil when it may.
 func (x *exchange) decide(t *Target) error {
 	if a := t.ARN; !a.IsZero() {
 		switch {
-		case a.Type != t.Type, a.Service != x.endpoint.signing && !x.endpoint.tagging():
+		case a.Type != t.Type, !x.endpoint.about(a.Service):
 			return fault.New(fault.Invalid, "%s is not the ARN of a %s", a, t.Type)
-		case a.Account != x.caller.Account:
+		case a.Account != x.caller.Account && !isManaged(a):
 			return x.denied(a.String(), "")
-		case a.Region != x.caller.Region:
+		case a.Region != x.caller.Region && !isGlobal(a.Service):
 			return fault.New(fault.NotFound, "Resource: %s not found in %s", a, x.caller.Region)
 		}
 	}
-	access := Access{Caller: &x.caller, Target: t, Request: x.request}
+	access := Access{Caller: &x.caller, Target: t, Request: x.request, service: x.endpoint.signing}
 	err := x.opts.Authorizer.Authorize(x.request.Context(), access)
 	if fault.Is(err, fault.Denied) {
-		return x.denied(access.Resource(x.endpoint.signing), fault.Message(err))
+		return x.denied(access.Resource(), fault.Message(err))
 	}
 	return err
+}
+
+// isManaged reports whether an ARN is that of a policy that AWS has made for everybody.
+func isManaged(a arn.ARN) bool { return a.Service == "iam" && a.Account == "aws" && a.Type == "policy" }
+
+// about reports whether the operation may be about resources of a service: its own, those of IAM when it is STS that is
+// asked, and any when it is about tags.
+func (e *endpoint) about(service string) bool {
+	return service == e.signing || e.signing == "sts" && service == "iam" || e.tagging()
 }
 
 // denied is what the caller is told that may not do this, with the reason if there is more to say.

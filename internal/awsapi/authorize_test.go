@@ -30,7 +30,7 @@ func (j *judge) Authorize(_ context.Context, a awsapi.Access) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.asked = append(j.asked, a.Target.Type)
-	return j.answer(a.Resource("ivs"))
+	return j.answer(a.Resource())
 }
 
 // denies is an Authorizer that allows nothing.

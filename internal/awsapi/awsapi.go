@@ -1,12 +1,13 @@
-// Package awsapi is the front of the three APIs: one pipeline from an HTTP request to a service's handler and back.
+// Package awsapi is the front of all APIs, those of IVS and those of their neighbours STS, IAM, EventBridge and SNS: one
+// pipeline from an HTTP request to a service's handler and back.
 //
 // Route, verify the signature, throttle, decode and validate, authorize, handle, encode: each step is one function of
-// exchange, in that order. What differs between protocols is their format: JSON for the three services (restjson), forms
-// and XML for the query protocol of their neighbours (queryxml). A service brings rows (Op), one for each operation it has
-// built; the routes of all 97 operations are generated, and those without a row answer NotImplementedException with their
-// name. A row says what its calls touch, and nothing is touched that the Authorizer has not allowed: what a row does not
-// name, its handler cannot have. Handlers return fault kinds; the table
-// in errors.go alone knows the error names and statuses of the wire. A cause goes to the log with the request id,
+// exchange, in that order. What differs between protocols is their format: JSON with a path an operation for the three
+// services (restjson), forms and XML for the query protocol (queryxml), JSON with a header for awsJson. A service brings
+// rows (Op), one for each operation it has built; the routes of all operations are generated, and those without a row
+// answer NotImplementedException with their name. A row says what its calls touch, and nothing is touched that the
+// Authorizer has not allowed: what a row does not name, its handler cannot have. Handlers return fault kinds; the table
+// in errors.go alone knows the error names of the wire. A cause goes to the log with the request id,
 // never to the client, and a panic in a handler is a 500.
 //
 // An API is safe for concurrent use. It starts no goroutine.
@@ -41,58 +42,115 @@ type empty struct{}
 func (empty) AppendJSON(b []byte) []byte { return append(b, "{}"...) }
 func (empty) AppendXML(b []byte) []byte  { return b }
 
-// Operation is a row: an operation of a model and the handler that answers it. Op makes one, QueryOp one of the query
-// protocol.
+// Operation is a row: an operation of a model and the handler that answers it. Op makes one.
 type Operation struct {
 	id     restjson.Operation
-	query  *queryxml.API // nil: it is no operation of the query protocol
 	name   string
+	codec  codec
 	open   bool       // everybody who has proved who they are may call it
 	blank  func() any // an input without members
-	decode func(body []byte, resource string, query url.Values) (any, error)
+	decode func(r received) (any, error)
 	target func(in any) []Target                                               // nil: none was given
 	handle func(ctx context.Context, c Caller, in any) (output any, err error) // the output is what the format writes
 }
 
-// Input is a generated request shape.
+// codec is what a row's input and output can be read from and written to.
+type codec uint8
+
+const (
+	codecNone codec = iota // they do not fit together
+	codecJSON
+	codecForm // a form in, XML out
+)
+
+// received is what a request brings to an input.
+type received struct {
+	body     []byte         // JSON
+	form     *queryxml.Form // of the query protocol
+	resource string         // in the path of a tag route
+	query    url.Values     // of a tag route
+}
+
+// Input is a generated request shape, which reads itself from JSON or from a form.
 type Input[T any] interface {
 	*T
 	Operation() restjson.Operation
-	ReadJSON(r *restjson.Reader)
 	Check(c *restjson.Checks)
 }
+
+// Output is a generated response shape, which writes itself as JSON or as XML.
+type Output[T any] interface{ *T }
+
+// What inputs and outputs of the protocols have.
+type (
+	jsonInput interface {
+		ReadJSON(r *restjson.Reader)
+		Check(c *restjson.Checks)
+	}
+	formInput interface {
+		ReadForm(f *queryxml.Form)
+		Check(c *restjson.Checks)
+	}
+	jsonOutput interface{ AppendJSON(b []byte) []byte }
+	xmlOutput  interface{ AppendXML(b []byte) []byte }
+)
 
 // params is an input with members in the path or the query.
 type params interface {
 	ReadParams(path string, query url.Values)
 }
 
-// Op makes the row of an operation: its name, its handler and the targets of an input. The handler gets an input that
-// holds every constraint of the model; targets runs after the same checks. A nil output is an empty one. Whatever the
-// input, there is a target: New refuses a row that has none, and a call that names none is denied.
-func Op[In, Out any, I Input[In], O restjson.Writable[Out]](
+// Op makes the row of an operation of any protocol: its name, its handler and the targets of an input. The handler gets
+// an input that holds every constraint of the model; targets runs after the same checks. A nil output is an empty one.
+// Whatever the input, there is a target: New refuses a row that has none, and a call that names none is denied.
+func Op[In, Out any, I Input[In], O Output[Out]](
 	name string, h func(ctx context.Context, c Caller, in *In) (*Out, error), targets func(*In) []Target,
 ) Operation {
 	return Operation{
-		id:    I(nil).Operation(),
-		name:  name,
-		blank: func() any { return new(In) },
-		decode: func(body []byte, resource string, query url.Values) (any, error) {
-			in := new(In)
-			if p, ok := any(in).(params); ok {
-				p.ReadParams(resource, query)
-			}
-			return in, restjson.Decode(body, I(in))
-		},
+		id:     I(nil).Operation(),
+		name:   name,
+		codec:  codecOf(I(nil), O(nil)),
+		blank:  func() any { return new(In) },
+		decode: decodeInto[In],
 		target: targetsOf(targets),
 		handle: func(ctx context.Context, c Caller, in any) (any, error) {
 			out, err := h(ctx, c, in.(*In))
 			if err != nil || out == nil {
 				return empty{}, err
 			}
-			return O(out), nil
+			return out, nil
 		},
 	}
+}
+
+// codecOf returns what an input is read from and an output written to.
+func codecOf(in, out any) codec {
+	_, readsJSON := in.(jsonInput)
+	_, writesJSON := out.(jsonOutput)
+	_, readsForm := in.(formInput)
+	_, writesXML := out.(xmlOutput)
+	switch {
+	case readsJSON && writesJSON:
+		return codecJSON
+	case readsForm && writesXML:
+		return codecForm
+	}
+	return codecNone
+}
+
+// decodeInto makes an input of what a request brings, and checks it.
+func decodeInto[In any](r received) (any, error) {
+	in := new(In)
+	switch v := any(in).(type) {
+	case jsonInput:
+		if p, ok := v.(params); ok {
+			p.ReadParams(r.resource, r.query)
+		}
+		return in, restjson.Decode(r.body, v)
+	case formInput:
+		return in, queryxml.Decode(r.form, v)
+	}
+	return nil, errors.New("awsapi: an input of no protocol") // add has refused it
 }
 
 func targetsOf[In any](targets func(*In) []Target) func(in any) []Target {
@@ -130,7 +188,7 @@ type Options struct {
 	Observe func(operation string, status int, d time.Duration)
 }
 
-// API answers the requests of the three services. It is an http.Handler.
+// API answers the requests of all services. It is an http.Handler.
 type API struct {
 	opts     Options
 	urls     publicurl.Rule
@@ -180,7 +238,7 @@ func New(opts Options) (*API, error) {
 }
 
 // Handles reports whether a request is meant for the APIs: it has the path of an operation or of a tag route, the form of
-// the query protocol, or it carries an AWS signature and so wants an answer that an SDK can read.
+// one of the protocols that have no path, or it carries an AWS signature and so wants an answer that an SDK can read.
 func (a *API) Handles(r *http.Request) bool {
-	return a.known(r) || isQuery(r) || signed(r)
+	return a.known(r) || isQuery(r) || isTargeted(r) || signed(r)
 }

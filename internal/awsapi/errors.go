@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/sigv4"
@@ -17,13 +18,15 @@ type wireError struct {
 }
 
 // The errors that any operation may answer, declared or not: the service family answers them before or around an
-// operation, and SDKs know them by name or by status.
+// operation, and SDKs know them by name or by status. These are the names of REST-JSON; a format has its own for them.
 //
 //nolint:gochecknoglobals // constants
 var (
+	validation     = wireError{"ValidationException", http.StatusBadRequest}
 	accessDenied   = wireError{"AccessDeniedException", http.StatusForbidden}
 	throttling     = wireError{"ThrottlingException", http.StatusTooManyRequests}
 	internalServer = wireError{"InternalServerException", http.StatusInternalServerError}
+	expiredToken   = wireError{"ExpiredTokenException", http.StatusForbidden}
 	// Not 501: SDKs that take every status from 500 for a passing failure (JavaScript v2, Ruby) would try four times.
 	notImplemented = wireError{"NotImplementedException", http.StatusBadRequest}
 
@@ -32,54 +35,73 @@ var (
 	tooLarge         = wireError{"RequestEntityTooLargeException", http.StatusRequestEntityTooLarge}
 )
 
-// wireErrors returns the errors that a kind of fault may be on the wire, best first. An operation answers the first
-// that its model declares, and the last if it declares none: that is ValidationException, which all declare, or one
-// that any operation may answer (spec ivs.md 2.3).
-func wireErrors(k fault.Kind) []wireError {
-	var (
-		validation = wireError{"ValidationException", http.StatusBadRequest}
-		notFound   = wireError{"ResourceNotFoundException", http.StatusNotFound}
-	)
+// names returns the names that a kind of fault may have on the wire, best first. An operation answers the first that its
+// model declares, with the status that the model gives it (spec ivs.md 2.3, errata.md A1).
+func names(k fault.Kind) []string {
 	switch k {
 	case fault.Invalid:
-		return []wireError{validation}
+		return []string{"InvalidParameter", "ValidationException"}
 	case fault.Denied:
-		return []wireError{accessDenied}
+		return []string{"AuthorizationError", "AccessDeniedException"}
 	case fault.NotFound:
-		return []wireError{notFound, validation}
+		return []string{"ResourceNotFoundException", "NoSuchEntity", "NotFound", "ResourceNotFound"}
 	case fault.NotLive:
-		return []wireError{{"ChannelNotBroadcasting", http.StatusNotFound}, notFound, validation}
+		return []string{"ChannelNotBroadcasting", "ResourceNotFoundException"}
 	case fault.Conflict:
-		return []wireError{{"ConflictException", http.StatusConflict}, validation}
+		return []string{"ConflictException", "ConcurrentModification", "ConcurrentModificationException", "ConcurrentAccess"}
+	case fault.Exists:
+		return []string{"EntityAlreadyExists", "ResourceAlreadyExistsException", "ConflictException", "InvalidParameter"}
+	case fault.InUse:
+		return []string{"DeleteConflict", "ConflictException", "InvalidParameter"}
 	case fault.Quota:
-		return []wireError{{"ServiceQuotaExceededException", http.StatusPaymentRequired}, validation}
-	case fault.Throttled:
-		return []wireError{throttling}
+		return []string{
+			"ServiceQuotaExceededException", "LimitExceeded", "LimitExceededException", "TopicLimitExceeded", "SubscriptionLimitExceeded",
+			"TagLimitExceeded",
+		}
+	case fault.Malformed:
+		return []string{"MalformedPolicyDocument", "InvalidEventPatternException", "InvalidParameter", "ValidationException"}
 	case fault.Unavailable:
-		return []wireError{{"ServiceUnavailable", http.StatusServiceUnavailable}, internalServer}
+		return []string{"ServiceUnavailable", "ServiceFailure", "InternalError"}
 	case fault.StreamUnavailable:
-		return []wireError{{"StreamUnavailable", http.StatusServiceUnavailable}, internalServer}
-	case fault.NotBuilt:
-		return []wireError{notImplemented}
+		return []string{"StreamUnavailable"}
 	case fault.Internal, fault.Fenced:
+		return []string{"ServiceFailure", "InternalError"}
+	case fault.Throttled, fault.NotBuilt, fault.Expired:
 	}
-	return []wireError{internalServer}
+	return nil
 }
 
-// wire returns what an operation answers for a kind of fault.
-func (r *route) wire(k fault.Kind) wireError {
-	candidates := wireErrors(k)
-	for _, w := range candidates {
-		if slices.Contains(r.errors, w.code) {
-			return w
+// declared returns what an operation's model has for a kind of fault, the zero wireError if that is nothing.
+func (e *endpoint) declared(k fault.Kind) wireError {
+	for _, name := range names(k) {
+		if slices.Contains(e.errors, name) {
+			return wireError{name, e.statuses[name]}
 		}
 	}
-	return candidates[len(candidates)-1]
+	return wireError{}
+}
+
+// undeclared returns what the three services answer for a kind of fault that an operation does not declare.
+func undeclared(k fault.Kind) wireError {
+	switch k {
+	case fault.Invalid, fault.NotFound, fault.NotLive, fault.Conflict, fault.Exists, fault.InUse, fault.Quota, fault.Malformed:
+		return validation // which all declare
+	case fault.Denied:
+		return accessDenied
+	case fault.Throttled:
+		return throttling
+	case fault.NotBuilt:
+		return notImplemented
+	case fault.Expired:
+		return expiredToken
+	case fault.Internal, fault.Fenced, fault.Unavailable, fault.StreamUnavailable:
+	}
+	return internalServer
 }
 
 // failure is an error on its way to the client.
 type failure struct {
-	wireError
+	wireError  // zero: the operation declares nothing for the kind
 	message    string
 	violations []restjson.Violation // broken constraints, for services that list them
 	kind       fault.Kind
@@ -109,6 +131,10 @@ func failureOf(err error, e *endpoint) failure {
 		f.wireError, f.message = serialization, s.Error()
 		return f
 	}
+	if s, ok := errors.AsType[*queryxml.FormError](err); ok {
+		f.wireError, f.message = serialization, s.Error()
+		return f
+	}
 	if v, ok := errors.AsType[*restjson.ValidationError](err); ok {
 		f.kind, f.message, f.violations = fault.Invalid, v.Error(), v.Violations
 	} else {
@@ -117,11 +143,9 @@ func failureOf(err error, e *endpoint) failure {
 	if f.message == "" || f.kind == fault.Internal || f.kind == fault.Fenced {
 		f.message = "The request failed on the server; its log has the cause under this request id"
 	}
-	r := &route{}
 	if e != nil {
-		r = &e.route
+		f.wireError = e.declared(f.kind)
 	}
-	f.wireError = r.wire(f.kind)
 	return f
 }
 

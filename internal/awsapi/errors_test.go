@@ -1,88 +1,115 @@
 package awsapi
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rivus-live/rivus/internal/apigen"
 	"github.com/rivus-live/rivus/internal/fault"
 )
 
-// modelStatuses returns the status of each error that the models declare, and checks that they agree.
-func modelStatuses(t *testing.T) map[string]int {
-	t.Helper()
-	files, err := filepath.Glob("../../api/model/*.json")
-	if err != nil || len(files) != 3 {
-		t.Fatal(files, err)
+// TestContracts holds the generated table of errors against the models.
+func TestContracts(t *testing.T) {
+	t.Parallel()
+	models, err := apigen.Load("../../api")
+	if err != nil || len(models) != len(contracts()) {
+		t.Fatal(len(models), err)
 	}
-	statuses := map[string]int{}
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var model struct {
-			Errors map[string]struct{ Status int }
-		}
-		if err := json.Unmarshal(text, &model); err != nil {
-			t.Fatal(err)
-		}
-		for code, e := range model.Errors {
-			if old := statuses[code]; old != 0 && old != e.Status {
-				t.Errorf("%s is %d and %d", code, old, e.Status)
+	for _, m := range models {
+		c := contracts()[m.Service]
+		for name, e := range m.Errors {
+			if got := c.statuses[cmp.Or(e.Code, name)]; got != e.Status {
+				t.Errorf("%s %s: %d, the model has %d", m.Service, name, got, e.Status)
 			}
-			statuses[code] = e.Status
+		}
+		if (c.protocol == protocolQuery) != (c.namespace != "" && c.version != "") || (c.protocol == protocolJSON) != (c.target != "") {
+			t.Errorf("%s: %+v", m.Service, c)
 		}
 	}
-	return statuses
+}
+
+// alwaysAnswered are the errors of a service that its operations may answer without declaring them.
+func alwaysAnswered(service string) []wireError {
+	common := []wireError{
+		{"Throttling", 400}, {"ExpiredToken", 403}, {"NotImplemented", 400}, {"InternalFailure", 500},
+	}
+	switch service {
+	case "iam", "sts":
+		return append(common, wireError{"ValidationError", 400}, wireError{"AccessDenied", 403}, wireError{"NoSuchEntity", 404})
+	case "sns":
+		return append(common, wireError{"InvalidParameter", 400}, wireError{"AuthorizationError", 403})
+	case "events": // every error of a client is 400 (spec errata.md A1)
+		return []wireError{
+			{"ValidationException", 400},
+			{"AccessDeniedException", 400},
+			{"ThrottlingException", 400},
+			{"ExpiredTokenException", 400},
+			{"NotImplementedException", 400},
+			{"ResourceNotFoundException", 400},
+			{"InternalException", 500},
+		}
+	}
+	return []wireError{accessDenied, throttling, internalServer, notImplemented, expiredToken}
 }
 
 // TestKindsOnTheWire holds the table of kinds against the models: for every operation and kind the error is declared,
 // or is one that any operation may answer, and has the status of the model.
 func TestKindsOnTheWire(t *testing.T) {
 	t.Parallel()
-	statuses := modelStatuses(t)
-	always := []wireError{accessDenied, throttling, internalServer, notImplemented}
+	rt := newRouter()
 	used := map[string]bool{}
-	for _, r := range routes() {
-		for k := fault.Internal; k <= fault.NotBuilt; k++ {
-			w := r.wire(k)
-			if !slices.Contains(r.errors, w.code) && !slices.Contains(always, w) {
-				t.Errorf("%s %s: %v answers %s, which is not declared", r.service, r.name, k, w.code)
+	for id, e := range rt.byID {
+		for k := fault.Internal; k <= fault.Expired; k++ {
+			w := e.format().name(failure{kind: k, wireError: e.declared(k)})
+			if !slices.Contains(e.errors, w.code) && !slices.Contains(alwaysAnswered(id.Service), w) {
+				t.Errorf("%s %s: %v answers %v, which is not declared", id.Service, id.Name, k, w)
 			}
-			if want := statuses[w.code]; want != w.status && w != notImplemented {
-				t.Errorf("%s: status %d, the model has %d", w.code, w.status, want)
+			if want := e.statuses[w.code]; want != 0 && want != w.status && w != (wireError{"InternalException", 500}) {
+				t.Errorf("%s %s: status %d, the model has %d", id.Service, w.code, w.status, want)
 			}
 			used[w.code] = true
 		}
 	}
-	for code := range statuses {
-		if !used[code] && code != "PendingVerification" { // accounts need no verification here
+	for _, service := range []string{"ivs", "ivs-realtime", "ivschat"} {
+		for code := range contracts()[service].statuses {
+			if !used[code] && code != "PendingVerification" { // accounts need no verification here
+				t.Errorf("no kind becomes %s", code)
+			}
+		}
+	}
+	for _, code := range []string{ // that Terraform and the SDKs look for
+		"NoSuchEntity", "EntityAlreadyExists", "DeleteConflict", "LimitExceeded", "MalformedPolicyDocument", "NotFound", "AuthorizationError",
+		"InvalidEventPatternException", "LimitExceededException", "ResourceAlreadyExistsException", "ConcurrentModificationException",
+		"TopicLimitExceeded", "SubscriptionLimitExceeded", "ExpiredToken", "ExpiredTokenException",
+	} {
+		if !used[code] {
 			t.Errorf("no kind becomes %s", code)
 		}
 	}
 }
 
-// TestRoutes holds what the pipeline takes for granted of the 97 routes.
+// TestRoutes holds what the pipeline takes for granted of the routes.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	all := routes()
-	if len(all) != 97 {
-		t.Errorf("%d routes", len(all))
-	}
 	rt := newRouter()
-	if len(rt.byID) != 97 || len(rt.posts) != 88 || len(rt.tags) != 9 {
-		t.Errorf("%d operations, %d POST paths, %d tag routes", len(rt.byID), len(rt.posts), len(rt.tags))
+	if len(rt.byID) != 217 || len(rt.posts) != 88 || len(rt.tags) != 9 || len(rt.queries) != 3+74+16 || len(rt.targets) != 27 {
+		t.Errorf("%d operations, %d POST paths, %d tag routes, %d actions, %d targets",
+			len(rt.byID), len(rt.posts), len(rt.tags), len(rt.queries), len(rt.targets))
 	}
-	for _, r := range all {
-		if rt.tags[tagKey{r.service, r.method}] == nil && (r.method != "POST" || r.path != "/"+r.name) {
-			t.Errorf("%+v", r)
+	for _, e := range rt.byID {
+		if e.protocol != protocolREST {
+			if e.method != "POST" || e.path != "/" || e.status != 200 {
+				t.Errorf("%+v", e.route)
+			}
+			continue
 		}
-		if !slices.Contains(r.errors, "ValidationException") {
-			t.Errorf("%s does not declare the error that others fall back to", r.name)
+		if rt.tags[tagKey{e.service, e.method}] == nil && (e.method != "POST" || e.path != "/"+e.name) {
+			t.Errorf("%+v", e.route)
+		}
+		if !slices.Contains(e.errors, "ValidationException") {
+			t.Errorf("%s does not declare the error that others fall back to", e.name)
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
@@ -27,11 +27,11 @@ type exchange struct {
 	format   format
 	start    time.Time
 	space    *space
-	endpoint *endpoint  // nil before the body of a query request has named it
-	service  string     // in the scope of the signature
-	resource string     // of a tag route
-	body     []byte     // in space
-	form     url.Values // of a query request
+	endpoint *endpoint      // nil before the body of a query request has named it
+	service  string         // in the scope of the signature
+	resource string         // of a tag route
+	body     []byte         // in space
+	form     *queryxml.Form // of a query request
 	caller   Caller
 	input    any
 	output   any
@@ -72,7 +72,10 @@ func (x *exchange) run() error {
 
 // route finds the operation. A stranger who asks for nothing we know is told to sign, as the service family does.
 func (x *exchange) route() error {
-	if isQuery(x.request) {
+	switch {
+	case isTargeted(x.request):
+		return x.routeTarget()
+	case isQuery(x.request):
 		x.format = queryFormat{}
 		return nil
 	}
@@ -167,15 +170,14 @@ func (x *exchange) throttle() error {
 
 // decode makes the operation's input and checks it. Only a POST has a body that means anything.
 func (x *exchange) decode() (err error) {
-	body := x.body
-	if x.request.Method != http.MethodPost {
-		body = nil
+	r := received{form: x.form, resource: x.resource}
+	if x.request.Method == http.MethodPost {
+		r.body = x.body
 	}
-	query := x.form
-	if query == nil && x.request.URL.RawQuery != "" {
-		query = x.request.URL.Query()
+	if x.form == nil && x.request.URL.RawQuery != "" {
+		r.query = x.request.URL.Query()
 	}
-	x.input, err = x.endpoint.op.decode(body, x.resource, query)
+	x.input, err = x.endpoint.op.decode(r)
 	return err
 }
 

@@ -1,6 +1,8 @@
 package awsapi
 
 import (
+	"strings"
+
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 )
@@ -50,7 +52,11 @@ func (c Caller) Own(text string) (arn.ARN, error) {
 
 // denied is what the caller is told that may not do this to a resource.
 func (c *Caller) denied(resource string) error {
-	return fault.New(fault.Denied, "User: %s is not authorized to perform: %s on resource: %s", c.Principal.ARN(), c.Action, resource)
+	action := c.Action
+	if name, ok := strings.CutPrefix(action, "sns:"); ok {
+		action = "SNS:" + name // as that service writes it (spec errata.md A3)
+	}
+	return fault.New(fault.Denied, "User: %s is not authorized to perform: %s on resource: %s", c.Principal.ARN(), action, resource)
 }
 
 // NotFound returns the fault.NotFound of a resource, by what the caller named it.

@@ -1,62 +1,25 @@
 package awsapi
 
 import (
-	"context"
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
+	"strings"
 
 	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
-	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/sigv4"
 )
 
-// QueryInput is a request shape of the query protocol.
-type QueryInput[T any] interface {
-	*T
-	// ReadForm takes the members from the form and checks them. Errors are those of fault.Invalid.
-	ReadForm(form url.Values) error
-}
-
-// QueryOutput is an answer of the query protocol: it appends its members as XML elements.
-type QueryOutput[T any] interface {
-	*T
-	AppendXML(b []byte) []byte
-}
-
-// QueryOp is Op for an operation of the query protocol.
-func QueryOp[In, Out any, I QueryInput[In], O QueryOutput[Out]](
-	api queryxml.API, name string, h func(ctx context.Context, c Caller, in *In) (*Out, error), targets func(*In) []Target,
-) Operation {
-	return Operation{
-		id:    restjson.Operation{Service: api.Service, Name: name},
-		query: &api,
-		name:  name,
-		blank: func() any { return new(In) },
-		decode: func(_ []byte, _ string, form url.Values) (any, error) {
-			in := new(In)
-			return in, I(in).ReadForm(form)
-		},
-		target: targetsOf(targets),
-		handle: func(ctx context.Context, c Caller, in any) (any, error) {
-			out, err := h(ctx, c, in.(*In))
-			if err != nil || out == nil {
-				return empty{}, err
-			}
-			return O(out), nil
-		},
-	}
-}
-
 // queryFormat is the query protocol (spec neighbours.md 1): the request is a form in the body of POST /, its member
 // Action names the operation, and the answer is XML.
-type queryFormat struct{}
+type queryFormat struct {
+	sns bool // SNS has names of its own for what its neighbours share
+}
 
 // isQuery reports whether a request is one of the query protocol.
 func isQuery(r *http.Request) bool {
-	if r.Method != http.MethodPost || r.URL.Path != "/" {
+	if r.URL.Path != "/" || r.Method != http.MethodPost {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -66,29 +29,14 @@ func isQuery(r *http.Request) bool {
 // queryKey finds an operation of the query protocol by what its request says.
 type queryKey struct{ signing, action, version string }
 
-// queryEndpoint returns the endpoint of a row of the query protocol, which it makes when there is none.
-func (rt *router) queryEndpoint(op Operation) *endpoint {
-	key := queryKey{op.query.Service, op.name, op.query.Version}
-	if rt.queries[key] == nil {
-		rt.queries[key] = &endpoint{
-			route: route{
-				service: op.query.Service, signing: op.query.Service, name: op.name,
-				method: http.MethodPost, path: "/", status: http.StatusOK,
-			},
-			action: op.query.Service + ":" + op.name,
-		}
-	}
-	return rt.queries[key]
-}
-
 // dispatch finds the operation of a query request, which its body names. Other protocols name it in the path.
 func (x *exchange) dispatch() error {
 	if x.endpoint != nil {
 		return nil
 	}
-	form, err := url.ParseQuery(string(x.body))
+	form, err := queryxml.ParseForm(string(x.body))
 	if err != nil {
-		return &frontError{serialization, "The form could not be read"}
+		return err
 	}
 	action, version := form.Get("Action"), form.Get("Version")
 	if action == "" {
@@ -101,14 +49,14 @@ func (x *exchange) dispatch() error {
 			fmt.Sprintf("Could not find operation %.64s for version %.16s", action, version),
 		}
 	}
-	x.form, x.caller.Action = form, x.endpoint.action
+	x.form, x.caller.Action, x.format = form, x.endpoint.action, x.endpoint.format()
 	return nil
 }
 
 func (queryFormat) contentType() string { return "text/xml" }
 
 // name translates the names of the JSON services (spec errata.md A1, "request" and "query services").
-func (queryFormat) name(f failure) wireError {
+func (q queryFormat) name(f failure) wireError {
 	if s, ok := signatureReason(f.cause); ok {
 		switch s {
 		case sigv4.Missing:
@@ -124,31 +72,69 @@ func (queryFormat) name(f failure) wireError {
 		}
 	}
 	switch {
-	case f.wireError == serialization || f.kind == fault.Invalid:
-		return wireError{"ValidationError", http.StatusBadRequest}
+	case f.wireError == serialization:
+		return wireError{"MalformedInput", http.StatusBadRequest}
 	case f.wireError == tooLarge:
 		return wireError{"RequestEntityTooLarge", http.StatusRequestEntityTooLarge}
-	case f.kind == fault.Denied:
-		return wireError{"AccessDenied", http.StatusForbidden}
-	case f.kind == fault.Throttled:
-		return wireError{"Throttling", http.StatusBadRequest}
-	case f.status >= http.StatusInternalServerError:
-		return wireError{"InternalFailure", http.StatusInternalServerError}
+	case f.wireError != wireError{}:
+		return f.wireError
 	}
-	return f.wireError
+	return q.undeclared(f.kind)
+}
+
+// undeclared returns what the services of the protocol answer for a kind of fault that an operation does not declare.
+func (q queryFormat) undeclared(k fault.Kind) wireError {
+	switch k {
+	case fault.Denied:
+		if q.sns {
+			return wireError{"AuthorizationError", http.StatusForbidden}
+		}
+		return wireError{"AccessDenied", http.StatusForbidden}
+	case fault.Throttled:
+		return wireError{"Throttling", http.StatusBadRequest}
+	case fault.Expired:
+		return wireError{"ExpiredToken", http.StatusForbidden}
+	case fault.NotBuilt:
+		return wireError{"NotImplemented", http.StatusBadRequest}
+	case fault.NotFound:
+		if !q.sns {
+			return wireError{"NoSuchEntity", http.StatusNotFound}
+		}
+	case fault.Internal, fault.Fenced, fault.Unavailable, fault.StreamUnavailable:
+		return wireError{"InternalFailure", http.StatusInternalServerError}
+	case fault.Invalid, fault.NotLive, fault.Conflict, fault.Exists, fault.InUse, fault.Quota, fault.Malformed:
+	}
+	if q.sns {
+		return wireError{"InvalidParameter", http.StatusBadRequest}
+	}
+	return wireError{"ValidationError", http.StatusBadRequest}
 }
 
 func (queryFormat) appendOutput(b []byte, x *exchange) []byte {
-	out := x.output.(interface{ AppendXML(b []byte) []byte })
-	return queryxml.AppendAnswer(b, *x.endpoint.op.query, x.endpoint.name, x.caller.RequestID, out.AppendXML)
+	members := x.output.(xmlOutput).AppendXML
+	if !x.endpoint.result {
+		members = nil
+	}
+	return queryxml.AppendAnswer(b, x.endpoint.xml(), x.endpoint.name, x.caller.RequestID, members)
 }
 
-func (queryFormat) appendError(b []byte, x *exchange, f failure) []byte {
+// invalidParameter begins every text of that error of SNS (spec errata.md A1).
+const invalidParameter = "Invalid parameter: "
+
+func (q queryFormat) appendError(b []byte, x *exchange, f failure) []byte {
 	var api queryxml.API // the default before the operation is known
 	if x.endpoint != nil {
-		api = *x.endpoint.op.query
+		api = x.endpoint.xml()
+	}
+	if f.code == "InvalidParameter" && !strings.HasPrefix(f.message, invalidParameter) {
+		f.message = invalidParameter + f.message
 	}
 	return queryxml.AppendError(b, api, queryxml.Error{
 		Ours: f.status >= http.StatusInternalServerError, Code: f.code, Message: f.message, RequestID: x.caller.RequestID,
 	})
+}
+
+// xml returns what the answers of a service say of it.
+func (c *contract) xml() queryxml.API {
+	return queryxml.API{Version: c.version, Namespace: c.namespace}
 }

@@ -81,12 +81,15 @@ func TestQueryErrors(t *testing.T) {
 		}}, 400, "RequestExpired", "expired"},
 		{"no action", call{body: "Version=2011-06-15", service: "sts"}, 400, "MissingAction", "Action"},
 		{"nothing", call{service: "sts"}, 400, "MissingAction", "Action"},
-		{"not built", call{body: "Action=ListUsers&Version=2010-05-08", service: "iam"}, 400, "InvalidAction", "ListUsers for version 2010-05-08"},
+		{"not built", call{body: "Action=ListUsers&Version=2010-05-08", service: "iam"}, 400, "NotImplemented", "ListUsers is not implemented"},
+		{"not built, SNS", call{body: "Action=ListTopics&Version=2010-03-31", service: "sns"}, 400, "NotImplemented", "ListTopics is not implemented"},
+		{"not of the subset", call{body: "Action=ListServerCertificates&Version=2010-05-08", service: "iam"}, 400, "InvalidAction", "ListServerCertificates for version 2010-05-08"},
+		{"twice", call{body: whoAmI + "&Action=GetSessionToken", service: "sts"}, 400, "MalformedInput", "more than once: Action"},
 		{"of another service", call{body: whoAmI, service: "iam"}, 400, "InvalidAction", "GetCallerIdentity"},
 		{"other version", call{body: "Action=GetCallerIdentity&Version=2020-01-01", service: "sts"}, 400, "InvalidAction", "2020-01-01"},
 		{"markup", call{body: "Action=%3Cb%3E&Version=%26", service: "sts"}, 400, "InvalidAction", "<b> for version &"},
 		{"a very long name", call{body: "Action=" + strings.Repeat("x", 5000), service: "sts"}, 400, "InvalidAction", "operation xxx"},
-		{"no form", call{body: "Action=%zz", service: "sts"}, 400, "ValidationError", "form"},
+		{"no form", call{body: "Action=%zz", service: "sts"}, 400, "MalformedInput", "form"},
 		{"too large", call{body: "Action=" + strings.Repeat("x", 1<<20), service: "sts"}, 413, "RequestEntityTooLarge", "1048576"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,22 +10,55 @@ import (
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 )
 
+// protocol is a way to write requests and answers.
+type protocol uint8
+
+// The protocols of the models.
+const (
+	protocolREST  protocol = iota // REST-JSON, a path an operation: the three services
+	protocolQuery                 // forms in, XML out: STS, IAM, SNS
+	protocolJSON                  // awsJson 1.1, all under one path: EventBridge
+)
+
+// contract is what a model says of its service.
+type contract struct {
+	protocol  protocol
+	version   string         // protocolQuery: of the API, a date
+	namespace string         // protocolQuery: of answers
+	target    string         // protocolJSON: what X-Amz-Target has before the operation
+	statuses  map[string]int // of the errors of the model, by their name on the wire
+}
+
 // route is what the models say of one operation.
 type route struct {
-	service string // the model: "ivs", "ivs-realtime" or "ivschat"
-	signing string // the service name in signatures and policies: "ivs" or "ivschat"
+	service string // the model, for instance "ivs-realtime"
+	signing string // the service name in signatures and policies, for instance "ivs"
 	name    string
 	method  string
 	path    string
 	status  int
 	errors  []string // the error names it declares, sorted
+	result  bool     // protocolQuery: its answer has an element for the output
 }
 
 // endpoint is a route with the row that answers it, if there is one.
 type endpoint struct {
 	route
+	*contract
 	action string // as policies name the operation, for instance "ivs:GetChannel"
 	op     *Operation
+}
+
+// format returns how the operation's answers are written.
+func (e *endpoint) format() format {
+	switch e.protocol {
+	case protocolQuery:
+		return queryFormat{sns: e.service == "sns"}
+	case protocolJSON:
+		return targetFormat{}
+	case protocolREST:
+	}
+	return jsonFormat{}
 }
 
 // batch reports whether the operation answers for each of its targets alone, so that one bad target must not fail the
@@ -47,6 +80,7 @@ type router struct {
 	types   map[arnType]string // which model owns a resource type
 	byID    map[restjson.Operation]*endpoint
 	queries map[queryKey]*endpoint
+	targets map[string]*endpoint // by X-Amz-Target
 }
 
 // arnType is the part of an ARN that says what it names.
@@ -54,34 +88,40 @@ type arnType struct{ service, kind string }
 
 func newRouter() router {
 	rt := router{
-		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{}, queries: map[queryKey]*endpoint{},
+		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{},
+		queries: map[queryKey]*endpoint{}, targets: map[string]*endpoint{},
 		types: map[arnType]string{
 			{"ivs", "stage"}: "ivs-realtime", {"ivs", "composition"}: "ivs-realtime", {"ivs", "public-key"}: "ivs-realtime",
 			{"ivs", "encoder-configuration"}: "ivs-realtime", {"ivs", "storage-configuration"}: "ivs-realtime",
 			{"ivs", "ingest-configuration"}: "ivs-realtime",
 		},
 	}
+	models := contracts()
 	for _, r := range routes() {
-		e := &endpoint{route: r, action: r.signing + ":" + r.name}
+		e := &endpoint{route: r, contract: models[r.service], action: r.signing + ":" + r.name}
 		rt.byID[restjson.Operation{Service: r.service, Name: r.name}] = e
-		if strings.HasPrefix(r.path, tagsPrefix) {
+		switch {
+		case e.protocol == protocolQuery:
+			rt.queries[queryKey{r.signing, r.name, e.version}] = e
+		case e.protocol == protocolJSON:
+			rt.targets[e.target+"."+r.name] = e
+		case e.tagging():
 			rt.tags[tagKey{r.service, r.method}] = e
-		} else {
+		default:
 			rt.posts[r.path] = e
 		}
 	}
 	return rt
 }
 
-// add gives a route its row. Operations of the query protocol have no route but their row.
+// add gives a route its row.
 func (rt *router) add(op Operation) error {
 	e := rt.byID[op.id]
-	if op.query != nil {
-		e = rt.queryEndpoint(op)
-	}
 	switch {
 	case e == nil || op.id.Name != op.name:
 		return fmt.Errorf("the row %s has the input of %s %s", op.name, op.id.Service, op.id.Name)
+	case op.codec == codecNone, (op.codec == codecForm) != (e.protocol == protocolQuery):
+		return fmt.Errorf("the row %s does not speak the protocol of %s", op.name, op.id.Service)
 	case e.op != nil:
 		return fmt.Errorf("two rows for %s %s", op.id.Service, op.id.Name)
 	case op.open:

@@ -29,12 +29,16 @@ const (
 	StreamUnavailable             // the node that runs the stream does not answer now
 	Fenced                        // another owner holds the record: stop writing
 	NotBuilt                      // the operation exists in the contract and not in this version
+	Exists                        // what is to be made is there already
+	InUse                         // what is to be deleted is referred to
+	Malformed                     // a document inside the request, as a policy or a pattern, breaks its language
+	Expired                       // the caller's temporary credentials are over
 )
 
 // kindNames are also the names under which kinds travel between nodes: a name never changes its meaning.
 var kindNames = [...]string{ //nolint:gochecknoglobals // a constant table
 	"internal", "invalid", "denied", "not found", "not live", "conflict", "quota", "throttled", "unavailable",
-	"stream unavailable", "fenced", "not built",
+	"stream unavailable", "fenced", "not built", "exists", "in use", "malformed", "expired",
 }
 
 // String returns the kind in lower-case words, for logs and for other nodes.

@@ -12,7 +12,7 @@ import (
 // TestGolden holds both forms of an answer as they are on the wire.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	api := queryxml.API{Service: "sns", Version: "2010-03-31", Namespace: "http://sns.amazonaws.com/doc/2010-03-31/"}
+	api := queryxml.API{Version: "2010-03-31", Namespace: "http://sns.amazonaws.com/doc/2010-03-31/"}
 	answer := queryxml.AppendAnswer(nil, api, "CreateTopic", "id-1", func(b []byte) []byte {
 		return queryxml.AppendElement(b, "TopicArn", "arn:aws:sns:us-west-2:1:a<b")
 	})
@@ -20,6 +20,11 @@ func TestGolden(t *testing.T) {
 		`</CreateTopicResult><ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></CreateTopicResponse>` + "\n"
 	if string(answer) != want {
 		t.Errorf("%s", answer)
+	}
+	const wantEmpty = `<DeleteTopicResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><ResponseMetadata><RequestId>id-3</RequestId>` +
+		`</ResponseMetadata></DeleteTopicResponse>` + "\n"
+	if empty := queryxml.AppendAnswer(nil, api, "DeleteTopic", "id-3", nil); string(empty) != wantEmpty {
+		t.Errorf("%s", empty)
 	}
 	failed := queryxml.AppendError(nil, queryxml.API{}, queryxml.Error{Ours: true, Code: "InternalFailure", Message: `"&`, RequestID: "id-2"})
 	const wantError = `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Receiver</Type><Code>InternalFailure</Code>` +

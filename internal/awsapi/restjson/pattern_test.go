@@ -1,36 +1,28 @@
 package restjson
 
 import (
-	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rivus-live/rivus/internal/apigen"
 )
 
-// modelPatterns returns every pattern of the three models.
+// modelPatterns returns every pattern of the models.
 func modelPatterns(tb testing.TB) []string {
 	tb.Helper()
-	files, err := filepath.Glob("../../../api/model/*.json")
-	if err != nil || len(files) != 3 {
-		tb.Fatal(files, err)
+	models, err := apigen.Load("../../../api")
+	if err != nil || len(models) != 7 {
+		tb.Fatal(len(models), err)
 	}
 	found := map[string]bool{}
-	literal := regexp.MustCompile(`"pattern": *("(?:[^"\\]|\\.)*")`)
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		for _, m := range literal.FindAllSubmatch(text, -1) {
-			var source string
-			if err := json.Unmarshal(m[1], &source); err != nil {
-				tb.Fatal(err)
+	for _, m := range models {
+		for _, s := range m.Shapes {
+			if s.Pattern != "" {
+				found[s.Pattern] = true
 			}
-			found[source] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(found))

@@ -183,6 +183,20 @@ func (r *Reader) Timestamp() *Timestamp {
 	return keep(r, Timestamp(t))
 }
 
+// Epoch reads an optional number of seconds since 1970; what is finer than a millisecond is rounded.
+func (r *Reader) Epoch() *Epoch {
+	const most = 253402300800 // the year 10000
+	if r.Null() {
+		return nil
+	}
+	n, err := strconv.ParseFloat(string(r.number("a number of seconds")), 64)
+	if err != nil || math.Abs(n) >= most {
+		r.fail("a point in time is out of range")
+		return nil
+	}
+	return keep(r, Epoch(time.UnixMilli(int64(math.Round(n*1000))).UTC()))
+}
+
 // keep returns &v unless the reader has failed.
 func keep[T any](r *Reader, v T) *T {
 	if r.err != nil {

@@ -1,5 +1,6 @@
-// Package restjson is the codec of the AWS REST-JSON protocol as the three services speak it: a strict JSON reader,
-// an appending JSON writer and the checks that the service models put on members.
+// Package restjson is the codec of the AWS JSON protocols, REST-JSON as the three services speak it and awsJson 1.1 as
+// EventBridge does: a strict JSON reader, an appending JSON writer and the checks that the service models put on members,
+// which are the same for all protocols.
 //
 // The generated wire types call it; nothing here uses reflection. A Reader never panics, whatever it is given, and
 // what it allocates is bounded by the size of the body and by MaxElements. Member names are case sensitive and
@@ -17,7 +18,7 @@ import (
 
 // Operation names one operation of one service model; generated inputs say which they belong to.
 type Operation struct {
-	Service string // "ivs", "ivs-realtime" or "ivschat", as the model is named
+	Service string // as the model is named, for instance "ivs-realtime"
 	Name    string // for instance "GetChannel"
 }
 
@@ -34,6 +35,23 @@ func Time(t time.Time) *Timestamp {
 		return nil
 	}
 	return (*Timestamp)(&t)
+}
+
+// Epoch is a point in time that reads and writes as a number of seconds since 1970, with milliseconds as its fraction:
+// the form that awsJson 1.1 gives to points in time.
+type Epoch time.Time
+
+// EpochOf returns t as an optional member: nil when t is the zero time.
+func EpochOf(t time.Time) *Epoch {
+	if t.IsZero() {
+		return nil
+	}
+	return (*Epoch)(&t)
+}
+
+// AppendJSON appends the number.
+func (e Epoch) AppendJSON(b []byte) []byte {
+	return AppendFloat(b, float64(time.Time(e).UnixMilli())/1000)
 }
 
 // AppendJSON appends the quoted wire form.

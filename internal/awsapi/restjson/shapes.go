@@ -128,6 +128,16 @@ func CheckList[T any, P Checkable[T]](c *Checks, name string, list []T) {
 	}
 }
 
+// CheckStructs checks each structure of a map, in the order of the keys.
+func CheckStructs[T any, P Checkable[T]](c *Checks, name string, m map[string]T) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		v := m[k]
+		c.Enter(name + "." + clip(k, 128) + ".member")
+		P(&v).Check(c)
+		c.Leave()
+	}
+}
+
 // CheckStrings checks each string of a list.
 func CheckStrings(c *Checks, name string, list []string, rule *StringRule) {
 	for i, s := range list {
