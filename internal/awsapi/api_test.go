@@ -36,8 +36,13 @@ const (
 // keys knows the one test key.
 type keys struct{}
 
-func (keys) Lookup(id string) (secret string, p awsapi.Principal, ok bool) {
-	return testSecret, awsapi.Principal{Account: testAccount, AccessKeyID: testKey}, id == testKey
+func (keys) Lookup(id string) (secret string, ok bool) { return testSecret, id == testKey }
+
+func (keys) Principal(_ context.Context, id, token string) (awsapi.Principal, error) {
+	if token != "" {
+		return awsapi.Principal{}, fault.New(fault.Denied, "the key is permanent")
+	}
+	return awsapi.Principal{Account: testAccount, AccessKeyID: id}, nil
 }
 
 // rows is a service made of given rows.

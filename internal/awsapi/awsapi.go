@@ -166,6 +166,9 @@ func (op Operation) Open() Operation {
 	return op
 }
 
+// Name returns the operation's name.
+func (op Operation) Name() string { return op.name }
+
 // Service is a set of rows.
 type Service interface{ Operations() []Operation }
 
@@ -182,7 +185,7 @@ type Options struct {
 	Limiter        Limiter          // nil: no limit
 	Clock          func() time.Time // nil: the system's
 	PublicURL      string           // base of URLs in answers; "": scheme and signed host of the request
-	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto is believed
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto and X-Forwarded-For are believed
 	Logger         *slog.Logger     // nil: discard
 	// Observe is told of every answered request: the operation's name, or "Unknown", its status and how long it took.
 	Observe func(operation string, status int, d time.Duration)
@@ -223,10 +226,7 @@ func New(opts Options) (*API, error) {
 			return z
 		}},
 	}
-	a.verifier = sigv4.NewVerifier(func(id string) (string, bool) {
-		secret, _, ok := opts.Credentials.Lookup(id)
-		return secret, ok
-	})
+	a.verifier = sigv4.NewVerifier(opts.Credentials.Lookup)
 	for _, s := range opts.Services {
 		for _, op := range s.Operations() {
 			if err := a.add(op); err != nil {

@@ -110,11 +110,10 @@ func (x *exchange) verify() error {
 	if err != nil {
 		return err
 	}
-	_, principal, ok := x.opts.Credentials.Lookup(id.AccessKeyID)
-	if !ok { // revoked a moment ago
-		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
+	if err := x.identify(id.AccessKeyID, pending.SessionToken()); err != nil {
+		return err
 	}
-	x.caller.Region, x.caller.Account, x.caller.Principal = id.Region, principal.Account, principal
+	x.caller.Region = id.Region
 	x.caller.BaseURL = x.urls.At(x.request, id.SignedHost)
 	if x.endpoint != nil {
 		x.caller.Action = x.endpoint.action
@@ -122,13 +121,33 @@ func (x *exchange) verify() error {
 	return nil
 }
 
-// acceptable refuses what a sound signature may not be used with. Access keys are permanent here and have no session
-// token, so one that comes along belongs to other credentials. A body that is not signed can be changed by anybody on the
-// way unless the connection is encrypted.
+// identify finds out whose the access key is that has signed, and from where the request comes.
+func (x *exchange) identify(accessKeyID, sessionToken string) error {
+	principal, err := x.opts.Credentials.Principal(x.request.Context(), accessKeyID, sessionToken)
+	if fault.Is(err, fault.Denied) {
+		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
+	}
+	if err != nil {
+		return err
+	}
+	x.caller.Principal, x.caller.Account = principal, principal.Account
+	x.caller.Request = x.describe()
+	return nil
+}
+
+// describe returns what a request says of itself beside what it asks for.
+func (x *exchange) describe() Request {
+	return Request{
+		Address: x.urls.From(x.request), Secure: x.urls.Encrypted(x.request), UserAgent: x.request.UserAgent(), Time: x.start,
+	}
+}
+
+// acceptable refuses what a sound signature may not be used with: a session token that anybody could have put there, and a
+// body that anybody can change on the way, because it is not signed and the connection not encrypted.
 func (x *exchange) acceptable(p *sigv4.Pending) error {
 	switch {
-	case p.SessionToken() != "":
-		return &sigv4.Error{Reason: sigv4.Unrecognized, Message: "The security token included in the request is invalid."}
+	case p.SessionToken() != "" && !p.SignsSessionToken():
+		return &sigv4.Error{Reason: sigv4.Incomplete, Message: "'x-amz-security-token' must be among the SignedHeaders"}
 	case p.Unsigned() && !x.urls.Encrypted(x.request):
 		return &sigv4.Error{Reason: sigv4.Invalid, Message: "The payload has to be signed on a connection without TLS."}
 	}
@@ -192,7 +211,7 @@ func (x *exchange) handle() (err error) {
 		}
 	}()
 	x.output, err = x.endpoint.op.handle(x.request.Context(), x.caller, x.input)
-	return err
+	return x.settle(err)
 }
 
 // panicError is a panic of a handler; it has no fault kind, so it is internal.

@@ -90,7 +90,7 @@ func TestFrontErrors(t *testing.T) {
 		{"session token", call{path: "/GetChannel", body: getBody(channelARN), header: http.Header{"X-Amz-Security-Token": {"t"}}}, 403, "UnrecognizedClientException", "security token"},
 		{"session token that is not signed", call{path: "/GetChannel", body: getBody(channelARN), change: func(r *http.Request) {
 			r.Header.Set("X-Amz-Security-Token", "eyJhbGciOiJFUzM4NCJ9.e30.c2ln")
-		}}, 403, "UnrecognizedClientException", "security token"},
+		}}, 403, "IncompleteSignatureException", "'x-amz-security-token' must be among the SignedHeaders"},
 		{"session token in a presigned URL", presigned(call{path: "/GetChannel", body: getBody(channelARN)}, "t", true), 403, "UnrecognizedClientException", "security token"},
 		{"presigned URL", presigned(call{path: "/GetChannel", body: getBody(channelARN)}, "", true), 200, "", ""},
 		{"unsigned payload", unsignedPayload(call{path: "/GetChannel", body: getBody(channelARN)}), 403, signature, "payload has to be signed"},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/eventbridge"
@@ -42,19 +43,7 @@ func neighbours() rows {
 		}),
 		row[eventbridge.ListRulesRequest, eventbridge.ListRulesResponse]("ListRules", nil, context.DeadlineExceeded),
 		row[eventbridge.PutTargetsRequest, eventbridge.PutTargetsResponse]("PutTargets", nil, nil),
-		awsapi.Op("GetUser", func(_ context.Context, c awsapi.Caller, in *iam.GetUserRequest) (*iam.GetUserResponse, error) {
-			name := ""
-			if in.UserName != nil {
-				name = *in.UserName
-			}
-			if name == "nobody" {
-				return nil, fault.New(fault.NotFound, "The user with name nobody cannot be found.")
-			}
-			return &iam.GetUserResponse{User: &iam.User{
-				Path: "/team/", UserName: name, UserId: "AIDAX", Arn: c.Principal.ARN(), CreateDate: restjson.Time(time.Unix(1700000000, 0)),
-				Tags: []iam.Tag{{Key: "a", Value: "<&>"}, {Key: "b"}},
-			}}, nil
-		}, func(in *iam.GetUserRequest) []awsapi.Target {
+		awsapi.Op("GetUser", getUser, func(in *iam.GetUserRequest) []awsapi.Target {
 			if in.UserName == nil {
 				return []awsapi.Target{awsapi.ByName("user", nil, "")}
 			}
@@ -64,16 +53,20 @@ func neighbours() rows {
 			a, err := c.Own(in.PolicyArn)
 			return &iam.GetPolicyResponse{Policy: &iam.Policy{Arn: new(a.String())}}, err
 		}, func(in *iam.GetPolicyRequest) []awsapi.Target { return awsapi.Targets("policy", nil, in.PolicyArn) }),
-		awsapi.Op("DeleteUser", func(context.Context, awsapi.Caller, *iam.DeleteUserRequest) (*iam.DeleteUserResponse, error) {
+		awsapi.Op("DeleteUser", func(_ context.Context, _ awsapi.Caller, _ *iam.DeleteUserRequest) (*iam.DeleteUserResponse, error) {
 			return nil, fault.New(fault.InUse, "Cannot delete entity, must remove referenced objects first.")
 		}, func(in *iam.DeleteUserRequest) []awsapi.Target {
 			return []awsapi.Target{awsapi.ByName("user", nil, in.UserName)}
 		}),
-		awsapi.Op("PutUserPolicy", func(_ context.Context, _ awsapi.Caller, in *iam.PutUserPolicyRequest) (*iam.PutUserPolicyResponse, error) {
+		awsapi.Op("PutUserPolicy", func(_ context.Context, c awsapi.Caller, in *iam.PutUserPolicyRequest) (*iam.PutUserPolicyResponse, error) {
 			if !strings.HasPrefix(in.PolicyDocument, "{") {
 				return nil, fault.New(fault.Malformed, "This policy contains invalid Json")
 			}
-			return nil, nil
+			a, err := c.Own(in.UserName)
+			if err == nil {
+				err = c.May(a, nil)
+			}
+			return nil, err
 		}, func(in *iam.PutUserPolicyRequest) []awsapi.Target {
 			return []awsapi.Target{awsapi.ByName("user", nil, in.UserName)}
 		}),
@@ -97,6 +90,32 @@ func neighbours() rows {
 			return &sns.GetTopicAttributesResponse{Attributes: map[string]string{"TopicArn": "t", "Policy": `{"a":"<"}`}}, nil
 		}, func(in *sns.GetTopicAttributesInput) []awsapi.Target { return awsapi.Targets("", nil, in.TopicArn) }),
 	}
+}
+
+// getUser knows users of a team by its path, and some who are not there or whom it forgets to judge.
+func getUser(_ context.Context, c awsapi.Caller, in *iam.GetUserRequest) (*iam.GetUserResponse, error) {
+	a, name := arn.ARN{Service: "iam", Scope: arn.Scope{Account: c.Account}, Type: "user", ID: "team/"}, ""
+	if in.UserName != nil {
+		name = *in.UserName
+	}
+	a.ID += name
+	tags := map[string]string{"team": "video"}
+	var err error
+	switch name {
+	case "":
+		a, err = arn.ParseAny(c.Principal.ARN())
+	case "nobody":
+		return nil, fault.New(fault.NotFound, "The user with name nobody cannot be found.")
+	case "mallory":
+		tags = nil
+	}
+	if err == nil && name != "forgotten" {
+		err = c.May(a, tags)
+	}
+	return &iam.GetUserResponse{User: &iam.User{
+		Path: "/team/", UserName: name, UserId: "AIDAX", Arn: a.String(), CreateDate: restjson.Time(time.Unix(1700000000, 0)),
+		Tags: []iam.Tag{{Key: "a", Value: "<&>"}, {Key: "b"}},
+	}}, err
 }
 
 // askTarget sends a body to an operation of awsJson.
@@ -161,7 +180,7 @@ func TestNeighboursAreAuthorized(t *testing.T) {
 		status                      int
 		code                        string
 	}{
-		{"iam, by name", "iam", "Action=GetUser&Version=2010-05-08&UserName=alice", "", "iam:GetUser", "arn:aws:iam::111122223333:user/alice", 403, "AccessDenied"},
+		{"iam, by name", "iam", "Action=GetUser&Version=2010-05-08&UserName=alice", "", "iam:GetUser", "arn:aws:iam::111122223333:user/team/alice", 403, "AccessDenied"},
 		{"iam, the caller", "iam", "Action=GetUser&Version=2010-05-08", "", "iam:GetUser", "arn:aws:iam::111122223333:root", 403, "AccessDenied"},
 		{"iam, of AWS", "iam", "Action=GetPolicy&Version=2010-05-08&PolicyArn=arn:aws:iam::aws:policy/ReadOnlyAccess", "", "iam:GetPolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess", 403, "AccessDenied"},
 		{"sts", "sts", "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn:aws:iam::111122223333:role/a/b", "", "sts:AssumeRole", "arn:aws:iam::111122223333:role/a/b", 403, "AccessDenied"},

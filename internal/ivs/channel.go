@@ -101,10 +101,11 @@ func (s *Service) BatchGetChannel(
 func (s *Service) UpdateChannel(
 	ctx context.Context, c awsapi.Caller, in *UpdateChannelRequest,
 ) (*UpdateChannelResponse, error) {
-	a, err := c.Own(in.Arn)
+	found, err := s.channel(ctx, c, in.Arn)
 	if err != nil {
 		return nil, err
 	}
+	a := found.ARN
 	wanted := settings{
 		name: in.Name, latencyMode: in.LatencyMode, channelType: in.Type, preset: in.Preset,
 		containerFormat: in.ContainerFormat, recording: in.RecordingConfigurationArn,
@@ -115,6 +116,9 @@ func (s *Service) UpdateChannel(
 		return nil, err
 	}
 	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+		if err := c.May(a, ch.Tags); err != nil {
+			return ch, err
+		}
 		next, err := wanted.apply(ch)
 		if err == nil {
 			err = s.checkBuilt(ctx, c, wanted, ch)
@@ -137,7 +141,10 @@ func (s *Service) DeleteChannel(ctx context.Context, c awsapi.Caller, in *Delete
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.opts.Channels.Delete(ctx, keyOf(a), func(resource.Channel) error {
+	_, err = s.opts.Channels.Delete(ctx, keyOf(a), func(ch resource.Channel) error {
+		if err := c.May(a, ch.Tags); err != nil {
+			return err
+		}
 		return s.checkOffAir(ctx, a, "deleted")
 	})
 	if err != nil {

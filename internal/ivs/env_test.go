@@ -39,14 +39,14 @@ const (
 // keys are the access keys of two accounts.
 type keys struct{}
 
-func (keys) Lookup(accessKeyID string) (secret string, p awsapi.Principal, ok bool) {
-	switch accessKeyID {
-	case "AKIDONE":
-		return "secret-one", awsapi.Principal{Account: account, AccessKeyID: accessKeyID}, true
-	case "AKIDTWO":
-		return "secret-two", awsapi.Principal{Account: "444455556666", AccessKeyID: accessKeyID}, true
-	}
-	return "", awsapi.Principal{}, false
+func (keys) Lookup(accessKeyID string) (secret string, ok bool) {
+	secret = map[string]string{"AKIDONE": "secret-one", "AKIDTWO": "secret-two"}[accessKeyID]
+	return secret, secret != ""
+}
+
+func (keys) Principal(_ context.Context, accessKeyID, _ string) (awsapi.Principal, error) {
+	of := map[string]string{"AKIDONE": account, "AKIDTWO": "444455556666"}[accessKeyID]
+	return awsapi.Principal{Account: of, AccessKeyID: accessKeyID}, nil
 }
 
 // media stands for the nodes that run broadcasts.
@@ -68,8 +68,21 @@ type env struct {
 	streams  *cluster.Claims[resource.Stream]
 	media    *media
 	now      atomic.Int64 // the clock of the service, in nanoseconds
+	judge    judge
 	handler  http.Handler
 	url      string
+}
+
+// judge is the Authorizer of an API: the owner's, until a test has one of its own.
+type judge struct {
+	own atomic.Pointer[func(a awsapi.Access) error]
+}
+
+func (j *judge) Authorize(ctx context.Context, a awsapi.Access) error {
+	if own := j.own.Load(); own != nil {
+		return (*own)(a)
+	}
+	return awsapi.Owner{}.Authorize(ctx, a)
 }
 
 // start starts an API. change may alter the options of the service.
@@ -103,7 +116,7 @@ func start(tb testing.TB, change ...func(*ivs.Options)) *env {
 	for _, c := range change {
 		c(&o)
 	}
-	a := awsapi.Options{Services: []awsapi.Service{ivs.New(o)}, Credentials: keys{}, Authorizer: awsapi.Owner{}, Logger: o.Logger}
+	a := awsapi.Options{Services: []awsapi.Service{ivs.New(o)}, Credentials: keys{}, Authorizer: &e.judge, Logger: o.Logger}
 	if o.Quotas {
 		a.Limiter = quota.NewLimiter(o.Clock)
 	}

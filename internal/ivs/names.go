@@ -22,7 +22,7 @@ func notLive(channel arn.ARN) error {
 	return fault.New(fault.NotLive, "Channel: %s is not currently online", channel)
 }
 
-// channel returns the caller's channel with the given ARN.
+// channel returns the caller's channel with the given ARN, if the caller may do to it what it asks for.
 func (s *Service) channel(ctx context.Context, c awsapi.Caller, text string) (resource.Channel, error) {
 	a, err := c.Own(text)
 	if err != nil {
@@ -30,12 +30,13 @@ func (s *Service) channel(ctx context.Context, c awsapi.Caller, text string) (re
 	}
 	rec, err := s.opts.Channels.Get(ctx, keyOf(a))
 	if err != nil {
-		return resource.Channel{}, awsapi.Naming(err, text)
+		return resource.Channel{}, c.Missing(a, awsapi.Naming(err, text))
 	}
-	return rec.Value, nil
+	return rec.Value, c.May(a, rec.Value.Tags)
 }
 
-// keyed returns the channel that has the caller's stream key with the given ARN, and the key.
+// keyed returns the channel that has the caller's stream key with the given ARN, and the key, if the caller may do to the
+// key what it asks for.
 func (s *Service) keyed(ctx context.Context, c awsapi.Caller, text string) (resource.Channel, resource.StreamKey, error) {
 	a, err := c.Own(text)
 	if err != nil {
@@ -43,9 +44,9 @@ func (s *Service) keyed(ctx context.Context, c awsapi.Caller, text string) (reso
 	}
 	ch, i, err := findKey(ctx, s.opts.Channels, a)
 	if err != nil {
-		return resource.Channel{}, resource.StreamKey{}, awsapi.Naming(err, text)
+		return resource.Channel{}, resource.StreamKey{}, c.Missing(a, awsapi.Naming(err, text))
 	}
-	return ch, ch.StreamKeys[i], nil
+	return ch, ch.StreamKeys[i], c.May(a, ch.StreamKeys[i].Tags)
 }
 
 // findKey returns the channel that has a stream key, and where among its keys that is.

@@ -110,7 +110,7 @@ func New(o Options) *Service {
 func (s *Service) Operations() []awsapi.Operation {
 	return []awsapi.Operation{
 		awsapi.Op("CreateChannel", s.CreateChannel, func(in *CreateChannelRequest) []awsapi.Target {
-			return []awsapi.Target{{Type: typeChannel, RequestTags: in.Tags}, {Type: typeStreamKey}}
+			return []awsapi.Target{{Type: typeChannel, RequestTags: in.Tags}, {Type: typeStreamKey, RequestTags: in.Tags}}
 		}),
 		awsapi.Op("GetChannel", s.GetChannel, func(in *GetChannelRequest) []awsapi.Target {
 			return awsapi.Targets(typeChannel, nil, in.Arn)
@@ -128,7 +128,7 @@ func (s *Service) Operations() []awsapi.Operation {
 			return awsapi.Targets(typeChannel, nil, in.Arn)
 		}),
 		awsapi.Op("CreateStreamKey", s.CreateStreamKey, func(in *CreateStreamKeyRequest) []awsapi.Target {
-			return append(awsapi.Targets(typeChannel, nil, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
+			return append(awsapi.Targets(typeChannel, in.Tags, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
 		}),
 		awsapi.Op("GetStreamKey", s.GetStreamKey, func(in *GetStreamKeyRequest) []awsapi.Target {
 			return awsapi.Targets(typeStreamKey, nil, in.Arn)
@@ -158,7 +158,7 @@ func (s *Service) Operations() []awsapi.Operation {
 			return awsapi.Targets("", in.Tags, in.ResourceArn)
 		}),
 		awsapi.Op("UntagResource", s.UntagResource, func(in *UntagResourceRequest) []awsapi.Target {
-			return awsapi.Targets("", nil, in.ResourceArn)
+			return awsapi.Untagged(in.TagKeys, in.ResourceArn)
 		}),
 		awsapi.Op("ListTagsForResource", s.ListTagsForResource, func(in *ListTagsForResourceRequest) []awsapi.Target {
 			return awsapi.Targets("", nil, in.ResourceArn)

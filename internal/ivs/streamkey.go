@@ -37,6 +37,9 @@ func (s *Service) CreateStreamKey(
 	}
 	key := s.newStreamKey(tags)
 	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+		if err := c.May(a, ch.Tags); err != nil {
+			return ch, err
+		}
 		if len(ch.StreamKeys) >= quota.StreamKeysPerChannel {
 			return ch, fault.New(fault.Quota, "the quota of %d stream key for channel %s is reached",
 				quota.StreamKeysPerChannel, a)
@@ -122,8 +125,9 @@ func (s *Service) DeleteStreamKey(
 		if i < 0 {
 			return ch, awsapi.NotFound(in.Arn)
 		}
+		err := c.May(arn.StreamKey(ch.ARN.Scope, key.ID), ch.StreamKeys[i].Tags)
 		ch.StreamKeys = slices.Delete(ch.StreamKeys, i, i+1)
-		return ch, nil
+		return ch, err
 	})
 	if err != nil {
 		return nil, awsapi.Naming(err, in.Arn)

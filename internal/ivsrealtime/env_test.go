@@ -46,14 +46,14 @@ const (
 // keys are the access keys of two accounts.
 type keys struct{}
 
-func (keys) Lookup(accessKeyID string) (secret string, p awsapi.Principal, ok bool) {
-	switch accessKeyID {
-	case "AKIDONE":
-		return "secret-one", awsapi.Principal{Account: account, AccessKeyID: accessKeyID}, true
-	case "AKIDTWO":
-		return "secret-two", awsapi.Principal{Account: "444455556666", AccessKeyID: accessKeyID}, true
-	}
-	return "", awsapi.Principal{}, false
+func (keys) Lookup(accessKeyID string) (secret string, ok bool) {
+	secret = map[string]string{"AKIDONE": "secret-one", "AKIDTWO": "secret-two"}[accessKeyID]
+	return secret, secret != ""
+}
+
+func (keys) Principal(_ context.Context, accessKeyID, _ string) (awsapi.Principal, error) {
+	of := map[string]string{"AKIDONE": account, "AKIDTWO": "444455556666"}[accessKeyID]
+	return awsapi.Principal{Account: of, AccessKeyID: accessKeyID}, nil
 }
 
 // media stands for the nodes that have connections.
@@ -77,8 +77,21 @@ type env struct {
 	authority *token.Authority
 	media     *media
 	now       atomic.Int64 // the clock of the service, in nanoseconds
+	judge     judge
 	handler   http.Handler
 	url       string
+}
+
+// judge is the Authorizer of an API: the owner's, until a test has one of its own.
+type judge struct {
+	own atomic.Pointer[func(a awsapi.Access) error]
+}
+
+func (j *judge) Authorize(ctx context.Context, a awsapi.Access) error {
+	if own := j.own.Load(); own != nil {
+		return (*own)(a)
+	}
+	return awsapi.Owner{}.Authorize(ctx, a)
 }
 
 // start starts an API. change may alter the options of the service.
@@ -117,7 +130,7 @@ func (e *env) serve(tb testing.TB) {
 	var err error
 	e.handler, err = awsapi.New(awsapi.Options{ // the channel service answers tag requests for what is no ARN
 		Services:    []awsapi.Service{e.service, ivs.New(ivs.Options{})},
-		Credentials: keys{}, Authorizer: awsapi.Owner{}, Logger: e.opts.Logger,
+		Credentials: keys{}, Authorizer: &e.judge, Logger: e.opts.Logger,
 	})
 	check(tb, err)
 	srv := httptest.NewServer(e.handler)

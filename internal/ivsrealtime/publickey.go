@@ -86,7 +86,7 @@ func fingerprint(der []byte) string {
 
 // GetPublicKey returns a public key.
 func (s *Service) GetPublicKey(ctx context.Context, c awsapi.Caller, in *GetPublicKeyRequest) (*GetPublicKeyResponse, error) {
-	k, err := get(ctx, c, s.opts.Records.PublicKeys, in.Arn)
+	k, err := get(ctx, c, s.opts.Records.PublicKeys, in.Arn, tagsOfKey)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,8 @@ func (s *Service) DeletePublicKey(
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.opts.Records.PublicKeys.Delete(ctx, keyOf(a), nil); err != nil {
+	_, err = s.opts.Records.PublicKeys.Delete(ctx, keyOf(a), func(k resource.PublicKey) error { return c.May(a, k.Tags) })
+	if err != nil {
 		return nil, awsapi.Naming(err, in.Arn)
 	}
 	return &DeletePublicKeyResponse{}, nil

@@ -184,7 +184,7 @@ func (s *Service) tagOperations() []awsapi.Operation {
 			return awsapi.Targets("", in.Tags, in.ResourceArn)
 		}),
 		awsapi.Op("UntagResource", s.UntagResource, func(in *UntagResourceRequest) []awsapi.Target {
-			return awsapi.Targets("", nil, in.ResourceArn)
+			return awsapi.Untagged(in.TagKeys, in.ResourceArn)
 		}),
 		awsapi.Op("ListTagsForResource", s.ListTagsForResource, func(in *ListTagsForResourceRequest) []awsapi.Target {
 			return awsapi.Targets("", nil, in.ResourceArn)

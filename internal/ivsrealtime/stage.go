@@ -88,10 +88,11 @@ func (s *Service) ListStages(ctx context.Context, c awsapi.Caller, in *ListStage
 
 // UpdateStage changes the settings that the request names. How participants are recorded cannot change while one is.
 func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateStageRequest) (*UpdateStageResponse, error) {
-	a, err := c.Own(in.Arn)
+	found, err := s.stage(ctx, c, in.Arn)
 	if err != nil {
 		return nil, err
 	}
+	a := found.ARN
 	update, check := s.opts.Records.Stages.Update, func() error { return nil }
 	if r := in.AutoParticipantRecordingConfiguration; r != nil && r.StorageConfigurationArn != "" {
 		update = s.opts.Records.Stages.Under(guardOf(c.Scope)).Update
@@ -102,6 +103,9 @@ func (s *Service) UpdateStage(ctx context.Context, c awsapi.Caller, in *UpdateSt
 	}
 	e := s.endpointsFor(c, s.opts.Clock().UTC())
 	rec, err := update(ctx, keyOf(a), func(st resource.Stage) (resource.Stage, error) {
+		if err := c.May(a, st.Tags); err != nil {
+			return st, err
+		}
 		if err := check(); err != nil {
 			return st, err
 		}
@@ -133,7 +137,8 @@ func (s *Service) DeleteStage(ctx context.Context, c awsapi.Caller, in *DeleteSt
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.opts.Records.Stages.Delete(ctx, keyOf(a), nil); err != nil {
+	_, err = s.opts.Records.Stages.Delete(ctx, keyOf(a), func(st resource.Stage) error { return c.May(a, st.Tags) })
+	if err != nil {
 		return nil, awsapi.Naming(err, in.Arn)
 	}
 	s.close(ctx, a)

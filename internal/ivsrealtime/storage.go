@@ -38,7 +38,7 @@ func (s *Service) CreateStorageConfiguration(
 func (s *Service) GetStorageConfiguration(
 	ctx context.Context, c awsapi.Caller, in *GetStorageConfigurationRequest,
 ) (*GetStorageConfigurationResponse, error) {
-	sc, err := get(ctx, c, s.opts.Records.StorageConfigurations, in.Arn)
+	sc, err := get(ctx, c, s.opts.Records.StorageConfigurations, in.Arn, tagsOfStorage)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,10 @@ func (s *Service) DeleteStorageConfiguration(
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.opts.Records.StorageConfigurations.Under(guardOf(a.Scope)).Delete(ctx, keyOf(a), func(resource.StorageConfiguration) error {
+	_, err = s.opts.Records.StorageConfigurations.Under(guardOf(a.Scope)).Delete(ctx, keyOf(a), func(sc resource.StorageConfiguration) error {
+		if err := c.May(a, sc.Tags); err != nil {
+			return err
+		}
 		users, err := s.opts.Records.Stages.List(ctx, store.Query{
 			Scope: a.Scope, Index: "storageConfiguration", Value: a.String(), Limit: 1,
 		})

@@ -70,6 +70,15 @@ func (r *Rule) isProxy(a netip.Addr) bool {
 	return false
 }
 
+// From returns the address of the client that a request comes from, which is invalid when its peer has none.
+func (r *Rule) From(q *http.Request) netip.Addr {
+	var peer netip.AddrPort
+	if q.RemoteAddr != "" { // an error costs an allocation
+		peer, _ = netip.ParseAddrPort(q.RemoteAddr) // a connection without a network has none
+	}
+	return r.Client(peer.Addr().Unmap(), strings.Join(q.Header["X-Forwarded-For"], ","))
+}
+
 // maxHops bounds the proxies that are believed one after the other.
 const maxHops = 16
 

@@ -83,6 +83,11 @@ func (p *Pending) Identity() Identity {
 // SessionToken returns the token of temporary credentials that came with the request, "" without. It is a secret.
 func (p *Pending) SessionToken() string { return p.claim.sessionToken }
 
+// SignsSessionToken reports whether the token, if there is one, is part of what is signed.
+func (p *Pending) SignsSessionToken() bool {
+	return p.claim.presigned || p.claim.signs("x-amz-security-token")
+}
+
 // Unsigned reports whether the signature leaves the body out, so that it holds for any body.
 func (p *Pending) Unsigned() bool { return p.claim.content == UnsignedPayload }
 

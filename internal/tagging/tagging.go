@@ -54,7 +54,7 @@ func (r *Registry) List(ctx context.Context, c awsapi.Caller, text string) (map[
 	if err != nil {
 		return nil, awsapi.Naming(err, text)
 	}
-	return Shown(tags), nil
+	return Shown(tags), c.May(a, tags)
 }
 
 // Tag adds tags to the resource that a call names, and overwrites those it has under the same keys. Errors as Tagged.
@@ -72,7 +72,13 @@ func (r *Registry) retag(ctx context.Context, c awsapi.Caller, text string, chan
 	if err != nil {
 		return err
 	}
-	return awsapi.Naming(r.of(a).WriteTags(ctx, a, change), text)
+	err = r.of(a).WriteTags(ctx, a, func(tags map[string]string) (map[string]string, error) {
+		if err := c.May(a, tags); err != nil {
+			return nil, err
+		}
+		return change(tags)
+	})
+	return awsapi.Naming(err, text)
 }
 
 // In is the Store of a type each of whose resources is a record of a table.

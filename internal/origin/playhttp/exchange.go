@@ -48,10 +48,6 @@ func (r *Request) keepReferer(value string) { r.Referer = value[:min(len(value),
 
 // requestOf returns what is needed of a request that net/http parsed. The rule says which proxies are believed.
 func requestOf(r *http.Request, rule *publicurl.Rule) Request {
-	var peer netip.AddrPort
-	if r.RemoteAddr != "" { // an error costs an allocation
-		peer, _ = netip.ParseAddrPort(r.RemoteAddr) // a connection without a network has none
-	}
 	kept := Request{
 		Method:         r.Method,
 		Path:           r.URL.Path,
@@ -62,7 +58,7 @@ func requestOf(r *http.Request, rule *publicurl.Rule) Request {
 		IfRange:        r.Header.Get("If-Range"),
 		IfNoneMatch:    r.Header.Get("If-None-Match"),
 		AcceptEncoding: strings.Join(r.Header["Accept-Encoding"], ","),
-		Client:         rule.Client(peer.Addr().Unmap(), strings.Join(r.Header["X-Forwarded-For"], ",")),
+		Client:         rule.From(r),
 	}
 	kept.keepOrigin(r.Header.Get("Origin"))
 	kept.keepReferer(r.Header.Get("Referer"))
