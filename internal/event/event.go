@@ -33,7 +33,7 @@ type Relay struct {
 
 // NewRelay opens the outbox.
 func NewRelay(ctx context.Context, opt Options) (*Relay, error) {
-	outbox, err := store.OpenLogAge[store.Event](ctx, opt.Store, "outbox", outboxAge)
+	outbox, err := store.OpenLogAge[store.Event](ctx, opt.Store, store.EventLog, outboxAge)
 	if err != nil {
 		return nil, fmt.Errorf("event: %w", err)
 	}
@@ -50,6 +50,17 @@ func (r *Relay) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Put puts events on the bus that happened to none of our resources, such as those of an application. They are on the disk
+// when it returns nil; after an error some may be.
+func (r *Relay) Put(ctx context.Context, events ...store.Event) error {
+	for _, e := range events {
+		if err := r.outbox.AppendOnce(ctx, keyOf(e), e.Type, store.Once{ID: e.ID, Since: e.Time}, e); err != nil {
+			return fmt.Errorf("event: put %s on the bus: %w", e.ID, err)
+		}
+	}
+	return nil
 }
 
 // keyOf returns what an event happened to: the events of one resource follow each other, those of others go beside them.

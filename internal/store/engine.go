@@ -99,10 +99,12 @@ func unavailable(cause error) error {
 	return fault.Wrap(fault.Unavailable, cause, "the state engine does not answer")
 }
 
-// lookup names one message of a stream: by sequence, or the last one under a subject, which may hold wildcards.
+// lookup names one message of a stream: by sequence, or the last one under a subject, which may hold wildcards, or the
+// first one under such a subject that has the sequence or a later one.
 type lookup struct {
 	Sequence uint64 `json:"seq,omitempty"`
 	LastFor  string `json:"last_by_subj,omitempty"`
+	NextFor  string `json:"next_by_subj,omitempty"`
 }
 
 // stored is a message as the engine keeps it.

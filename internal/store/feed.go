@@ -145,12 +145,13 @@ type feed struct {
 
 // begin says where a feed starts.
 type begin struct {
-	policy jetstream.DeliverPolicy
-	at     uint64 // with DeliverByStartSequencePolicy
+	policy      jetstream.DeliverPolicy
+	at          uint64 // with DeliverByStartSequencePolicy
+	headersOnly bool
 }
 
 func startAfter(sequence uint64) begin {
-	return begin{jetstream.DeliverByStartSequencePolicy, sequence + 1}
+	return begin{policy: jetstream.DeliverByStartSequencePolicy, at: sequence + 1}
 }
 
 // openFeed makes a consumer that delivers what is asked for and then all new messages. pending is the number of
@@ -173,6 +174,7 @@ func openFeed(ctx context.Context, g engine, stream jetstream.StreamConfig, from
 		DeliverPolicy:     from.policy,
 		OptStartSeq:       from.at,
 		FilterSubject:     stream.Subjects[0],
+		HeadersOnly:       from.headersOnly,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MaxDeliver:        1,
 		IdleHeartbeat:     heartbeat,

@@ -19,6 +19,10 @@ import (
 // DefaultLogAge is how long a log keeps an entry: as long as the service shows ended sessions.
 const DefaultLogAge = 60 * 24 * time.Hour
 
+// EventLog is the name of the log whose entries are on the disk before Append returns: an event is taken out of the record
+// that it happened to as soon as it is there.
+const EventLog = "bus"
+
 // Log is an append-only history of one kind of thing: for every resource a series of sessions, for every session a
 // series of entries. Nothing of it is held in memory.
 //
@@ -96,7 +100,7 @@ func logConfig(name string, age time.Duration, replicas int) jetstream.StreamCon
 		Name: logPrefix + name, Subjects: []string{logSubjects + name + ".>"}, Storage: jetstream.FileStorage, MaxAge: age,
 		DenyDelete: true, AllowDirect: true, Duplicates: engineRemembers, Replicas: replicas,
 	}
-	if replicas == 1 { // at three the engine batches by itself and does not take this setting
+	if replicas == 1 && name != EventLog { // at three the engine batches by itself and does not take this setting
 		cfg.PersistMode = jetstream.AsyncPersistMode
 	}
 	return cfg
