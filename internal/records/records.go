@@ -20,6 +20,7 @@ import (
 type Records struct {
 	Channels Channels
 	Stages   Stages
+	Rules    Rules
 }
 
 // Options say how records are kept.
@@ -32,6 +33,7 @@ func Open(ctx context.Context, s *store.Store, node *cluster.Node, o Options) (r
 	return r, errors.Join(
 		keep(&r.Channels)(OpenChannels(ctx, s, node)),
 		keep(&r.Stages)(OpenStages(ctx, s, node, o.StageHistory)),
+		keep(&r.Rules)(OpenRules(ctx, s)),
 	)
 }
 
