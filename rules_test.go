@@ -22,10 +22,10 @@ const module = "github.com/rivus-live/rivus"
 // words <- state <- {control | media} <- app. Control and media never import each other.
 var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	"words": {
-		"arn", "fault", "publicurl", "quota", "resource", "sigv4", "strangers", "apigen",
+		"arn", "eventinput", "eventpattern", "fault", "publicurl", "quota", "resource", "sigv4", "strangers", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
-	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "token"},
+	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "token"},
 	"control": {"awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns"},
 	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
