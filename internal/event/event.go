@@ -52,11 +52,12 @@ func (r *Relay) Run(ctx context.Context) error {
 	})
 }
 
-// Put puts events on the bus that happened to none of our resources, such as those of an application. They are on the disk
-// when it returns nil; after an error some may be.
+// Put puts events on the bus that happened to none of our resources, such as those of an application, under IDs that were made
+// for this call. They are on the disk when it returns nil; after an error some may be.
 func (r *Relay) Put(ctx context.Context, events ...store.Event) error {
+	now := time.Now()
 	for _, e := range events {
-		if err := r.outbox.AppendOnce(ctx, keyOf(e), e.Type, store.Once{ID: e.ID, Since: e.Time}, e); err != nil {
+		if err := r.outbox.AppendOnce(ctx, keyOf(e), e.Type, store.Once{ID: e.ID, Since: now}, e); err != nil {
 			return fmt.Errorf("event: put %s on the bus: %w", e.ID, err)
 		}
 	}

@@ -42,6 +42,9 @@ func (v *value) member(name string) *value {
 // Event is a parsed event.
 type Event struct{ root value }
 
+// Has tells whether the event has a member of this name.
+func (e Event) Has(name string) bool { return e.root.member(name) != nil }
+
 // ParseEvent parses an event. It must be one JSON object; of members with the same name the last counts.
 func ParseEvent(data []byte) (Event, error) {
 	raw, err := decode(data)
