@@ -81,6 +81,7 @@ type server struct {
 	node       *cluster.Node
 	records    records.Records
 	relay      *event.Relay
+	deliveries deliveries
 	broadcasts *broadcast.Manager
 	origin     *origin.Handler
 	tokens     *token.Authority
@@ -115,6 +116,7 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 	}
 	defer s.closeState()
 	defer s.stages.close()
+	defer s.deliveries.close()
 	if err := s.openState(ctx); err != nil {
 		return err
 	}
@@ -208,6 +210,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.openStages(ctx); err != nil {
 		return err
 	}
+	if err := s.openDeliveries(ctx); err != nil {
+		return fmt.Errorf("deliveries: %w", err)
+	}
 	return s.buildAPI(awsapi.NewPager(pageKey))
 }
 
@@ -238,7 +243,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	})
 	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services:    []awsapi.Service{service, s.realtime, sts.Service{}},
+		Services:    []awsapi.Service{service, s.realtime, sts.Service{}, s.newEventBridge(pager)},
 		Credentials: s.key, Authorizer: awsapi.Owner{}, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
@@ -271,6 +276,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g, gctx := errgroup.WithContext(partsCtx)
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
+	g.Go(func() error { return named("deliveries", s.node.Singleton(gctx, "event-delivery", s.deliveries.run)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.manager.Reap)) })
 	g.Go(func() error { return named("stages", s.realtime.Run(gctx)) })

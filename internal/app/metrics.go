@@ -70,6 +70,7 @@ func (p partFigures) Collect(samples chan<- prometheus.Metric) {
 	p.collectStages(out)
 	p.collectReaped(out)
 	p.collectPlayback(out)
+	p.collectDeliveries(out)
 }
 
 // collectDoors sends who came in, and who did not.

@@ -48,6 +48,11 @@ type Config struct {
 	AllowInsecureIngest *bool  `name:"allow-insecure-ingest" env:"RIVUS_ALLOW_INSECURE_INGEST" negatable:"" help:"Accept plain RTMP for channels that do not have insecureIngest; on when --rtmp-addr is loopback."`
 	Quotas              string `name:"quotas" env:"RIVUS_QUOTAS" default:"off" help:"Service quotas and call rates: off or aws."`
 
+	AWSEndpoints        []string `name:"aws-endpoint" env:"RIVUS_AWS_ENDPOINT" placeholder:"SERVICE=URL" help:"Where rules reach a service that is not this server: sqs, sns, events, lambda or logs."`
+	AWSCredentials      []string `name:"aws-credentials" env:"RIVUS_AWS_CREDENTIALS" placeholder:"SERVICE=ID:SECRET" help:"Access key for the --aws-endpoint of a service; prefer the environment variable. The credentials of the machine are never used."`
+	AllowTargets        []string `name:"allow-targets" env:"RIVUS_ALLOW_TARGETS" placeholder:"PATTERN" help:"ARNs that rules may have as targets at an --aws-endpoint, with * and ?; none when not given."`
+	AllowPrivateTargets []string `name:"allow-private-targets" env:"RIVUS_ALLOW_PRIVATE_TARGETS" placeholder:"CIDR" help:"Networks that are not public and to which URLs of API users may lead. Loopback is allowed while this server listens on loopback only."`
+
 	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
 
 	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`

@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	c.checkState(&p)
 	c.checkTimes(&p)
 	c.checkLimits(&p)
+	c.checkTargets(&p)
 	return errors.Join(p...)
 }
 

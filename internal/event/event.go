@@ -4,7 +4,7 @@
 // the outbox, under its own ID, and then takes it out of its record. It is in the outbox exactly once, however often the
 // change that caused it or the copying was tried, and in the order in which it happened to its resource.
 //
-// Imports: store.
+// Imports: arn, natsd, store.
 package event
 
 import (
