@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
@@ -26,6 +27,17 @@ func (s *Server) IVS(tb testing.TB) *ivs.Client {
 func (s *Server) IVSRealTime(tb testing.TB) *ivsrealtime.Client {
 	tb.Helper()
 	return ivsrealtime.New(ivsrealtime.Options{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.PublicURL),
+		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// EventBridge is IVS for the service of rules.
+func (s *Server) EventBridge(tb testing.TB) *eventbridge.Client {
+	tb.Helper()
+	return eventbridge.New(eventbridge.Options{
 		Region:           Region,
 		BaseEndpoint:     aws.String(s.PublicURL),
 		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),

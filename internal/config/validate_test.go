@@ -54,6 +54,25 @@ var refusals = map[string][]struct{ args, want string }{ //nolint:gochecknogloba
 		{"--ingest-endpoint=ingest.example:443/app", "without a scheme"},
 		{"--ingest-endpoint=key@ingest.example", "without a scheme"},
 	},
+	"aws-endpoint": {
+		{"--aws-endpoint=kinesis=http://x", "is not SERVICE=URL"},
+		{"--aws-endpoint=sqs=x", "has no http or https URL"},
+		{"--aws-endpoint=sqs=http://u:p@x", "has no http or https URL"},
+		{"--aws-endpoint=sqs=http://x", "needs --aws-credentials sqs=ID:SECRET"},
+		{"--aws-endpoint=sqs=http://x,sqs=http://y", "has two URLs"},
+	},
+	"aws-credentials": {
+		{"--aws-credentials=sqs=ID:SECRET", "there is no --aws-endpoint of sqs"},
+		{"--aws-endpoint=sqs=http://x --aws-credentials=sqs=ID", "is not SERVICE=ID:SECRET"},
+	},
+	"allow-targets": {
+		{"--allow-targets=arn:aws:sqs:*", "there is no --aws-endpoint"},
+		{"--allow-targets=sqs", "is not the pattern of an ARN"},
+	},
+	"allow-private-targets": {
+		{"--allow-private-targets=10.0.0.0/33", "is not an address or CIDR"},
+		{"--allow-private-targets=inside", "is not an address or CIDR"},
+	},
 	"external-ip": {
 		{"--external-ip=media.example", `"media.example" is not an IP address`},
 		{"--external-ip=0.0.0.0", "is not an IP address"},
