@@ -26,7 +26,7 @@ func (s *server) openTokens(ctx context.Context) error {
 func (s *server) newRealtime(pager *awsapi.Pager, tags *tagging.Registry) *ivsrealtime.Service {
 	r := s.records.Stages
 	return ivsrealtime.New(ivsrealtime.Options{
-		Records: r, Media: &stage.Remote{Node: s.node, Sessions: r.Sessions, Participants: r.Participants}, Closed: !s.stages.open(),
+		Records: r, Media: &stage.Remote{Node: s.node, Sessions: r.Sessions.Table, Participants: r.Participants}, Closed: !s.stages.open(),
 		Tokens: s.tokens, Pager: pager, Tags: tags, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		Unbuilt: awsapi.Unbuilt{Accept: s.cfg.AcceptUnbuilt, Logger: s.log},
 	})

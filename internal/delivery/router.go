@@ -34,7 +34,7 @@ const maxPatterns = 20_000
 
 // saveEvery is how often the place in the outbox is written down. What was routed since is routed again after a crash, and
 // finds its place in the queues taken if it still waits there.
-const saveEvery = time.Second
+const saveEvery = 100 * time.Millisecond
 
 func cursorKey() store.Key { return store.Key{ID: "event-router"} }
 
@@ -51,7 +51,7 @@ func (r *router) run(ctx context.Context) error {
 	err = r.opt.Outbox(ctx, r.done, func(e store.Entry[store.Event]) error { return r.route(ctx, e) })
 	stop()
 	saver.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	r.save(last)
 	return err

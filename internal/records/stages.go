@@ -52,7 +52,7 @@ type Stages struct {
 	PublicKeys            *store.Table[resource.PublicKey]
 	StorageConfigurations *store.Table[resource.StorageConfiguration]
 	Disconnected          *store.Table[resource.Disconnected]
-	Sessions              *store.Table[resource.StageSession]
+	Sessions              *store.EventTable[resource.StageSession]
 	Owners                *cluster.Claims[resource.StageOwner]
 	Participants          *store.Table[resource.Participant]
 	SessionHistory        *store.Log[resource.StageSession]
@@ -68,7 +68,7 @@ func OpenStages(ctx context.Context, s *store.Store, node *cluster.Node, kept ti
 		keep(&r.PublicKeys)(store.OpenTable(ctx, s, PublicKeyDefinition())),
 		keep(&r.StorageConfigurations)(store.OpenTable(ctx, s, StorageConfigurationDefinition())),
 		keep(&r.Disconnected)(store.OpenTable(ctx, s, DisconnectedDefinition())),
-		keep(&r.Sessions)(store.OpenTable(ctx, s, StageSessionDefinition())),
+		keep(&r.Sessions)(store.OpenEventTable(ctx, s, StageSessionDefinition())),
 		keep(&r.Owners)(cluster.OpenClaims(ctx, s, node, StageOwnerDefinition())),
 		keep(&r.Participants)(store.OpenTable(ctx, s, ParticipantDefinition())),
 		keep(&r.SessionHistory)(store.OpenLogAge[resource.StageSession](ctx, s, StageSessionLog, kept)),

@@ -84,7 +84,7 @@ func newEnvWith(tb testing.TB, engineOptions natsd.Options, change func(*Options
 		change(&o)
 	}
 	e.Manager = NewManager(o)
-	e.remote = &Remote{Node: member, Sessions: rec.Sessions, Participants: rec.Participants}
+	e.remote = &Remote{Node: member, Sessions: rec.Sessions.Table, Participants: rec.Participants}
 	e.whip = whip.New(whip.Options{Prefix: "/rt/whip", Joiner: e.Manager, Verifier: e, Logger: log})
 	mux := http.NewServeMux()
 	mux.Handle("/rt/whip", e.whip)

@@ -64,7 +64,7 @@ func (m *Manager) refusal(ctx context.Context, q whip.Request, name, remote stri
 		return err
 	}
 	_, _ = m.in(ctx, q.Claims.StageARN, false, func(r *room) error {
-		r.failed(q.Claims.ParticipantID, resource.ParticipantEvent{Name: name, RemoteParticipantID: remote, ErrorCode: f.code})
+		r.failed(q.Claims.ParticipantID, q.Claims.UserID, resource.ParticipantEvent{Name: name, RemoteParticipantID: remote, ErrorCode: f.code})
 		return nil
 	})
 	return &f.Refusal
@@ -77,13 +77,13 @@ const maxErrors = 100
 type errorLimit map[string]struct{}
 
 // failed records an error of somebody who may be on the stage or not. Without a session there is no place for it.
-func (r *room) failed(id string, e resource.ParticipantEvent) {
+func (r *room) failed(id, user string, e resource.ParticipantEvent) {
 	key := id + " " + e.Name + " " + e.RemoteParticipantID + " " + e.ErrorCode
 	if _, again := r.errors[key]; again || !r.opened || len(r.errors) >= maxErrors {
 		return
 	}
 	r.errors[key] = struct{}{}
-	r.eventOf(id, e)
+	r.eventOf(id, user, e)
 }
 
 // publish makes a publication of an offer.

@@ -123,11 +123,25 @@ func (m *Manager) parted(ctx context.Context, p resource.Participant, before []r
 		if err := rec.ParticipantEvents.AppendOnce(ctx, key, p.ParticipantID, once, left); err != nil {
 			return fmt.Errorf("append event: %w", err)
 		}
+		if err := m.unpublishGone(ctx, key, p, id); err != nil {
+			return err
+		}
 	}
 	if err := rec.ParticipantHistory.Append(ctx, records.SessionKey(p.StageARN, p.SessionID), p.ParticipantID, p); err != nil {
 		return fmt.Errorf("append participant: %w", err)
 	}
 	return nil
+}
+
+// unpublishGone tells the world that a participant no longer publishes whose node went while it did.
+func (m *Manager) unpublishGone(ctx context.Context, key store.Key, p resource.Participant, id string) error {
+	published, err := m.publishes(ctx, key, p.ParticipantID)
+	if err != nil || !published {
+		return err
+	}
+	stopped := resource.ParticipantEvent{Name: resource.EventPublishStopped, ParticipantID: p.ParticipantID, Time: m.opt.Clock()}
+	told, _ := busEvent(p.StageARN, p.SessionID, p.UserID, id+"/unpublished", &stopped)
+	return m.tell(ctx, p.StageARN, p.SessionID, []store.Event{told})
 }
 
 // partAll has everybody leave who is still connected when a session ends: their nodes are gone. Where the engine's memory went

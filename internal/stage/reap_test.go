@@ -97,7 +97,7 @@ func has(t *testing.T, m *Manager, stage arn.ARN, id string) *recorder {
 	t.Helper()
 	r := newRecorder(m, stage, slog.New(slog.DiscardHandler), nil)
 	r.participant(resource.Participant{StageARN: stage, ParticipantID: id, FirstJoinTime: time.Now()}, true)
-	r.event(resource.ParticipantEvent{Name: resource.EventJoined, ParticipantID: id, Time: time.Now()})
+	r.event("", resource.ParticipantEvent{Name: resource.EventJoined, ParticipantID: id, Time: time.Now()})
 	if _, err := r.flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}

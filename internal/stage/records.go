@@ -35,6 +35,7 @@ type recorder struct {
 	mu       sync.Mutex
 	dirty    map[string]presence // participants to write
 	events   []numbered
+	told     []store.Event // what was written and could not be put on the bus
 	dropped  int
 	waiting  []chan struct{} // closed when what was told before is written
 	ended    time.Time       // zero while the room is open
@@ -57,7 +58,8 @@ type presence struct {
 // taken it and could not say so.
 type numbered struct {
 	resource.ParticipantEvent
-	id string
+	id   string
+	user string // the participant's user id, for the bus
 }
 
 func newRecorder(m *Manager, stage arn.ARN, log *slog.Logger, earlier <-chan struct{}) *recorder {
@@ -83,11 +85,11 @@ func (r *recorder) participant(p resource.Participant, connected bool) {
 }
 
 // event says that something happened. When too many wait, the newest are lost.
-func (r *recorder) event(e resource.ParticipantEvent) {
+func (r *recorder) event(user string, e resource.ParticipantEvent) {
 	id := r.manager.opt.Node.Incarnation() + "/" + strconv.FormatUint(r.manager.events.Add(1), 10)
 	r.mu.Lock()
 	if len(r.events) < maxWaiting {
-		r.events = append(r.events, numbered{ParticipantEvent: e, id: id})
+		r.events = append(r.events, numbered{ParticipantEvent: e, id: id, user: user})
 	} else {
 		r.dropped++
 	}
@@ -184,6 +186,7 @@ func (r *recorder) mourn() {
 type batch struct {
 	participants map[string]presence
 	events       []numbered
+	told         []store.Event // of events that are written, to be put on the bus
 	waiting      []chan struct{}
 	over         bool
 }
@@ -192,8 +195,8 @@ type batch struct {
 func (r *recorder) takeBatch() batch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := batch{participants: r.dirty, events: r.events, waiting: r.waiting, over: r.finished}
-	r.dirty, r.events, r.waiting = make(map[string]presence), nil, nil
+	b := batch{participants: r.dirty, events: r.events, told: r.told, waiting: r.waiting, over: r.finished}
+	r.dirty, r.events, r.told, r.waiting = make(map[string]presence), nil, nil, nil
 	return b
 }
 
@@ -207,6 +210,7 @@ func (r *recorder) putBack(b batch) {
 		}
 	}
 	r.events = append(b.events, r.events...)
+	r.told = append(b.told, r.told...)
 	r.waiting = append(b.waiting, r.waiting...)
 }
 
@@ -229,7 +233,7 @@ func (r *recorder) flush(ctx context.Context) (over bool, err error) {
 
 // writeBatch writes a batch and takes out of it what is written.
 func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
-	if len(b.participants) == 0 && len(b.events) == 0 {
+	if len(b.participants) == 0 && len(b.events) == 0 && len(b.told) == 0 {
 		return nil
 	}
 	if err := r.open(ctx, b.participants); err != nil {
@@ -248,8 +252,15 @@ func (r *recorder) writeBatch(ctx context.Context, b *batch) error {
 		if err := r.manager.opt.Records.ParticipantEvents.AppendOnce(ctx, key, e.ParticipantID, once, e.ParticipantEvent); err != nil {
 			return fmt.Errorf("append event: %w", err)
 		}
+		if told, ok := busEvent(r.stage, r.session.SessionID, e.user, e.id, &e.ParticipantEvent); ok {
+			b.told = append(b.told, told)
+		}
 		b.events = b.events[1:]
 	}
+	if err := r.manager.tell(ctx, r.stage, r.session.SessionID, b.told); err != nil {
+		return err
+	}
+	b.told = nil
 	return nil
 }
 

@@ -147,7 +147,7 @@ func TestRecorderWaitsForItsTurn(t *testing.T) {
 	p := resource.Participant{StageARN: e.stage, ParticipantID: "alice", FirstJoinTime: time.Now()}
 	r.participant(p, true)
 	r.participant(p, false)
-	r.event(resource.ParticipantEvent{Name: resource.EventJoined, ParticipantID: "alice"})
+	r.event("", resource.ParticipantEvent{Name: resource.EventJoined, ParticipantID: "alice"})
 	r.finish(time.Now())
 	if id, _ := e.presence(); id != "" {
 		t.Error("it did not wait")

@@ -101,13 +101,13 @@ func (r *room) save(p *participant, connected bool) {
 // event hands an event of a participant to the recorder, if it has a record.
 func (r *room) event(p *participant, e resource.ParticipantEvent) {
 	if p.standing == Recorded {
-		r.eventOf(p.id, e)
+		r.eventOf(p.id, p.record.UserID, e)
 	}
 }
 
-func (r *room) eventOf(id string, e resource.ParticipantEvent) {
+func (r *room) eventOf(id, user string, e resource.ParticipantEvent) {
 	e.ParticipantID, e.Time = id, r.manager.opt.Clock()
-	r.recorder.event(e)
+	r.recorder.event(user, e)
 }
 
 // publish lets a publication in. Where the participant has one already, the new one takes its place when its connection
