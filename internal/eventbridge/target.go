@@ -108,9 +108,12 @@ func refuseParameters(t *Target) error {
 		name  string
 		given bool
 	}{
-		{"AppSyncParameters", t.AppSyncParameters != nil}, {"BatchParameters", t.BatchParameters != nil},
-		{"EcsParameters", t.EcsParameters != nil}, {"KinesisParameters", t.KinesisParameters != nil},
-		{"RedshiftDataParameters", t.RedshiftDataParameters != nil}, {"RunCommandParameters", t.RunCommandParameters != nil},
+		{"AppSyncParameters", t.AppSyncParameters != nil},
+		{"BatchParameters", t.BatchParameters != nil},
+		{"EcsParameters", t.EcsParameters != nil},
+		{"KinesisParameters", t.KinesisParameters != nil},
+		{"RedshiftDataParameters", t.RedshiftDataParameters != nil},
+		{"RunCommandParameters", t.RunCommandParameters != nil},
 		{"SageMakerPipelineParameters", t.SageMakerPipelineParameters != nil},
 	} {
 		if p.given {
