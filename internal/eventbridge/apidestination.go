@@ -63,7 +63,7 @@ func (s *Service) CreateAPIDestination(ctx context.Context, c awsapi.Caller, in 
 	if err := s.checkURL("InvocationEndpoint", in.InvocationEndpoint); err != nil {
 		return nil, err
 	}
-	if err := may(c, named(c, typeDestination, in.Name), nil); err != nil {
+	if err := c.May(named(c, typeDestination, in.Name), nil); err != nil {
 		return nil, err
 	}
 	connection, err := s.connectionName(ctx, c, in.ConnectionArn)
@@ -115,7 +115,7 @@ func (s *Service) DescribeAPIDestination(ctx context.Context, c awsapi.Caller, i
 	if err != nil {
 		return nil, noDestination(err, in.Name)
 	}
-	if err := may(c, named(c, typeDestination, in.Name), nil); err != nil {
+	if err := c.May(named(c, typeDestination, in.Name), nil); err != nil {
 		return nil, err
 	}
 	w := s.wireDestination(ctx, c, &rec.Value)
@@ -150,7 +150,7 @@ func (s *Service) UpdateAPIDestination(ctx context.Context, c awsapi.Caller, in 
 	}
 	a, now := named(c, typeDestination, in.Name), s.opts.Clock().UTC().Truncate(time.Millisecond)
 	rec, err := s.opts.Records.APIDestinations.Update(ctx, keyOf(c, in.Name), func(d resource.APIDestination) (resource.APIDestination, error) {
-		if err := may(c, a, nil); err != nil {
+		if err := c.May(a, nil); err != nil {
 			return d, err
 		}
 		set(&d.Description, in.Description)
@@ -178,7 +178,7 @@ func (s *Service) UpdateAPIDestination(ctx context.Context, c awsapi.Caller, in 
 // DeleteAPIDestination removes an API destination. What waits for it cannot be delivered any more.
 func (s *Service) DeleteAPIDestination(ctx context.Context, c awsapi.Caller, in *DeleteApiDestinationRequest) (*DeleteApiDestinationResponse, error) {
 	a := named(c, typeDestination, in.Name)
-	_, err := s.opts.Records.APIDestinations.Delete(ctx, keyOf(c, in.Name), func(resource.APIDestination) error { return may(c, a, nil) })
+	_, err := s.opts.Records.APIDestinations.Delete(ctx, keyOf(c, in.Name), func(resource.APIDestination) error { return c.May(a, nil) })
 	if err != nil {
 		return nil, noDestination(err, in.Name)
 	}

@@ -37,6 +37,9 @@ func (s *Service) DescribeEventBus(_ context.Context, c awsapi.Caller, in *Descr
 	if err := checkBus(c, in.Name); err != nil {
 		return nil, err
 	}
+	if err := c.May(named(c, typeBus, defaultBus), nil); err != nil {
+		return nil, err
+	}
 	return &DescribeEventBusResponse{Arn: new(busARN(c, defaultBus)), Name: new(defaultBus)}, nil
 }
 
@@ -60,6 +63,9 @@ func (s *Service) PutEvents(ctx context.Context, c awsapi.Caller, in *PutEventsR
 	}
 	if size > maxPut {
 		return nil, fault.New(fault.Invalid, "Total size of the entries in the request is over the limit.")
+	}
+	if err := c.May(named(c, typeBus, defaultBus), nil); err != nil {
+		return nil, err
 	}
 	out := &PutEventsResponse{Entries: make([]PutEventsResultEntry, len(in.Entries)), FailedEntryCount: new(int32(0))}
 	var events []store.Event
@@ -107,7 +113,7 @@ func refuse(c awsapi.Caller, e *PutEventsRequestEntry) PutEventsResultEntry {
 	if json.Unmarshal([]byte(*e.Detail), &object) != nil || object == nil {
 		return fail("MalformedDetail", "Detail is malformed.")
 	}
-	if strings.HasPrefix(*e.Source, "aws.") && !isOwner(c) {
+	if strings.HasPrefix(*e.Source, "aws.") && c.Principal.Kind != awsapi.PrincipalRoot {
 		return fail("NotAuthorizedForSourceException", "Not authorized for the source.")
 	}
 	return PutEventsResultEntry{}

@@ -33,7 +33,7 @@ func (s *Service) CreateConnection(ctx context.Context, c awsapi.Caller, in *Cre
 	if in.KmsKeyIdentifier != nil || in.InvocationConnectivityParameters != nil || in.AuthParameters.ConnectivityParameters != nil {
 		return nil, fault.New(fault.Invalid, "KmsKeyIdentifier and ConnectivityParameters are not supported by this server.")
 	}
-	if err := may(c, named(c, typeConnection, in.Name), nil); err != nil {
+	if err := c.May(named(c, typeConnection, in.Name), nil); err != nil {
 		return nil, err
 	}
 	now := s.opts.Clock().UTC().Truncate(time.Millisecond)
@@ -91,7 +91,7 @@ func (s *Service) UpdateConnection(ctx context.Context, c awsapi.Caller, in *Upd
 	}
 	a, now := named(c, typeConnection, in.Name), s.opts.Clock().UTC().Truncate(time.Millisecond)
 	rec, err := s.opts.Records.Connections.Update(ctx, keyOf(c, in.Name), func(r resource.Connection) (resource.Connection, error) {
-		if err := may(c, a, nil); err != nil {
+		if err := c.May(a, nil); err != nil {
 			return r, err
 		}
 		if in.Description != nil {
@@ -119,7 +119,7 @@ func (s *Service) DescribeConnection(ctx context.Context, c awsapi.Caller, in *D
 	if err != nil {
 		return nil, noConnection(err, in.Name)
 	}
-	if err := may(c, named(c, typeConnection, in.Name), nil); err != nil {
+	if err := c.May(named(c, typeConnection, in.Name), nil); err != nil {
 		return nil, err
 	}
 	r := &rec.Value
@@ -135,7 +135,7 @@ func (s *Service) DescribeConnection(ctx context.Context, c awsapi.Caller, in *D
 // DeleteConnection removes a connection. API destinations that use it can no longer be called.
 func (s *Service) DeleteConnection(ctx context.Context, c awsapi.Caller, in *DeleteConnectionRequest) (*DeleteConnectionResponse, error) {
 	a := named(c, typeConnection, in.Name)
-	rec, err := s.opts.Records.Connections.Delete(ctx, keyOf(c, in.Name), func(resource.Connection) error { return may(c, a, nil) })
+	rec, err := s.opts.Records.Connections.Delete(ctx, keyOf(c, in.Name), func(resource.Connection) error { return c.May(a, nil) })
 	if err != nil {
 		return nil, noConnection(err, in.Name)
 	}

@@ -55,7 +55,7 @@ func (s *Service) PutRule(ctx context.Context, c awsapi.Caller, in *PutRuleReque
 	_, err := s.opts.Records.Rules.Update(ctx, key, func(old resource.Rule) (resource.Rule, error) {
 		kept := next
 		kept.Targets, kept.Tags, kept.CreatedAt = old.Targets, old.Tags, old.CreatedAt
-		return kept, may(c, a, old.Tags)
+		return kept, c.May(a, old.Tags)
 	})
 	if fault.Is(err, fault.NotFound) {
 		err = s.createRule(ctx, c, key, next, tagsOf(in.Tags))
@@ -67,7 +67,7 @@ func (s *Service) PutRule(ctx context.Context, c awsapi.Caller, in *PutRuleReque
 }
 
 func (s *Service) createRule(ctx context.Context, c awsapi.Caller, key store.Key, r resource.Rule, tags map[string]string) (err error) {
-	if err := may(c, ruleARN(c.Scope, r.Name), nil); err != nil {
+	if err := c.May(ruleARN(c.Scope, r.Name), nil); err != nil {
 		return err
 	}
 	if r.Tags, err = tagging.Tagged(nil, tags); err != nil {
@@ -119,7 +119,7 @@ func (s *Service) rule(ctx context.Context, c awsapi.Caller, bus *string, name s
 	if err != nil {
 		return resource.Rule{}, naming(err, name)
 	}
-	return r.Value, may(c, ruleARN(c.Scope, name), r.Value.Tags)
+	return r.Value, c.May(ruleARN(c.Scope, name), r.Value.Tags)
 }
 
 // DescribeRule returns a rule without its targets.
@@ -149,7 +149,7 @@ func (s *Service) DeleteRule(ctx context.Context, c awsapi.Caller, in *DeleteRul
 	}
 	a := ruleARN(c.Scope, in.Name)
 	_, err := s.opts.Records.Rules.Delete(ctx, keyOf(c, in.Name), func(r resource.Rule) error {
-		if err := may(c, a, r.Tags); err != nil {
+		if err := c.May(a, r.Tags); err != nil {
 			return err
 		}
 		if len(r.Targets) > 0 {
@@ -158,7 +158,7 @@ func (s *Service) DeleteRule(ctx context.Context, c awsapi.Caller, in *DeleteRul
 		return nil
 	})
 	if fault.Is(err, fault.NotFound) {
-		err = may(c, a, nil)
+		err = c.May(a, nil)
 	}
 	return nil, err
 }
@@ -187,7 +187,7 @@ func (s *Service) change(ctx context.Context, c awsapi.Caller, bus *string, name
 	}
 	a := ruleARN(c.Scope, name)
 	_, err := s.opts.Records.Rules.Update(ctx, keyOf(c, name), func(r resource.Rule) (resource.Rule, error) {
-		if err := may(c, a, r.Tags); err != nil {
+		if err := c.May(a, r.Tags); err != nil {
 			return r, err
 		}
 		return r, change(&r)

@@ -139,7 +139,7 @@ func (s *Service) mayHave(ctx context.Context, c awsapi.Caller, t *resource.Rule
 		if err != nil {
 			return err
 		}
-		if err := maySend(c, sending(a), a); err != nil {
+		if err := maySend(c, a); err != nil {
 			return err
 		}
 	}
@@ -147,24 +147,6 @@ func (s *Service) mayHave(ctx context.Context, c awsapi.Caller, t *resource.Rule
 		return s.checkDestination(ctx, c, id, t)
 	}
 	return nil
-}
-
-// sending returns the action that sends to a target.
-func sending(a arn.ARN) string {
-	switch a.Service {
-	case "sns":
-		return "sns:Publish"
-	case "sqs":
-		return "sqs:SendMessage"
-	case "lambda":
-		return "lambda:InvokeFunction"
-	case "logs":
-		return "logs:PutLogEvents"
-	}
-	if a.Type == typeDestination {
-		return "events:InvokeApiDestination"
-	}
-	return "events:PutEvents"
 }
 
 // checkDestination checks that an API destination is there, and that the target has a value for each of its path parameters.
