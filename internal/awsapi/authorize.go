@@ -147,7 +147,7 @@ func (Owner) Authorize(_ context.Context, a Access) error {
 func (x *exchange) authorize() error {
 	op := x.endpoint.op
 	x.caller.judge = x
-	if op.open {
+	if op.open || op.unsigned && x.caller.Anonymous() {
 		return nil
 	}
 	targets := op.target(x.input)
@@ -219,6 +219,9 @@ func (x *exchange) reach(t *Target) error {
 
 // ask puts a question to the Authorizer.
 func (x *exchange) ask(a Access) error {
+	if a.Caller.Anonymous() {
+		return a.Caller.denied(a.Target.ARN.String())
+	}
 	a.service = x.endpoint.signing
 	err := x.opts.Authorizer.Authorize(x.request.Context(), a)
 	if fault.Is(err, fault.Denied) {

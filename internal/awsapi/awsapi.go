@@ -44,14 +44,15 @@ func (empty) AppendXML(b []byte) []byte  { return b }
 
 // Operation is a row: an operation of a model and the handler that answers it. Op makes one.
 type Operation struct {
-	id     restjson.Operation
-	name   string
-	codec  codec
-	open   bool       // everybody who has proved who they are may call it
-	blank  func() any // an input without members
-	decode func(r received) (any, error)
-	target func(in any) []Target                                               // nil: none was given
-	handle func(ctx context.Context, c Caller, in any) (output any, err error) // the output is what the format writes
+	id       restjson.Operation
+	name     string
+	codec    codec
+	open     bool       // everybody who has proved who they are may call it
+	unsigned bool       // who has not may call it too, by a link
+	blank    func() any // an input without members
+	decode   func(r received) (any, error)
+	target   func(in any) []Target                                               // nil: none was given
+	handle   func(ctx context.Context, c Caller, in any) (output any, err error) // the output is what the format writes
 }
 
 // codec is what a row's input and output can be read from and written to.
@@ -163,6 +164,14 @@ func targetsOf[In any](targets func(*In) []Target) func(in any) []Target {
 // Open makes a row that everybody may call who has proved who they are, because it touches nothing.
 func (op Operation) Open() Operation {
 	op.open = true
+	return op
+}
+
+// Unsigned makes a row that may also be called without a signature, by a link in a message (spec errata.md A1): GET /
+// with the parameters of the query protocol. Its caller is anonymous then and has no account or region, nothing is
+// authorized, and May refuses everything: the handler goes by a secret that the request holds.
+func (op Operation) Unsigned() Operation {
+	op.unsigned = true
 	return op
 }
 

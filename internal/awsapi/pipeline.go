@@ -92,6 +92,9 @@ func (x *exchange) route() error {
 
 // verify proves the signature and makes the caller. What needs no body is checked before the body is read.
 func (x *exchange) verify() error {
+	if x.isLink() {
+		return x.follow()
+	}
 	pending, err := x.verifier.Begin(x.request, x.start)
 	if err != nil {
 		return err

@@ -17,9 +17,15 @@ type queryFormat struct {
 	sns bool // SNS has names of its own for what its neighbours share
 }
 
-// isQuery reports whether a request is one of the query protocol.
+// isQuery reports whether a request is one of the query protocol: a form, or a link with the same parameters.
 func isQuery(r *http.Request) bool {
-	if r.URL.Path != "/" || r.Method != http.MethodPost {
+	if r.URL.Path != "/" {
+		return false
+	}
+	if r.Method == http.MethodGet {
+		return strings.HasPrefix(r.URL.RawQuery, "Action=") || strings.Contains(r.URL.RawQuery, "&Action=")
+	}
+	if r.Method != http.MethodPost {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -34,7 +40,11 @@ func (x *exchange) dispatch() error {
 	if x.endpoint != nil {
 		return nil
 	}
-	form, err := queryxml.ParseForm(string(x.body))
+	text := string(x.body)
+	if x.request.Method == http.MethodGet {
+		text = x.request.URL.RawQuery
+	}
+	form, err := queryxml.ParseForm(text)
 	if err != nil {
 		return err
 	}
@@ -49,7 +59,33 @@ func (x *exchange) dispatch() error {
 			fmt.Sprintf("Could not find operation %.64s for version %.16s", action, version),
 		}
 	}
-	x.form, x.caller.Action, x.format = form, x.endpoint.action, x.endpoint.format()
+	x.found(x.endpoint, form)
+	return nil
+}
+
+// found notes the operation of a query request, and its parameters.
+func (x *exchange) found(e *endpoint, form *queryxml.Form) {
+	x.endpoint, x.form, x.caller.Action, x.format = e, form, e.action, e.format()
+}
+
+// isLink reports whether a request is a link that nobody has signed.
+func (x *exchange) isLink() bool {
+	return x.endpoint == nil && x.request.Method == http.MethodGet && !signed(x.request)
+}
+
+// follow finds the operation of a link that nobody has signed: its action alone decides, and has to be one of those that
+// may be asked for so.
+func (x *exchange) follow() error {
+	form, err := queryxml.ParseForm(x.request.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	e := x.links[form.Get("Action")]
+	if e == nil {
+		return &sigv4.Error{Reason: sigv4.Missing, Message: "Missing Authentication Token"}
+	}
+	x.found(e, form)
+	x.caller.Principal.Kind, x.caller.Request, x.caller.BaseURL = PrincipalAnonymous, x.describe(), x.urls.Of(x.request)
 	return nil
 }
 

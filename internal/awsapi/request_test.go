@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
+	"github.com/rivus-live/rivus/internal/eventbridge"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/ivschat"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
@@ -35,6 +36,9 @@ func requests() []func() request {
 		func() request { return new(ivschat.CreateRoomRequest) },
 		func() request { return new(ivschat.CreateChatTokenRequest) },
 		func() request { return new(ivschat.CreateLoggingConfigurationRequest) },
+		func() request { return new(eventbridge.PutTargetsRequest) },
+		func() request { return new(eventbridge.PutEventsRequest) },
+		func() request { return new(eventbridge.CreateConnectionRequest) },
 	}
 }
 
@@ -54,6 +58,10 @@ func bodies() []string {
 		`{"maximumMessageLength":500,"messageReviewHandler":{"uri":"","fallbackResult":"ALLOW"}}`,
 		`{"roomIdentifier":"` + roomARN + `","userId":"u","capabilities":[],"attributes":{}}`,
 		`{"destinationConfiguration":{"cloudWatchLogs":{"logGroupName":"g"}}}`,
+		`{"Rule":"r","Targets":[{"Id":"1","Arn":"arn:aws:sns:us-west-2:1:t","RetryPolicy":{"MaximumRetryAttempts":0},"InputTransformer":{"InputPathsMap":{"a":"$.b"},"InputTemplate":"<a>"}}]}`,
+		`{"Entries":[{"Time":1700000000.25,"Source":"s","DetailType":"t","Detail":"{}","Resources":[]},{"Time":-1e-3}]}`,
+		`{"Name":"c","AuthorizationType":"BASIC","AuthParameters":{"BasicAuthParameters":{"Username":"u","Password":"p"},` +
+			`"InvocationHttpParameters":{"HeaderParameters":[{"Key":"k","Value":"v","IsValueSecret":true}]}}}`,
 	}
 }
 

@@ -80,6 +80,7 @@ type router struct {
 	types   map[arnType]string // which model owns a resource type
 	byID    map[restjson.Operation]*endpoint
 	queries map[queryKey]*endpoint
+	links   map[string]*endpoint // by action: those that need no signature
 	targets map[string]*endpoint // by X-Amz-Target
 }
 
@@ -89,7 +90,7 @@ type arnType struct{ service, kind string }
 func newRouter() router {
 	rt := router{
 		posts: map[string]*endpoint{}, tags: map[tagKey]*endpoint{}, byID: map[restjson.Operation]*endpoint{},
-		queries: map[queryKey]*endpoint{}, targets: map[string]*endpoint{},
+		queries: map[queryKey]*endpoint{}, links: map[string]*endpoint{}, targets: map[string]*endpoint{},
 		types: map[arnType]string{
 			{"ivs", "stage"}: "ivs-realtime", {"ivs", "composition"}: "ivs-realtime", {"ivs", "public-key"}: "ivs-realtime",
 			{"ivs", "encoder-configuration"}: "ivs-realtime", {"ivs", "storage-configuration"}: "ivs-realtime",
@@ -120,6 +121,8 @@ func (rt *router) add(op Operation) error {
 	switch {
 	case e == nil || op.id.Name != op.name:
 		return fmt.Errorf("the row %s has the input of %s %s", op.name, op.id.Service, op.id.Name)
+	case op.unsigned && e.protocol != protocolQuery:
+		return fmt.Errorf("the row %s has no link that could come without a signature", op.name)
 	case op.codec == codecNone, (op.codec == codecForm) != (e.protocol == protocolQuery):
 		return fmt.Errorf("the row %s does not speak the protocol of %s", op.name, op.id.Service)
 	case e.op != nil:
@@ -129,6 +132,9 @@ func (rt *router) add(op Operation) error {
 		return fmt.Errorf("the row %s does not say what it touches", op.name)
 	}
 	e.op = &op
+	if op.unsigned {
+		rt.links[op.name] = e
+	}
 	return nil
 }
 
