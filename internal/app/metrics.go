@@ -96,6 +96,7 @@ func (p partFigures) collectPanics(out figures) {
 	out.counter(panics, about, p.tlsPanics.Load(), "part", "tls")
 	out.counter(panics, about, p.origin.Panics(), "part", "playback")
 	out.counter(panics, about, p.broadcasts.Stats().Panics, "part", "broadcast")
+	out.counter(panics, about, p.node.Panics(), "part", "cluster")
 	out.counter(panics, about, int64(p.stages.manager.Totals().Panics), "part", "stage") //nolint:gosec // it takes centuries to overflow
 	if p.stages.open() {
 		out.counter(panics, about, p.stages.port.Panics(), "part", "media")

@@ -106,7 +106,7 @@ func (b *broadcast) live(ctx context.Context) {
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		for r := range records {
-			written <- b.write(writing, r)
+			written <- b.writeContained(writing, r)
 		}
 	})
 	defer writer.Wait()
@@ -129,17 +129,17 @@ func (b *broadcast) live(ctx context.Context) {
 		case out <- next:
 			b.sent(next)
 		case err := <-written:
-			b.wrote(err)
+			b.attempt(func() { b.wrote(err) })
 		case <-timer.C:
 			b.attempt(b.tick)
 		case <-audience.C:
 			b.attempt(b.count)
 		case <-lost:
 			lost = nil
-			b.stop(Fenced)
+			b.attempt(func() { b.stop(Fenced) })
 		case <-stop:
 			stop = nil
-			b.stop(Shutdown)
+			b.attempt(func() { b.stop(Shutdown) })
 			defer time.AfterFunc(finalGrace, abort).Stop()
 		}
 		timer.Reset(b.due())
@@ -155,8 +155,7 @@ func (b *broadcast) attempt(step func()) {
 		if v == nil {
 			return
 		}
-		b.counters.panics.Add(1)
-		b.log.Error("a panic ended the broadcast", "panic", v, "stack", string(debug.Stack()))
+		b.defect(v)
 		if b.reason != 0 {
 			b.closed = true
 			return
@@ -164,6 +163,12 @@ func (b *broadcast) attempt(step func()) {
 		b.stop(Defective)
 	}()
 	step()
+}
+
+// defect counts a panic and tells of it.
+func (b *broadcast) defect(v any) {
+	b.counters.panics.Add(1)
+	b.log.Error("a panic ended the broadcast", "panic", v, "stack", string(debug.Stack()))
 }
 
 // due is how long nothing happens by itself.

@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"context"
 	"testing"
 
 	"github.com/rivus-live/rivus/internal/ingest"
@@ -69,4 +70,35 @@ func (n *node) letsInTheNext(t *testing.T, ch store.Key, key string, broken reso
 		t.Error(err)
 	}
 	n.waitGone(t, ch)
+}
+
+// brokenLedger panics where a record is saved.
+type brokenLedger struct{ ledger }
+
+func (brokenLedger) save(context.Context, *record) error { panic("injected") }
+
+// TestPanicOfTheWriter: a panic while a record is written ends the broadcast, with its last record, and lets the next one in.
+func TestPanicOfTheWriter(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, t.TempDir(), nil)
+	ch, key := n.channel(t, nil)
+	source := n.publish(t, key, "")
+	source.send(t.Context(), append(headers(), av(0, 4000, 50)...)...)
+	first := n.waitLive(t, ch)
+	b := n.running()[0]
+	for broken := false; !broken; {
+		done := make(chan struct{})
+		b.post(func() {
+			defer close(done)
+			if broken = !b.writing; broken { // the writer looks at the ledger only while it writes
+				b.ledger, b.described = brokenLedger{b.ledger}, true
+			}
+		})
+		<-done
+	}
+	n.waitGone(t, ch)
+	if got := n.Stats().Panics; got != 1 {
+		t.Errorf("%d panics are counted", got)
+	}
+	n.letsInTheNext(t, ch, key, first)
 }

@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,9 +66,22 @@ func (b *broadcast) wrote(err error) {
 		b.stop(Fenced)
 		b.reason = Fenced // also when it was about to end for another one: the last record is not ours
 		b.closed = b.life.state == resource.Ended
+	case errors.Is(err, errDefect): // the records of the stream cannot be kept: it ends
+		b.stop(Defective)
 	case err != nil:
 		b.log.Error("record not written", "error", err)
 	}
+}
+
+// writeContained is write for a goroutine of its own: a panic in it is an error that the owner is told.
+func (b *broadcast) writeContained(ctx context.Context, r record) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			b.defect(v)
+			err = errDefect
+		}
+	}()
+	return b.write(ctx, r)
 }
 
 // write puts a record into the ledger, again and again while the engine does not answer.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rivus-live/rivus/internal/fault"
@@ -55,6 +56,7 @@ type Node struct {
 	stop        context.CancelFunc
 	running     sync.WaitGroup
 	tasks       *Claims[task] // of the cluster, each on one node
+	panics      atomic.Int64
 
 	mu         sync.Mutex
 	revision   uint64 // of our lease

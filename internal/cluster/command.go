@@ -147,7 +147,10 @@ func (n *Node) answer(ctx context.Context, m *nats.Msg, h func(context.Context, 
 	if v := versionOf(m); v > commandVersion {
 		err = fault.New(fault.Unavailable, "the command is of version %d, which this node does not understand", v)
 	} else {
-		result, err = h(ctx, m.Data)
+		err = n.contain(func() (err error) {
+			result, err = h(ctx, m.Data)
+			return err
+		})
 	}
 	if err == nil {
 		reply.Data, err = json.Marshal(result)

@@ -35,7 +35,11 @@ func (n *Node) Reap(ctx context.Context, duties ...Duty) error {
 func (n *Node) reapAll(ctx context.Context, duties []Duty) (again <-chan time.Time, stop func()) {
 	var due time.Time
 	for _, duty := range duties {
-		next, err := duty(ctx)
+		var next time.Time
+		err := n.contain(func() (err error) {
+			next, err = duty(ctx)
+			return err
+		})
 		if err != nil && ctx.Err() == nil {
 			n.opt.Logger.Warn("cannot end what a node has left; will try again", "error", err)
 			next = time.Now().Add(reapRetry)

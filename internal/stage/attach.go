@@ -108,7 +108,7 @@ func (r *room) attach(a *Attachment) error {
 	}
 	r.attached[a] = struct{}{}
 	r.group.Go(func() {
-		s.run(func() { r.post(s.down.tick) })
+		env.contain(func() { s.run(func() { r.post(s.down.tick) }) }, s.end)
 		s.down.close()
 		r.post(func() { delete(r.attached, a) })
 	})

@@ -88,3 +88,36 @@ func TestPanicEndsThePublication(t *testing.T) {
 	again.Run(30, 2)
 	rtctest.WaitClosed(t, "the publisher is back", again.Connected())
 }
+
+// brokenStudio is a source inside the server that panics once it runs.
+type brokenStudio struct{ *studio }
+
+func (brokenStudio) Run(func(Layer) Feed) { panic("injected") }
+
+// TestPanicOfASource: what publishes inside the server and panics ends its publication, and the stage goes on.
+func TestPanicOfASource(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	bob := e.connect(t, e.token("bob", nil))
+	if _, err := e.Inject(t.Context(), e.injection("alice", Recorded), brokenStudio{newStudio()}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the publication is over", func() bool { return e.Stats().Publications == 0 && e.Totals().Panics == 1 })
+	bob.say(typePing, nil)
+	bob.wait(typePong, nil)
+	e.inject(t, e.injection("alice", Recorded))
+	eventually(t, "another one is let in", func() bool { return e.Stats().Publications == 1 })
+}
+
+// TestPanicOfTheRecorder: a session whose records cannot be written for a defect ends here, and the process goes on.
+func TestPanicOfTheRecorder(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, func(o *Options) { o.Records.ParticipantEvents = nil })
+	alice := e.connect(t, e.token("alice", nil))
+	if code, name := alice.closed(); code != 1011 {
+		t.Errorf("closed with %d %s", code, name)
+	}
+	if n := e.Totals().Panics; n == 0 {
+		t.Error("no panic is counted")
+	}
+}

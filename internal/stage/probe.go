@@ -33,7 +33,23 @@ func (d *downlink) probe(now time.Duration, p bwe.Probe) {
 	d.estimator.Probe(now, p)
 	d.counters.probes.Add(1)
 	d.probing, d.bytes = true, 0
-	d.group.Go(func() { d.pace(o, p) })
+	d.group.Go(func() { d.contain(func() { d.pace(o, p) }, d.abandonProbe) })
+}
+
+// missing returns how many bytes a probe is behind what it asks for, and whether the estimator has seen enough.
+func (d *downlink) missing(p bwe.Probe, begin time.Duration) (bytes int, over bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	d.probing = d.estimator.State(now).Probing
+	return int(float64(p.Rate)/8*age(now, begin).Seconds()) - d.bytes, !d.probing
+}
+
+// abandonProbe lets the next probe begin although this one has not ended.
+func (d *downlink) abandonProbe() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.probing = false
 }
 
 // pace sends padding until the probe's end. What counts is the sum since its begin, so that a packet which is larger than
@@ -48,12 +64,7 @@ func (d *downlink) pace(o *outlet, p bwe.Probe) {
 		case <-d.stopProbe:
 			return
 		}
-		now := d.now()
-		d.mu.Lock()
-		missing := int(float64(p.Rate)/8*age(now, begin).Seconds()) - d.bytes
-		over := !d.estimator.State(now).Probing
-		d.probing = !over
-		d.mu.Unlock()
+		missing, over := d.missing(p, begin)
 		if over {
 			return
 		}

@@ -70,8 +70,8 @@ func newPublication(env environment, src Source, formats [kinds]*Format, labels 
 
 // run takes what the source has until that is over, then closes it and returns after the last goroutine.
 func (p *publication) run() {
-	p.source.Run(p.begin)
-	p.source.Close()
+	p.contain(func() { p.source.Run(p.begin) }, func() {})
+	p.contain(p.source.Close, func() {})
 	for _, t := range p.tracks {
 		if t != nil {
 			t.end()
@@ -155,7 +155,7 @@ func (p *publication) fits(l *layer, payload []byte) bool {
 // exceed tells of a limit that is exceeded, without making the feed wait.
 func (p *publication) exceed(err error) {
 	if p.exceeds != nil {
-		p.group.Go(func() { p.exceeds(err) })
+		p.group.Go(func() { p.contain(func() { p.exceeds(err) }, func() {}) })
 	}
 }
 

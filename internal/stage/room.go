@@ -85,7 +85,7 @@ func (r *room) run(ctx context.Context) {
 	defer recorder.Wait()
 	recorder.Go(func() {
 		defer close(written)
-		r.recorder.run(recording)
+		r.manager.env.contain(func() { r.recorder.run(recording) }, func() { r.post(r.sendAway) })
 	})
 	r.serve(ctx)
 	r.manager.forget(r)
@@ -117,8 +117,10 @@ func (r *room) serve(ctx context.Context) {
 			r.attempt(r.tick)
 		case <-done:
 			done = nil
-			r.closing = true
-			r.kickAll(because(shutdown, ""))
+			r.attempt(func() {
+				r.closing = true
+				r.kickAll(because(shutdown, ""))
+			})
 		}
 	}
 }

@@ -187,7 +187,7 @@ func (r *room) present(p *participant, pub *publication) {
 // line makes pub wait for the participant's publication to end, or for its own connection. Only the newest waits.
 func (r *room) line(p *participant, pub *publication) {
 	if p.next != nil {
-		r.group.Go(p.next.source.Close)
+		r.closeSource(p.next)
 	}
 	p.next = pub
 	r.group.Go(func() {
@@ -232,14 +232,14 @@ func (r *room) succeed(p *participant) {
 		}
 	}
 	r.followAttached(p, pub)
-	r.group.Go(old.source.Close)
+	r.closeSource(old)
 	r.present(p, pub)
 }
 
 // unpublish ends a publication; unpublished follows when it has ended.
 func (r *room) unpublish(p *participant, pub *publication) {
 	r.forgetPublication(p, pub)
-	r.group.Go(pub.source.Close)
+	r.closeSource(pub)
 }
 
 // unpublished is called when a publication is over.
@@ -326,7 +326,7 @@ func (r *room) subscribe(c token.Claims, s *subscription, from client) (*partici
 		r.save(p, true)
 	}
 	r.group.Go(func() {
-		s.run(func() { r.post(func() { r.subscribed(p, s) }) })
+		r.manager.env.contain(func() { s.run(func() { r.post(func() { r.subscribed(p, s) }) }) }, s.end)
 		r.post(func() { r.unsubscribed(p, s) })
 	})
 	return p, nil

@@ -123,13 +123,13 @@ func (m *Manager) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	group.Go(func() { m.opt.Records.Sessions.Watch(ctx, m.sessionChanged) })
-	group.Go(func() { m.opt.Records.Disconnected.Watch(ctx, m.burnt) })
-	group.Go(func() { m.opt.Records.Stages.Watch(ctx, m.deleted) })
+	group.Go(func() { m.opt.Records.Sessions.Watch(ctx, contained(m.env, m.sessionChanged)) })
+	group.Go(func() { m.opt.Records.Disconnected.Watch(ctx, contained(m.env, m.burnt)) })
+	group.Go(func() { m.opt.Records.Stages.Watch(ctx, contained(m.env, m.deleted)) })
 	for {
 		select {
 		case r := <-m.starts:
-			group.Go(func() { r.run(ctx) })
+			group.Go(func() { m.env.contain(func() { r.run(ctx) }, func() {}) })
 		case <-ctx.Done():
 			return nil
 		}
