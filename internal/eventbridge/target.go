@@ -23,7 +23,7 @@ const (
 // PutTargets adds targets to a rule, in place of those with the same ID. The caller must also be allowed to do to each target
 // what the rule will do to it.
 func (s *Service) PutTargets(ctx context.Context, c awsapi.Caller, in *PutTargetsRequest) (*PutTargetsResponse, error) {
-	if err := checkBus(c, in.EventBusName); err != nil {
+	if _, err := s.rule(ctx, c, in.EventBusName, in.Rule); err != nil {
 		return nil, err
 	}
 	added := make([]resource.RuleTarget, len(in.Targets))
