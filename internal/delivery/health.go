@@ -18,6 +18,10 @@ func newHealth(p Pace) health { return health{pace: p, limit: p.Lanes} }
 
 func (h *health) down() bool { return h.failures >= downAfter }
 
+// asideFirst tells whose turn it is to ask a target that is away: now the front's, now that of those that stepped aside, so that
+// these are given up in time.
+func (h *health) asideFirst() bool { return h.down() && h.failures%2 == 0 }
+
 // allowed is how many attempts may be under way.
 func (h *health) allowed() int { return h.limit }
 

@@ -69,9 +69,17 @@ func (d *Delivery) destination() string {
 	return d.Target.ARN
 }
 
+// lastPatience is how long a delivery that is over may take to leave its queue when the engine of deliveries stops. One that
+// stays is delivered again.
+const lastPatience = 5 * time.Second
+
 // finish takes a delivery that is over out of its queue.
 func (w *worker) finish(ctx context.Context, a *attempt) {
-	w.remove(context.WithoutCancel(ctx), a.item.Sequence)
+	removing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastPatience, cancel) })
+	defer stop()
+	w.remove(removing, a.item.Sequence)
 	a.over = true
 }
 

@@ -93,8 +93,14 @@ func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.listen()
 		w.read(ctx)
-		next := w.startFront(start)
-		next = earlier(next, w.startAside(ctx, start))
+		var next time.Time
+		if w.asideFirst() {
+			next = w.startAside(ctx, start)
+			next = earlier(next, w.startFront(start))
+		} else {
+			next = w.startFront(start)
+			next = earlier(next, w.startAside(ctx, start))
+		}
 		next = earlier(next, w.unread)
 		idle := w.aloft == 0 && len(w.window) == 0 && w.waiting.len() == 0 && w.front <= w.cursor
 		if idle {
@@ -193,11 +199,12 @@ func (w *worker) startFront(start func(*attempt)) (next time.Time) {
 			continue
 		}
 		busy[resource] = true
-		switch at := w.notBefore(a.next); {
-		case a.running:
-		case at.After(now):
+		if a.running { // until its result is taken, it is the attempt's
+			continue
+		}
+		if at := w.notBefore(a.next); at.After(now) {
 			next = earlier(next, at)
-		case w.aloft < w.allowed():
+		} else if w.aloft < w.allowed() {
 			start(a)
 		}
 	}
