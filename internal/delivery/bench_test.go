@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/rivus-live/rivus/internal/egress"
+	"github.com/rivus-live/rivus/internal/event"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -22,9 +25,23 @@ func BenchmarkDelivery(b *testing.B) {
 		name    string
 		measure func(*testing.B, *world, <-chan string)
 	}{{"many", many}, {"alone", alone}} {
+		b.Run(how.name+"/subject", func(b *testing.B) { toSubject(b, how.measure) })
 		b.Run(how.name+"/function", func(b *testing.B) { toFunction(b, how.measure) })
 		b.Run(how.name+"/http", func(b *testing.B) { toHTTP(b, how.measure) })
 	}
+}
+
+// toSubject has events published without a rule.
+func toSubject(b *testing.B, measure func(*testing.B, *world, <-chan string)) {
+	b.Helper()
+	w := newWorld(b)
+	w.publish = event.NewPublisher(w.conn).Publish
+	got := make(chan string, 1024)
+	_, err := w.conn.NATS().Subscribe("rivus.events."+scope.Account+"."+scope.Region, func(m *nats.Msg) { got <- m.Subject })
+	if err != nil {
+		b.Fatal(err)
+	}
+	measure(b, w, got)
 }
 
 func toFunction(b *testing.B, measure func(*testing.B, *world, <-chan string)) {

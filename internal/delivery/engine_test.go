@@ -29,6 +29,8 @@ type world struct {
 	records records.Rules
 	relay   *event.Relay
 	pace    Pace
+	conn    *natsd.Conn
+	publish func(scope arn.Scope, event []byte)
 
 	mu      sync.Mutex
 	targets map[string]Deliverer
@@ -59,7 +61,7 @@ func newWorld(tb testing.TB) *world {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.Close)
-	w := &world{t: tb, targets: map[string]Deliverer{}, pace: quick()}
+	w := &world{t: tb, targets: map[string]Deliverer{}, pace: quick(), conn: conn}
 	if w.records, err = records.OpenRules(tb.Context(), s); err != nil {
 		tb.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func newWorld(tb testing.TB) *world {
 func (w *world) run() (e *Engine, stop func()) {
 	w.t.Helper()
 	e = NewEngine(Options{
-		Queue: w.queue, Rules: w.records.Rules, Cursors: w.records.Cursors, Outbox: w.relay.Follow, Pace: w.pace,
+		Queue: w.queue, Rules: w.records.Rules, Cursors: w.records.Cursors, Outbox: w.relay.Follow, Pace: w.pace, Publish: w.publish,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		Targets: func(target string) (Deliverer, error) {
 			w.mu.Lock()
