@@ -22,12 +22,12 @@ const module = "github.com/rivus-live/rivus"
 // words <- state <- {control | media} <- app. Control and media never import each other.
 var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	"words": {
-		"arn", "eventinput", "eventpattern", "fault", "publicurl", "quota", "resource", "sigv4", "strangers", "apigen",
+		"arn", "eventinput", "eventpattern", "fault", "publicurl", "quota", "resource", "sigv4", "strangers", "weborigin", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
 	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "token"},
 	"control": {"awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns"},
-	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
+	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "geoip", "admission", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
 
@@ -54,6 +54,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/pion/interceptor", []string{"rtc/rtctest"}, "the server reports and retransmits by itself"},
 	{"github.com/pion/", []string{"rtc", "rtc/rtctest", "rtc/transport", "whipcheck", "stage"}, "DTLS, SRTP and SDP stay where connections are made; the stage writes reports"},
 	{"github.com/golang-jwt/", []string{"token"}, "tokens are minted and verified in one place"},
+	{"github.com/oschwald/maxminddb-golang", []string{"geoip"}, "whoever asks for a country does not know where it comes from"},
 	{"github.com/coder/websocket", []string{"wsock"}, "sockets are run in one place, whatever is said on them"},
 	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},
 	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
