@@ -19,6 +19,7 @@ import (
 // Records are all the records of a server.
 type Records struct {
 	Channels Channels
+	Viewers  Viewers
 	Stages   Stages
 	Rules    Rules
 }
@@ -32,6 +33,7 @@ type Options struct {
 func Open(ctx context.Context, s *store.Store, node *cluster.Node, o Options) (r Records, err error) {
 	return r, errors.Join(
 		keep(&r.Channels)(OpenChannels(ctx, s, node)),
+		keep(&r.Viewers)(OpenViewers(ctx, s)),
 		keep(&r.Stages)(OpenStages(ctx, s, node, o.StageHistory)),
 		keep(&r.Rules)(OpenRules(ctx, s)),
 	)
