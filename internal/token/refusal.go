@@ -24,6 +24,10 @@ const (
 	WrongEndpoint   Reason = "wrong endpoint" // addresses that the stage never had
 	WrongClaims     Reason = "wrong claims"   // participant id, user id, attributes or capabilities
 	WasDisconnected Reason = "participant was disconnected"
+
+	// Of viewers' tokens only.
+	NoToken      Reason = "no token"
+	WrongChannel Reason = "wrong channel"
 )
 
 // status returns the HTTP status that a refusal for the reason is answered with (spec ivs-realtime.md 7.3).
@@ -31,7 +35,7 @@ func (r Reason) status() int {
 	switch r {
 	case UnknownStage:
 		return http.StatusNotFound
-	case WasDisconnected:
+	case WasDisconnected, NoToken, WrongChannel:
 		return http.StatusForbidden
 	case TooLong, Malformed, WrongAlgorithm, UnknownKey, WrongSignature, Expired, NotYetValid, LivesTooLong,
 		WrongVersion, WrongTopic, WrongEndpoint, WrongClaims:

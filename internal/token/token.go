@@ -1,14 +1,17 @@
-// Package token mints and verifies participant tokens: what lets somebody on to a stage.
+// Package token mints and verifies what lets somebody in: participant tokens on to a stage, viewers' tokens into a private
+// channel.
 //
-// A token is a JWT signed with ES384. This server signs its own with a key that is derived from a secret in the store, so
-// every node has the same; an account may sign with a key of which it has imported the public half (spec
-// ivs-realtime.md 5.2). Both have the same claims. Verify takes a token apart in a fixed order and answers the first thing
-// that is wrong with it as a *Refusal, which holds the HTTP status to give; any other error means that the state engine
-// did not answer. A token is a secret: neither it nor a part of it is in an error.
+// A token is a JWT signed with ES384. A participant's is signed by this server, with a key that is derived from a secret in
+// the store, so every node has the same, or by an account with a key of which it has imported the public half (spec
+// ivs-realtime.md 5.2). Both have the same claims. A viewer's is signed by an account alone (spec ivs.md 10).
 //
-// An Authority is safe for concurrent use. It has no goroutine.
+// To verify takes a token apart in a fixed order and answers the first thing that is wrong with it as a *Refusal, which holds
+// the HTTP status to give; any other error means that the state engine did not answer. A token is a secret: neither it nor a
+// part of it is in an error.
 //
-// Imports: arn, fault, records, resource, store; golang-jwt/jwt/v5.
+// An Authority and a PlaybackVerifier are safe for concurrent use. They have no goroutine.
+//
+// Imports: arn, fault, records, resource, store, weborigin; golang-jwt/jwt/v5.
 package token
 
 import (
