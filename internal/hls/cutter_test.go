@@ -363,7 +363,7 @@ func TestVariantNames(t *testing.T) {
 	if want := []string{"1080p30", "1080p30-2", "1080p30-3"}; !slices.Equal(names, want) {
 		t.Errorf("the names are %v, want %v", names, want)
 	}
-	text := string(p.Multivariant(func(name string) string { return name + "/" + PlaylistName }, SessionData{}))
+	text := string(p.Multivariant(func(v Variant) string { return v.Name + "/" + PlaylistName }, SessionData{}))
 	for _, want := range []string{`GROUP-ID="1080p30",NAME="1080p"`, `GROUP-ID="1080p30-2",NAME="1080p30-2"`, `VIDEO="1080p30-3"`, "\n1080p30-2/index.m3u8\n"} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%s is not there once in\n%s", want, text)

@@ -92,7 +92,7 @@ func TestGoldenMultivariant(t *testing.T) {
 	p := &Presentation{}
 	p.AddVariant("source", source.Live)
 	p.AddVariant("later", NewPackager(Options{}).Live)
-	uri := func(name string) string { return "/v/st-1/" + name + "/index.m3u8?v=1" }
+	uri := func(v Variant) string { return "/v/st-1/" + v.Name + "/index.m3u8?v=1" }
 	if got := p.Multivariant(uri, SessionData{}); got != nil {
 		t.Fatalf("%s", got)
 	}

@@ -31,10 +31,10 @@ type SessionData struct {
 	VideoSessionID string        // VIDEO-SESSION-ID, the viewer's playback session
 }
 
-// Multivariant renders the multivariant playlist. uri gives the media playlist of a variant by its name. Variants that are
-// not ready are left out; it is nil while none is. EXT-X-INDEPENDENT-SEGMENTS is not set: what an encoder sends
+// Multivariant renders the multivariant playlist. uri gives the media playlist of a variant, "" for one that is to be left out.
+// Variants that are not ready are left out too; it is nil while none is there. EXT-X-INDEPENDENT-SEGMENTS is not set: what an encoder sends
 // may have GOPs that are longer than a segment.
-func (p *Presentation) Multivariant(uri func(variant string) string, extra SessionData) []byte {
+func (p *Presentation) Multivariant(uri func(Variant) string, extra SessionData) []byte {
 	var text []byte
 	told := make([]string, 0, 8) // more than a ladder has: it stays on the stack
 	for _, v := range p.Variants() {
@@ -43,9 +43,13 @@ func (p *Presentation) Multivariant(uri func(variant string) string, extra Sessi
 		if !s.Ready() || info.Codecs == "" {
 			continue
 		}
+		at := uri(v)
+		if at == "" {
+			continue
+		}
 		group := freeName(info.Quality(), func(name string) bool { return slices.Contains(told, name) })
 		told = append(told, group)
-		text = appendVariant(text, info, group, uri(v.Name))
+		text = appendVariant(text, info, group, at)
 	}
 	if text == nil {
 		return nil

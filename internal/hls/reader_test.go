@@ -46,7 +46,7 @@ func (o *onDemand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v := Presentation{}
 		v.AddVariant("source", o.p.Live)
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-		_, _ = w.Write(v.Multivariant(func(string) string { return "index.m3u8" }, SessionData{}))
+		_, _ = w.Write(v.Multivariant(func(Variant) string { return "index.m3u8" }, SessionData{}))
 	case "index.m3u8":
 		o.playlist(w, r)
 	default:

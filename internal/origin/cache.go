@@ -23,7 +23,12 @@ const maxTarget = 60
 // What never changes may stay: the last playlist of a stream, and all media, because the stream id in its path makes the
 // URL unique for ever. It is worth keeping as long as the packager does, which is the live window and its length again,
 // about twenty Target Durations.
-type cacheRules [maxTarget + 1]struct{ live, last, media playhttp.Field }
+//
+// What is in a path with a viewer's pass is for that viewer's own cache: the same answer without the shared ones. Each of its
+// requests has to come here, where the pass is looked at.
+type cacheRules [maxTarget + 1]struct{ shared, private rules }
+
+type rules struct{ live, last, media playhttp.Field }
 
 func newCacheRules() *cacheRules {
 	rule := func(format string, seconds int) playhttp.Field {
@@ -32,21 +37,33 @@ func newCacheRules() *cacheRules {
 	c := &cacheRules{}
 	for t := range c {
 		s := max(t, 1)
-		c[t].live = rule("public, max-age=0, s-maxage=%d", max(s/2, 1))
-		c[t].last = rule("public, max-age=%d", 6*s)
-		c[t].media = rule("public, max-age=%d, immutable", 20*s)
+		c[t].shared = rules{
+			rule("public, max-age=0, s-maxage=%d", max(s/2, 1)), rule("public, max-age=%d", 6*s), rule("public, max-age=%d, immutable", 20*s),
+		}
+		c[t].private = rules{rule("private, max-age=%d", 0), rule("private, max-age=%d", 6*s), rule("private, max-age=%d, immutable", 20*s)}
 	}
 	return c
 }
 
-// playlist returns the rule for a media playlist; ended says that it is the last one.
-func (c *cacheRules) playlist(target time.Duration, ended bool) playhttp.Field {
+// playlist returns the rule for a media playlist; ended says that it is the last one, named that its path has a pass.
+func (c *cacheRules) playlist(target time.Duration, ended, named bool) playhttp.Field {
+	r := c.of(target, named)
 	if ended {
-		return c[index(target)].last
+		return r.last
 	}
-	return c[index(target)].live
+	return r.live
 }
 
-func (c *cacheRules) media(target time.Duration) playhttp.Field { return c[index(target)].media }
+func (c *cacheRules) media(target time.Duration, named bool) playhttp.Field {
+	return c.of(target, named).media
+}
+
+func (c *cacheRules) of(target time.Duration, named bool) *rules {
+	r := &c[index(target)]
+	if named {
+		return &r.private
+	}
+	return &r.shared
+}
 
 func index(target time.Duration) int { return int(min(max(target/time.Second, 0), maxTarget)) }

@@ -22,7 +22,7 @@ func (h *Handler) media(out *reply, t target, q *hls.Live) {
 	if err != nil {
 		return
 	}
-	h.writeFile(out, &file, h.cache.media(target))
+	h.writeFile(out, &file, h.cache.media(target, out.pass != nil))
 	if waited && t.kind() == Part && h.clock().Sub(file.LastFrameArrived) > partDuration(&file) {
 		h.stats.late.Add(1)
 	}
@@ -36,6 +36,7 @@ func partDuration(file *hls.Resource) time.Duration {
 // writeFile sends a file, or the range of it that the request asks for, without copying it.
 func (h *Handler) writeFile(out *reply, file *hls.Resource, cache playhttp.Field) {
 	out.Set(fieldAcceptRanges)
+	out.setVary(false)
 	status, from, to := http.StatusOK, int64(0), file.Size
 	// None of these files has a validator, so If-Range never matches and the whole file is the answer (RFC 9110 13.1.5).
 	if out.Range != "" && out.Method == http.MethodGet && out.IfRange == "" {

@@ -9,15 +9,16 @@
 // HTTP/1.1 connections are served without net/http once TakeOver has been called; Shutdown ends their goroutines.
 //
 // A multivariant playlist's URL with the query "status" answers how the channel is, as {"state": "live"}, "offline",
-// "private" or "unknown": for pages that wait for a channel, because browsers report every 404 as an error.
+// "private", "refused" or "unknown": for pages that wait for a channel, because browsers report every 404 as an error.
 //
 // Multivariant playlists are made per viewer and never cached. Everything else has the same bytes for everyone: media
 // playlists hold relative URIs without a query, so caches can share all media of a channel.
 //
-// Channels with authorized set answer 403: a playback token cannot be valid as long as no playback key pair can be
-// imported, so there is nothing to verify yet.
+// Who may watch is package admission's to decide. A session about which something must be known on every request has paths of
+// its own, in which the session's pass stands: the same bytes, that only the viewer's own cache may keep. A channel without
+// restrictions pays two comparisons a request for that.
 //
-// Imports: arn, fault, hls, origin/playhttp, resource, store.
+// Imports: admission, arn, fault, hls, origin/playhttp, resource, store, weborigin.
 package origin
 
 import (
@@ -28,6 +29,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/admission"
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/hls"
@@ -60,10 +62,12 @@ type Channels interface {
 	Get(ctx context.Context, key store.Key) (store.Record[resource.Channel], error)
 }
 
-// Options configures a Handler. Presentations, Channels and ViewerKey are required.
+// Options configures a Handler. Presentations, Channels, Gate and ViewerKey are required.
 type Options struct {
 	Presentations Source
 	Channels      Channels
+	// Gate decides about the viewers of channels that not everybody may watch.
+	Gate *admission.Gate
 	// ViewerKey proves that a viewer id was minted here. All nodes that serve one channel must have the same.
 	ViewerKey []byte
 	// Node names this server in the session data that players show.
@@ -85,6 +89,7 @@ type Options struct {
 type Handler struct {
 	presentations Source
 	channels      Channels
+	gate          *admission.Gate
 	mint          mint
 	audiences     *audiences
 	node          string
@@ -116,6 +121,7 @@ func New(o Options) *Handler {
 	h := &Handler{
 		presentations: o.Presentations,
 		channels:      o.Channels,
+		gate:          o.Gate,
 		mint:          mint{o.ViewerKey},
 		audiences:     newAudiences(int64(o.MaxViewers), o.Clock),
 		node:          o.Node,
@@ -173,12 +179,12 @@ func (h *Handler) serve(out *reply) {
 	out.kind = t.kind()
 	p, found := h.presentations.Presentation(t.scope, t.channelID)
 	switch {
-	case t.file == "" && out.Query == statusQuery:
+	case t.file == "" && asksStatus(out.Query):
 		h.status(out, t, p)
 	case !found:
 		h.offline(out, t)
-	case p.Channel.Authorized:
-		out.forbidden()
+	case t.pass != "" || admission.Restricts(&p.Channel):
+		h.restricted(out, t, p)
 	case t.file == "":
 		h.multivariant(out, t, p)
 	case t.streamID != p.StreamID:
@@ -188,13 +194,15 @@ func (h *Handler) serve(out *reply) {
 	}
 }
 
-// offline answers for a channel without a presentation: a private channel asks for a token before it tells whether it
-// is live, as it would if it were.
+// offline answers for a channel without a presentation. One that not everybody may watch says so before it tells whether it is
+// live, as it would if it were.
 func (h *Handler) offline(out *reply, t target) {
 	record, err := h.channels.Get(out.Context(), store.Key{Scope: t.scope, ID: t.channelID})
 	switch {
-	case err == nil && record.Value.Authorized:
-		out.forbidden()
+	case err == nil && admission.Restricts(&record.Value):
+		if _, err := h.enter(out, t, &record.Value); err == nil {
+			out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
+		}
 	case err == nil:
 		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
 	case fault.Is(err, fault.NotFound):
@@ -215,6 +223,10 @@ func (h *Handler) rendition(out *reply, t target, p *hls.Presentation) {
 	for _, v := range p.Variants() {
 		if v.Name != t.rendition {
 			continue
+		}
+		if out.pass != nil && !mayHave(out.pass, v.Live) {
+			out.refuse(h.gate.RefuseResolution(out.pass.MaximumResolution))
+			return
 		}
 		if t.file == playlistFile {
 			h.playlist(out, t, v.Live)

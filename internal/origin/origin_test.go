@@ -88,8 +88,8 @@ func TestOffline(t *testing.T) {
 		{"no channel", &world{}, testMain, 404, codeNotFound},
 		{"off air", &world{channel: &resource.Channel{}}, testMain, 404, codeNotFound},
 		{"off air, media", &world{channel: &resource.Channel{}}, testIndex, 404, codeNotFound},
-		{"private", &world{channel: &resource.Channel{Authorized: true}}, testMain, 403, codeToken},
-		{"private, token", &world{channel: &resource.Channel{Authorized: true}}, testMain + "?token=a.b.c", 403, codeToken},
+		{"private", &world{channel: &resource.Channel{Authorized: true}}, testMain, 403, wrongToken},
+		{"private, token", &world{channel: &resource.Channel{Authorized: true}}, testMain + "?token=a.b.c", 403, wrongToken},
 		{"store down", &world{broken: true}, testMain, 503, codeBusy},
 		{"not ready", silent, testMain, 404, codeNotFound},
 		{"not ready, media", silent, testIndex, 404, codeNotFound},
@@ -156,7 +156,7 @@ func TestPrivateLive(t *testing.T) {
 	w.presentation.Channel.Authorized = true
 	h := newHandler(w)
 	for _, path := range []string{testMain, testIndex, testBelow + "seg0.m4s", testBelow + "init1.mp4"} {
-		wantError(t, get(t, h, path), http.StatusForbidden, codeToken, path)
+		wantError(t, get(t, h, path), http.StatusForbidden, wrongToken, path)
 	}
 }
 
@@ -487,7 +487,7 @@ func TestMaxWaits(t *testing.T) {
 				e := newEncoder(t, resource.ContainerFMP4, true)
 				e.feed(t, 5*time.Second)
 				w := onAir(e)
-				h := New(Options{Presentations: w, Channels: w, MaxWaits: 2})
+				h := New(Options{Presentations: w, Channels: w, Gate: newLaw().gate, MaxWaits: 2})
 				msn := strconv.FormatInt(e.Snapshot().LastMSN(), 10)
 				var all sync.WaitGroup
 				for range 2 {

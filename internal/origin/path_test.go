@@ -16,11 +16,12 @@ func TestParsePath(t *testing.T) {
 		target
 		kind Kind
 	}{
-		Prefix + name + ".m3u8":                    {target{name: name, scope: scope, channelID: "hT4kPz81QmXc"}, Multivariant},
-		Prefix + name + "/st-1/1080p60/index.m3u8": {target{name, scope, "hT4kPz81QmXc", "st-1", "1080p60", "index.m3u8"}, Playlist},
-		Prefix + name + "/st-1/1080p60/init1.mp4":  {target{name, scope, "hT4kPz81QmXc", "st-1", "1080p60", "init1.mp4"}, Init},
-		Prefix + name + "/st-1/1080p60/seg4.m4s":   {target{name, scope, "hT4kPz81QmXc", "st-1", "1080p60", "seg4.m4s"}, Segment},
-		Prefix + name + "/st-1/1080p60/seg4.0.ts":  {target{name, scope, "hT4kPz81QmXc", "st-1", "1080p60", "seg4.0.ts"}, Part},
+		Prefix + name + ".m3u8":                        {target{name: name, scope: scope, channelID: "hT4kPz81QmXc"}, Multivariant},
+		Prefix + name + "/st-1/1080p60/index.m3u8":     {target{name, scope, "hT4kPz81QmXc", "", "st-1", "1080p60", "index.m3u8"}, Playlist},
+		Prefix + name + "/st-1/1080p60/init1.mp4":      {target{name, scope, "hT4kPz81QmXc", "", "st-1", "1080p60", "init1.mp4"}, Init},
+		Prefix + name + "/st-1/1080p60/seg4.m4s":       {target{name, scope, "hT4kPz81QmXc", "", "st-1", "1080p60", "seg4.m4s"}, Segment},
+		Prefix + name + "/v/a_-9/st-1/1080p60/seg4.ts": {target{name, scope, "hT4kPz81QmXc", "a_-9", "st-1", "1080p60", "seg4.ts"}, Segment},
+		Prefix + name + "/st-1/1080p60/seg4.0.ts":      {target{name, scope, "hT4kPz81QmXc", "", "st-1", "1080p60", "seg4.0.ts"}, Part},
 	}
 	for path, w := range want {
 		got, ok := parsePath(path)
@@ -70,6 +71,8 @@ func FuzzRequest(f *testing.F) {
 	f.Add(testIndex, "_HLS_msn=2&_HLS_part=1")
 	f.Add(testIndex, "_HLS_msn=-1;_HLS_part=99999999999999999999&%zz")
 	f.Add(testBelow+"seg1.3.m4s", "x")
+	f.Add(strings.Replace(testIndex, "/st-", "/v/AAAA/st-", 1), "x")
+	f.Add(testMain, "status&token=a.b.c")
 	e := newEncoder(f, "FRAGMENTED_MP4", true)
 	e.feed(f, 5e9)
 	e.End() // so that nothing waits
@@ -81,6 +84,9 @@ func FuzzRequest(f *testing.F) {
 			if got.file == "" {
 				again += ".m3u8"
 			} else {
+				if got.pass != "" {
+					again += "/v/" + got.pass
+				}
 				again += "/" + got.streamID + "/" + got.rendition + "/" + got.file
 			}
 			if again != path {

@@ -14,29 +14,39 @@ import (
 	"github.com/rivus-live/rivus/internal/origin/playhttp"
 )
 
-// multivariant answers with the multivariant playlist, made for this viewer alone. Until something can be played the
-// channel counts as offline: an empty playlist leaves players stuck (spec ivs.md 9.1).
+// multivariant answers with the multivariant playlist, made for this viewer alone.
 //
 // The parameters that players of the service send (player_version, pbac, pbar, pblm, allow_audio_only, token on a public
 // channel) change nothing.
 func (h *Handler) multivariant(out *reply, t target, p *hls.Presentation) {
 	viewer := h.mint.new(p.StreamID)
+	body := h.multivariantFor(p, viewer, func(v hls.Variant) string {
+		return t.name + "/" + p.StreamID + "/" + v.Name + "/" + playlistFile + "?v=" + viewer
+	})
+	out.multivariant(body)
+}
+
+// multivariantFor renders a multivariant playlist, nil while there is nothing to play in it.
+func (h *Handler) multivariantFor(p *hls.Presentation, session string, uri func(hls.Variant) string) []byte {
 	now := h.clock()
-	body := p.Multivariant(func(rendition string) string {
-		return t.name + "/" + p.StreamID + "/" + rendition + "/" + playlistFile + "?v=" + viewer
-	}, hls.SessionData{
+	return p.Multivariant(uri, hls.SessionData{
 		Node:           h.node,
 		ServerTime:     now,
 		StreamTime:     now.Sub(p.StartedAt),
 		BroadcastID:    p.StreamID,
-		VideoSessionID: viewer,
+		VideoSessionID: session,
 	})
+}
+
+// multivariant sends a multivariant playlist. Until something can be played the channel counts as offline: an empty playlist
+// leaves players stuck (spec ivs.md 9.1).
+func (o *reply) multivariant(body []byte) {
 	if body == nil {
-		out.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
+		o.fail(http.StatusNotFound, codeNotFound, "the channel is offline")
 		return
 	}
-	out.Write(body)
-	out.send(http.StatusOK, fieldPlaylist, fieldNoStore)
+	o.Write(body)
+	o.send(http.StatusOK, fieldPlaylist, fieldNoStore)
 }
 
 // playlist answers with a media playlist, after waiting for the segment or part that the request names (6.2.5.2).
@@ -53,7 +63,7 @@ func (h *Handler) playlist(out *reply, t target, q *hls.Live) {
 		return
 	}
 	target := snapshot.TargetDuration()
-	h.countViewer(t.streamID, query.Get("v"), target)
+	h.countViewer(out, &t, query.Get("v"), target)
 	blocking := directives.MSN >= 0
 	if blocking {
 		snapshot, err = waitFor(h, out, target, func(ctx context.Context) (*hls.Snapshot, error) {
@@ -63,18 +73,18 @@ func (h *Handler) playlist(out *reply, t target, q *hls.Live) {
 			return
 		}
 	}
-	h.writePlaylist(out, snapshot.Playlist(directives.Skip), h.cache.playlist(target, snapshot.Ended()), blocking)
+	h.writePlaylist(out, snapshot.Playlist(directives.Skip), h.cache.playlist(target, snapshot.Ended(), out.pass != nil), blocking)
 }
 
 // writePlaylist sends one of the renderings that all viewers share.
 func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache playhttp.Field, blocking bool) {
-	out.Set(fieldVary)
+	out.setVary(true)
 	if !blocking { // the answer to a blocking reload is new by its nature
 		tag := "W/" + body.ETag()
 		out.Set(playhttp.NewField("Etag", tag))
 		if matches(out.IfNoneMatch, tag) {
 			out.Set(cache)
-			out.Set(fieldAllowOrigin)
+			out.setAllowOrigin()
 			out.out(http.StatusNotModified)
 			return
 		}
@@ -88,14 +98,22 @@ func (h *Handler) writePlaylist(out *reply, body *hls.Body, cache playhttp.Field
 	out.send(http.StatusOK, fieldPlaylist, cache)
 }
 
-// countViewer notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing.
-func (h *Handler) countViewer(streamID, viewer string, target time.Duration) {
-	id, proof, ok := split(viewer)
-	if !ok || h.audiences.seen(streamID, id) {
+// countViewer notes that a viewer has asked for a media playlist. Ids that were not minted here count nothing; a pass was.
+func (h *Handler) countViewer(out *reply, t *target, viewer string, target time.Duration) {
+	if out.pass != nil {
+		var id viewerID
+		copy(id[:], t.pass)
+		if !h.audiences.seen(t.streamID, id) {
+			h.audiences.addViewer(t.streamID, id, target)
+		}
 		return
 	}
-	if h.mint.valid(streamID, id, proof) {
-		h.audiences.addViewer(streamID, id, target)
+	id, proof, ok := split(viewer)
+	if !ok || h.audiences.seen(t.streamID, id) {
+		return
+	}
+	if h.mint.valid(t.streamID, id, proof) {
+		h.audiences.addViewer(t.streamID, id, target)
 	}
 }
 
@@ -137,7 +155,20 @@ func waitLong[T any](h *Handler, out *reply, target time.Duration, get func(cont
 	}
 	ctx, done := out.Wait(3 * target)
 	defer done()
-	return get(ctx)
+	if out.pass == nil {
+		return get(ctx)
+	}
+	ctx, leave := h.gate.Attend(ctx, out.channel, out.pass)
+	defer leave()
+	found, err := get(ctx)
+	if err != nil {
+		if revoked := h.gate.CauseOf(ctx); revoked != nil {
+			done() // before the answer
+			out.refuse(revoked)
+			err = errAnswered
+		}
+	}
+	return found, err
 }
 
 // matches reports whether an If-None-Match list names the tag. All our tags are weak, so the strength of the other side

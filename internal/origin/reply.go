@@ -2,9 +2,11 @@ package origin
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
-	"net/url"
 
+	"github.com/rivus-live/rivus/internal/admission"
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/origin/playhttp"
 )
 
@@ -27,6 +29,8 @@ var (
 	fieldTransport      = playhttp.NewField("Content-Type", typeTransport)
 	fieldRetryAfter     = playhttp.NewField("Retry-After", "1")
 	fieldVary           = playhttp.NewField("Vary", "Accept-Encoding")
+	fieldVaryOrigin     = playhttp.NewField("Vary", "Origin")
+	fieldVaryBoth       = playhttp.NewField("Vary", "Accept-Encoding, Origin")
 	fieldContentOptions = playhttp.NewField("X-Content-Type-Options", "nosniff")
 )
 
@@ -36,9 +40,8 @@ const (
 	typeTransport = "video/mp2t"
 )
 
-// Error codes of the JSON answers (spec ivs.md 9.5). Players show them; only the one for tokens is known.
+// Error codes of the JSON answers (spec ivs.md 9.5), beside those of package admission. Players show them.
 const (
-	codeToken    = "invalid_playback_auth_token"
 	codeNotFound = "not_found"
 	codeInvalid  = "bad_request"
 	codeBusy     = "unavailable"
@@ -47,18 +50,43 @@ const (
 // reply writes the answer to one request and counts it.
 type reply struct {
 	*playhttp.Exchange
-	h    *Handler
-	kind Kind
+	h       *Handler
+	kind    Kind
+	channel arn.ARN         // of a pass
+	pass    *admission.Pass // of the session; nil when the request names none
+	reader  string          // the one page that may read the answer; "" when every page may
 }
 
-// send completes and sends an answer. Every answer may be read by pages of every site: channels without a token are
-// public (spec ivs.md 9.1), and an error must be readable to be shown.
+// send completes and sends an answer. It may be read by pages of every site (spec ivs.md 9.1) unless the session was let in for
+// one; an error must be readable to be shown.
 func (o *reply) send(status int, contentType, cache playhttp.Field) {
-	o.Set(fieldAllowOrigin)
+	o.setAllowOrigin()
 	o.Set(fieldExposeHeaders)
 	o.Set(contentType)
 	o.Set(cache)
 	o.out(status)
+}
+
+// setAllowOrigin says which page may read the answer. The reader has matched an entry of a list, so it is an origin and nothing
+// that could end the line.
+func (o *reply) setAllowOrigin() {
+	if o.reader == "" {
+		o.Set(fieldAllowOrigin)
+		return
+	}
+	o.Set(playhttp.NewField("Access-Control-Allow-Origin", o.reader))
+}
+
+// setVary says what else the answer depends on; packed: also on the codings that the client takes.
+func (o *reply) setVary(packed bool) {
+	switch {
+	case packed && o.reader != "":
+		o.Set(fieldVaryBoth)
+	case packed:
+		o.Set(fieldVary)
+	case o.reader != "":
+		o.Set(fieldVaryOrigin)
+	}
 }
 
 // out sends what has been set and written. That the viewer is gone interests nobody.
@@ -89,8 +117,8 @@ type playbackError struct {
 // fail answers with an error. The query is not repeated: it may hold a token.
 func (o *reply) fail(status int, code, text string) {
 	path := o.Path
-	if len(path) > maxPath {
-		path = path[:maxPath]
+	if limit := maxPath + admission.MaxSealed; len(path) > limit {
+		path = path[:limit]
 	}
 	data, err := json.Marshal([]playbackError{{URL: path, Error: text, Code: code, Type: "error"}})
 	if err != nil { // four strings always marshal
@@ -99,19 +127,20 @@ func (o *reply) fail(status int, code, text string) {
 	if status == http.StatusServiceUnavailable {
 		o.Set(fieldRetryAfter)
 	}
+	o.reader = ""
 	o.Set(fieldContentOptions)
 	o.Write(data)
 	o.send(status, fieldJSON, fieldNoStore)
 }
 
-// forbidden answers for a private channel.
-func (o *reply) forbidden() {
-	text := "token is missing"
-	query, _ := url.ParseQuery(o.Query) // a pair that cannot be read is as good as none
-	if query.Get("token") != "" {
-		text = "token is not signed by a playback key of this channel's account"
+// refuse answers a viewer who may not watch, or about whom that cannot be decided now.
+func (o *reply) refuse(err error) {
+	if r, ok := errors.AsType[*admission.Refusal](err); ok {
+		o.fail(r.Status, r.Code, r.Text)
+		return
 	}
-	o.fail(http.StatusForbidden, codeToken, text)
+	o.h.log.Warn("playback: a viewer could not be judged", "channel_id", o.channel.ID, "error", err)
+	o.fail(http.StatusServiceUnavailable, codeBusy, "it cannot be decided now who may watch this channel")
 }
 
 // gone counts a request whose viewer hung up.

@@ -133,5 +133,5 @@ func presentationOf(c resource.Channel, began time.Time, l *hls.Live) *hls.Prese
 }
 
 func newHandler(w *world) *Handler {
-	return New(Options{Presentations: w, Channels: w, ViewerKey: []byte("key"), Node: "test"})
+	return New(Options{Presentations: w, Channels: w, Gate: newLaw().gate, ViewerKey: []byte("key"), Node: "test"})
 }

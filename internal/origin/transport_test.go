@@ -88,7 +88,7 @@ func (d *direct) ask(method, target string, header ...string) (*httptest.Respons
 }
 
 // personal is what differs from viewer to viewer and moment to moment in a multivariant playlist.
-var personal = regexp.MustCompile(`[\w-]{24}|[0-9.]+`) //nolint:gochecknoglobals // a constant
+var personal = regexp.MustCompile(`VIDEO-SESSION-ID",VALUE="[^"]*|/v/[\w-]+/|[\w-]{24}|[0-9.]+`) //nolint:gochecknoglobals // a constant
 
 // wantSame checks that a request has the answer want also when it comes first on a connection, which is then taken over,
 // and when it comes second.
