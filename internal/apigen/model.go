@@ -95,6 +95,7 @@ type Correction struct {
 	Set    struct {
 		Pattern string   `json:"pattern"`
 		Enum    []string `json:"enum"`
+		Max     *float64 `json:"max"`
 	} `json:"set"`
 	Reason string `json:"reason"`
 }
@@ -226,6 +227,9 @@ func correct(models []*Model, corrections []Correction) error {
 			}
 			if c.Set.Enum != nil && !slices.Equal(c.Set.Enum, s.Enum) {
 				s.Enum, changed = c.Set.Enum, true
+			}
+			if c.Set.Max != nil && (s.Max == nil || *c.Set.Max != *s.Max) {
+				s.Max, changed = c.Set.Max, true
 			}
 			if !changed || c.Reason == "" {
 				return fmt.Errorf("correction of %s %s: changes nothing or has no reason", service, c.Shape)

@@ -1,6 +1,7 @@
 package ivs_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -63,7 +64,9 @@ func onChannel() map[string]string {
 		"GetChannel": `{"arn":"ARN"}`, "BatchGetChannel": `{"arns":["ARN"]}`, "UpdateChannel": `{"arn":"ARN","name":"new"}`,
 		"DeleteChannel": `{"arn":"ARN"}`, "CreateStreamKey": `{"channelArn":"ARN"}`, "ListStreamKeys": `{"channelArn":"ARN"}`,
 		"GetStream": `{"channelArn":"ARN"}`, "StopStream": `{"channelArn":"ARN"}`, "PutMetadata": `{"channelArn":"ARN","metadata":"x"}`,
-		"TagResource": "", "UntagResource": "", "ListTagsForResource": "",
+		"StartViewerSessionRevocation":      `{"channelArn":"ARN","viewerId":"x"}`,
+		"BatchStartViewerSessionRevocation": `{"viewerSessions":[{"channelArn":"ARN","viewerId":"x"}]}`,
+		"TagResource":                       "", "UntagResource": "", "ListTagsForResource": "",
 	}
 }
 
@@ -102,6 +105,7 @@ func TestOperationsAreJudgedByTags(t *testing.T) {
 	e := start(t)
 	e.judge.own.Store(new(byTeam("video")))
 	covered := map[string]bool{"CreateChannel": true, "ListChannels": true, "ListStreams": true} // name none
+	maps.Copy(covered, judgedElsewhere())
 	for kind, operations := range map[string]map[string]string{"channel": onChannel(), "stream-key": onKey()} {
 		for operation, body := range operations {
 			covered[operation] = true

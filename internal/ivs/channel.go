@@ -45,7 +45,7 @@ func (s *Service) CreateChannel(
 	ch.SRTPassphrase = arn.Random(passphraseLength)
 	key := s.newStreamKey(nil)
 	ch.StreamKeys = []resource.StreamKey{key}
-	if err := s.create(ctx, ch); err != nil {
+	if err := s.create(ctx, c, ch); err != nil {
 		return nil, err
 	}
 	return &CreateChannelResponse{Channel: s.wireChannel(c, ch), StreamKey: new(wireStreamKey(ch, key))}, nil
@@ -53,7 +53,7 @@ func (s *Service) CreateChannel(
 
 // create stores a new channel. Under a quota, channels are counted and created one at a time, so that this node's
 // callers cannot pass the quota together.
-func (s *Service) create(ctx context.Context, ch resource.Channel) error {
+func (s *Service) create(ctx context.Context, c awsapi.Caller, ch resource.Channel) error {
 	if s.opts.Quotas {
 		select {
 		case s.creating <- struct{}{}:
@@ -65,8 +65,25 @@ func (s *Service) create(ctx context.Context, ch resource.Channel) error {
 			return fault.New(fault.Quota, "the quota of %d channels in %s is reached", quota.Channels, ch.ARN.Region)
 		}
 	}
+	if policy := ch.PlaybackRestrictionPolicyARN; policy != "" {
+		_, err := s.opts.Channels.Under(guardOf(ch.ARN.Scope)).Create(ctx, keyOf(ch.ARN), ch, func() error {
+			return s.checkPolicy(ctx, c, policy)
+		})
+		return err
+	}
 	_, err := s.opts.Channels.Create(ctx, keyOf(ch.ARN), ch)
 	return err
+}
+
+// checkPolicy checks that the caller has a playback restriction policy. It counts under the guard of the caller's scope only.
+func (s *Service) checkPolicy(ctx context.Context, c awsapi.Caller, text string) error {
+	return checkExists(ctx, c, func(ctx context.Context, a arn.ARN) (bool, error) {
+		_, err := s.opts.Viewers.Policies.Get(ctx, keyOf(a))
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}, text)
 }
 
 // GetChannel returns a channel.
@@ -115,7 +132,12 @@ func (s *Service) UpdateChannel(
 	if err := s.checkReferences(ctx, c, wanted); err != nil {
 		return nil, err
 	}
-	rec, err := s.opts.Channels.Update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
+	update := s.opts.Channels.Update
+	if wanted.restricts() {
+		update = s.opts.Channels.Under(guardOf(a.Scope)).Update
+	}
+	var missing error // which has a name of its own
+	rec, err := update(ctx, keyOf(a), func(ch resource.Channel) (resource.Channel, error) {
 		if err := c.May(a, ch.Tags); err != nil {
 			return ch, err
 		}
@@ -123,11 +145,18 @@ func (s *Service) UpdateChannel(
 		if err == nil {
 			err = s.checkBuilt(ctx, c, wanted, ch)
 		}
+		if err == nil && wanted.restricts() {
+			missing = s.checkPolicy(ctx, c, *wanted.restriction)
+			err = missing
+		}
 		if err != nil {
 			return ch, err
 		}
 		return next, s.checkOffAir(ctx, a, "updated")
 	})
+	if missing != nil {
+		return nil, missing
+	}
 	if err != nil {
 		return nil, awsapi.Naming(err, in.Arn)
 	}

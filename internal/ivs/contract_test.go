@@ -41,7 +41,7 @@ func (s scene) onAir() { s.publish(s.t, s.channel, live(resource.Healthy)) }
 
 // raised are the errors that calls can bring about, one case or more for each.
 func raised() []contractCase {
-	return slices.Concat(channelCases(), streamKeyCases(), streamCases(), tagCases())
+	return slices.Concat(channelCases(), streamKeyCases(), streamCases(), keyPairCases(), policyCases(), revocationCases(), tagCases())
 }
 
 type contractCase struct {
@@ -58,6 +58,10 @@ func operations() []string {
 		"CreateChannel", "GetChannel", "BatchGetChannel", "ListChannels", "UpdateChannel", "DeleteChannel",
 		"CreateStreamKey", "GetStreamKey", "BatchGetStreamKey", "ListStreamKeys", "DeleteStreamKey",
 		"GetStream", "ListStreams", "StopStream", "PutMetadata",
+		"ImportPlaybackKeyPair", "GetPlaybackKeyPair", "ListPlaybackKeyPairs", "DeletePlaybackKeyPair",
+		"CreatePlaybackRestrictionPolicy", "GetPlaybackRestrictionPolicy", "ListPlaybackRestrictionPolicies",
+		"UpdatePlaybackRestrictionPolicy", "DeletePlaybackRestrictionPolicy",
+		"StartViewerSessionRevocation", "BatchStartViewerSessionRevocation",
 		"TagResource", "UntagResource", "ListTagsForResource",
 	}
 }
@@ -65,10 +69,11 @@ func operations() []string {
 // unraised are the declared errors that no call can bring about, with the reason. An operation of "" stands for all.
 func unraised() map[[2]string]string {
 	const (
-		verified  = "accounts of one's own server need no verification"
-		ownOnly   = "every access key may do everything in its own account, and the request cannot name another one"
-		oneByOne  = "a foreign ARN is refused with the code 403 in the list of errors, the other ARNs are answered"
-		fromIndex = "stream keys are found in the index in memory, which answers when the engine does not"
+		verified   = "accounts of one's own server need no verification"
+		ownOnly    = "every access key may do everything in its own account, and the request cannot name another one"
+		oneByOne   = "a foreign ARN is refused with the code 403 in the list of errors, the other ARNs are answered"
+		noConflict = "nothing that can be asked for is in the way of anything else"
+		fromIndex  = "stream keys are found in the index in memory, which answers when the engine does not"
 	)
 	return map[[2]string]string{
 		{"", "PendingVerification"}:                    verified,
@@ -78,6 +83,14 @@ func unraised() map[[2]string]string {
 		{"BatchGetChannel", "AccessDeniedException"}:   oneByOne,
 		{"BatchGetStreamKey", "AccessDeniedException"}: oneByOne,
 		{"BatchGetStreamKey", "ServiceUnavailable"}:    fromIndex,
+
+		{"ImportPlaybackKeyPair", "AccessDeniedException"}:             ownOnly,
+		{"ListPlaybackKeyPairs", "AccessDeniedException"}:              ownOnly,
+		{"CreatePlaybackRestrictionPolicy", "AccessDeniedException"}:   ownOnly,
+		{"ListPlaybackRestrictionPolicies", "AccessDeniedException"}:   ownOnly,
+		{"BatchStartViewerSessionRevocation", "AccessDeniedException"}: oneByOne,
+		{"ListPlaybackRestrictionPolicies", "ConflictException"}:       noConflict,
+		{"UpdatePlaybackRestrictionPolicy", "ConflictException"}:       noConflict,
 	}
 }
 

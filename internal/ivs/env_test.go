@@ -66,6 +66,7 @@ type env struct {
 	conn     *natsd.Conn
 	channels *store.Table[resource.Channel]
 	streams  *cluster.Claims[resource.Stream]
+	viewers  records.Viewers
 	media    *media
 	now      atomic.Int64 // the clock of the service, in nanoseconds
 	judge    judge
@@ -107,8 +108,10 @@ func start(tb testing.TB, change ...func(*ivs.Options)) *env {
 	channels, err := records.OpenChannels(ctx, state, node)
 	check(tb, err)
 	e.channels, e.streams = channels.Channels, channels.Streams
+	e.viewers, err = records.OpenViewers(ctx, state)
+	check(tb, err)
 	o := ivs.Options{
-		Channels: e.channels, Streams: e.streams, Broadcasts: e.media,
+		Viewers: e.viewers, Channels: e.channels, Streams: e.streams, Broadcasts: e.media,
 		Pager: awsapi.NewPager(bytes.Repeat([]byte{7}, 32)), Logger: slog.New(slog.DiscardHandler),
 		IngestEndpoint: func(awsapi.Caller) string { return "ingest.test:1935" },
 		Clock:          func() time.Time { return time.Unix(0, e.now.Load()) },
@@ -245,11 +248,11 @@ func parse(tb testing.TB, text *string) arn.ARN {
 	return a
 }
 
-// referring makes channels able to refer to everything that the service knows, of which all exists, or nothing.
+// referring makes channels able to refer to everything of other services, of which all exists, or nothing.
 func referring(exist bool) func(*ivs.Options) {
 	return func(o *ivs.Options) {
 		o.References = map[string]ivs.Lookup{}
-		for _, kind := range []string{"recording-configuration", "playback-restriction-policy", "ad-configuration"} {
+		for _, kind := range []string{"recording-configuration", "ad-configuration"} {
 			o.References[kind] = func(context.Context, arn.ARN) (bool, error) { return exist, nil }
 		}
 	}

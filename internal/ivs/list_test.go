@@ -15,12 +15,15 @@ import (
 func TestListChannels(t *testing.T) {
 	t.Parallel()
 	e := start(t, referring(true))
+	policy, err := e.api().CreatePlaybackRestrictionPolicy(t.Context(), &sdk.CreatePlaybackRestrictionPolicyInput{})
+	check(t, err)
+	isPolicy := policy.PlaybackRestrictionPolicy.Arn
 	variants := []sdk.CreateChannelInput{
 		{},
 		{Name: aws.String("a")},
 		{Name: aws.String("b")},
 		{RecordingConfigurationArn: aws.String(noRecording)},
-		{PlaybackRestrictionPolicyArn: aws.String(noPolicy)},
+		{PlaybackRestrictionPolicyArn: isPolicy},
 		{AdConfigurationArn: aws.String(noAds)},
 		{Name: aws.String("a"), AdConfigurationArn: aws.String(noAds)},
 	}
@@ -29,7 +32,7 @@ func TestListChannels(t *testing.T) {
 		_, err := e.api().CreateChannel(t.Context(), &variants[i%len(variants)])
 		check(t, err)
 	}
-	_, err := e.in("eu-west-1").CreateChannel(t.Context(), &sdk.CreateChannelInput{Name: aws.String("a")})
+	_, err = e.in("eu-west-1").CreateChannel(t.Context(), &sdk.CreateChannelInput{Name: aws.String("a")})
 	check(t, err)
 	tests := []struct {
 		name   string
@@ -41,7 +44,7 @@ func TestListChannels(t *testing.T) {
 		{"name", sdk.ListChannelsInput{FilterByName: aws.String("a")}, 6},
 		{"name of none", sdk.ListChannelsInput{FilterByName: aws.String("A")}, 0},
 		{"recording", sdk.ListChannelsInput{FilterByRecordingConfigurationArn: aws.String(noRecording)}, 3},
-		{"policy", sdk.ListChannelsInput{FilterByPlaybackRestrictionPolicyArn: aws.String(noPolicy)}, 3},
+		{"policy", sdk.ListChannelsInput{FilterByPlaybackRestrictionPolicyArn: isPolicy}, 3},
 		{"ads", sdk.ListChannelsInput{FilterByAdConfigurationArn: aws.String(noAds)}, 6},
 	}
 	for _, test := range tests {

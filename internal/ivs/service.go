@@ -1,4 +1,4 @@
-// Package ivs answers the operations of the channel service: channels, stream keys, streams and their tags.
+// Package ivs answers the operations of the channel service: channels, stream keys, streams, who may watch, and their tags.
 //
 // A channel is one record with its stream keys and tags inside (resource.Channel), so every write here is one Update
 // of one record and concurrent callers all succeed, in some order. What goes on air is not this package's business: it
@@ -16,7 +16,10 @@
 //
 // An update that crosses a publish in the same way holds from the next stream on.
 //
-// Imports: arn, awsapi, awsapi/restjson, fault, quota, resource, store, tagging.
+// Who may watch is stored here and decided where viewers come in. A channel that names a playback restriction policy is written
+// under the guard of its account and region, as the deletion of a policy is, so that no channel names one that is not there.
+//
+// Imports: arn, awsapi, awsapi/restjson, fault, quota, records, resource, store, tagging, token, weborigin.
 package ivs
 
 import (
@@ -27,6 +30,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/quota"
+	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 	"github.com/rivus-live/rivus/internal/tagging"
@@ -55,6 +59,7 @@ type Lookup func(ctx context.Context, a arn.ARN) (bool, error)
 // Options are the parts that a Service works with. All are needed unless they say otherwise.
 type Options struct {
 	Channels   *store.Table[resource.Channel]
+	Viewers    records.Viewers // who may watch; Run forgets what is over
 	Streams    StreamReader
 	Broadcasts Broadcasts
 	Pager      *awsapi.Pager
@@ -65,10 +70,12 @@ type Options struct {
 	Quotas bool
 	// IngestEndpoint returns what a channel's answer names as the place to send to, "" for none.
 	IngestEndpoint func(awsapi.Caller) string
-	// References look up the resources that a channel can refer to, by their type. A type that is not in it is a
-	// capability that is not built, and Unbuilt decides.
+	// References look up the resources of other services that a channel can refer to, by their type. A type that is not in it is
+	// a capability that is not built, and Unbuilt decides.
 	References map[string]Lookup
 	Unbuilt    awsapi.Unbuilt
+	// KnowsCountries says that viewers' countries can be told here.
+	KnowsCountries bool
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
 }
@@ -108,6 +115,16 @@ func New(o Options) *Service {
 
 // Operations returns the rows of the service: name, handler and the resources that a request touches.
 func (s *Service) Operations() []awsapi.Operation {
+	rows := s.channelOperations()
+	rows = append(rows, s.streamKeyOperations()...)
+	rows = append(rows, s.streamOperations()...)
+	rows = append(rows, s.playbackKeyOperations()...)
+	rows = append(rows, s.restrictionOperations()...)
+	rows = append(rows, s.revocationOperations()...)
+	return append(rows, s.tagOperations()...)
+}
+
+func (s *Service) channelOperations() []awsapi.Operation {
 	return []awsapi.Operation{
 		awsapi.Op("CreateChannel", s.CreateChannel, func(in *CreateChannelRequest) []awsapi.Target {
 			return []awsapi.Target{{Type: typeChannel, RequestTags: in.Tags}, {Type: typeStreamKey, RequestTags: in.Tags}}
@@ -127,6 +144,11 @@ func (s *Service) Operations() []awsapi.Operation {
 		awsapi.Op("DeleteChannel", s.DeleteChannel, func(in *DeleteChannelRequest) []awsapi.Target {
 			return awsapi.Targets(typeChannel, nil, in.Arn)
 		}),
+	}
+}
+
+func (s *Service) streamKeyOperations() []awsapi.Operation {
+	return []awsapi.Operation{
 		awsapi.Op("CreateStreamKey", s.CreateStreamKey, func(in *CreateStreamKeyRequest) []awsapi.Target {
 			return append(awsapi.Targets(typeChannel, in.Tags, in.ChannelArn), awsapi.Target{Type: typeStreamKey, RequestTags: in.Tags})
 		}),
@@ -142,6 +164,11 @@ func (s *Service) Operations() []awsapi.Operation {
 		awsapi.Op("DeleteStreamKey", s.DeleteStreamKey, func(in *DeleteStreamKeyRequest) []awsapi.Target {
 			return awsapi.Targets(typeStreamKey, nil, in.Arn)
 		}),
+	}
+}
+
+func (s *Service) streamOperations() []awsapi.Operation {
+	return []awsapi.Operation{
 		awsapi.Op("GetStream", s.GetStream, func(in *GetStreamRequest) []awsapi.Target {
 			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
@@ -154,6 +181,70 @@ func (s *Service) Operations() []awsapi.Operation {
 		awsapi.Op("PutMetadata", s.PutMetadata, func(in *PutMetadataRequest) []awsapi.Target {
 			return awsapi.Targets(typeChannel, nil, in.ChannelArn)
 		}),
+	}
+}
+
+func (s *Service) playbackKeyOperations() []awsapi.Operation {
+	const kind = resource.KindPlaybackKey
+	return []awsapi.Operation{
+		awsapi.Op("ImportPlaybackKeyPair", s.ImportPlaybackKeyPair, func(in *ImportPlaybackKeyPairRequest) []awsapi.Target {
+			return []awsapi.Target{{Type: kind, RequestTags: in.Tags}}
+		}),
+		awsapi.Op("GetPlaybackKeyPair", s.GetPlaybackKeyPair, func(in *GetPlaybackKeyPairRequest) []awsapi.Target {
+			return awsapi.Targets(kind, nil, in.Arn)
+		}),
+		awsapi.Op("ListPlaybackKeyPairs", s.ListPlaybackKeyPairs, func(*ListPlaybackKeyPairsRequest) []awsapi.Target {
+			return []awsapi.Target{{Type: kind}}
+		}),
+		awsapi.Op("DeletePlaybackKeyPair", s.DeletePlaybackKeyPair, func(in *DeletePlaybackKeyPairRequest) []awsapi.Target {
+			return awsapi.Targets(kind, nil, in.Arn)
+		}),
+	}
+}
+
+func (s *Service) restrictionOperations() []awsapi.Operation {
+	const kind = resource.KindPlaybackRestrictionPolicy
+	return []awsapi.Operation{
+		awsapi.Op("CreatePlaybackRestrictionPolicy", s.CreatePlaybackRestrictionPolicy,
+			func(in *CreatePlaybackRestrictionPolicyRequest) []awsapi.Target {
+				return []awsapi.Target{{Type: kind, RequestTags: in.Tags}}
+			}),
+		awsapi.Op("GetPlaybackRestrictionPolicy", s.GetPlaybackRestrictionPolicy,
+			func(in *GetPlaybackRestrictionPolicyRequest) []awsapi.Target {
+				return awsapi.Targets(kind, nil, in.Arn)
+			}),
+		awsapi.Op("ListPlaybackRestrictionPolicies", s.ListPlaybackRestrictionPolicies,
+			func(*ListPlaybackRestrictionPoliciesRequest) []awsapi.Target { return []awsapi.Target{{Type: kind}} }),
+		awsapi.Op("UpdatePlaybackRestrictionPolicy", s.UpdatePlaybackRestrictionPolicy,
+			func(in *UpdatePlaybackRestrictionPolicyRequest) []awsapi.Target {
+				return awsapi.Targets(kind, nil, in.Arn)
+			}),
+		awsapi.Op("DeletePlaybackRestrictionPolicy", s.DeletePlaybackRestrictionPolicy,
+			func(in *DeletePlaybackRestrictionPolicyRequest) []awsapi.Target {
+				return awsapi.Targets(kind, nil, in.Arn)
+			}),
+	}
+}
+
+func (s *Service) revocationOperations() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.Op("StartViewerSessionRevocation", s.StartViewerSessionRevocation,
+			func(in *StartViewerSessionRevocationRequest) []awsapi.Target {
+				return awsapi.Targets(typeChannel, nil, in.ChannelArn)
+			}),
+		awsapi.Op("BatchStartViewerSessionRevocation", s.BatchStartViewerSessionRevocation,
+			func(in *BatchStartViewerSessionRevocationRequest) []awsapi.Target {
+				arns := make([]string, len(in.ViewerSessions))
+				for i, v := range in.ViewerSessions {
+					arns[i] = v.ChannelArn
+				}
+				return awsapi.Targets(typeChannel, nil, arns...)
+			}),
+	}
+}
+
+func (s *Service) tagOperations() []awsapi.Operation {
+	return []awsapi.Operation{
 		awsapi.Op("TagResource", s.TagResource, func(in *TagResourceRequest) []awsapi.Target {
 			return awsapi.Targets("", in.Tags, in.ResourceArn)
 		}),

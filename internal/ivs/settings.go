@@ -84,7 +84,10 @@ func (s settings) check(ch resource.Channel) error {
 // reference is a setting that names another resource, "" for none.
 type reference struct{ member, kind, wanted, stored string }
 
-// references returns what the settings refer to, beside what a channel refers to already.
+// restricts reports whether the settings name a playback restriction policy.
+func (s settings) restricts() bool { return s.restriction != nil && *s.restriction != "" }
+
+// references returns what of other services the settings refer to, beside what a channel refers to already.
 func (s settings) references(stored resource.Channel) []reference {
 	text := func(v *string) string {
 		if v == nil {
@@ -94,7 +97,6 @@ func (s settings) references(stored resource.Channel) []reference {
 	}
 	return []reference{
 		{"recordingConfigurationArn", "recording-configuration", text(s.recording), stored.RecordingConfigurationARN},
-		{"playbackRestrictionPolicyArn", "playback-restriction-policy", text(s.restriction), stored.PlaybackRestrictionPolicyARN},
 		{"adConfigurationArn", "ad-configuration", text(s.ad), stored.AdConfigurationARN},
 	}
 }

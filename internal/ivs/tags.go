@@ -41,6 +41,12 @@ func (s *Service) registerTags() {
 		Table: s.opts.Channels, Of: func(ch *resource.Channel) *map[string]string { return &ch.Tags },
 	})
 	s.opts.Tags.Add("ivs", typeStreamKey, keyTags{s.opts.Channels})
+	s.opts.Tags.Add("ivs", resource.KindPlaybackKey, tagging.In[resource.PlaybackKeyPair]{
+		Table: s.opts.Viewers.PlaybackKeys, Of: func(k *resource.PlaybackKeyPair) *map[string]string { return &k.Tags },
+	})
+	s.opts.Tags.Add("ivs", resource.KindPlaybackRestrictionPolicy, tagging.In[resource.PlaybackRestrictionPolicy]{
+		Table: s.opts.Viewers.Policies, Of: func(p *resource.PlaybackRestrictionPolicy) *map[string]string { return &p.Tags },
+	})
 }
 
 // keyTags finds the tags of stream keys, which are in the records of their channels.

@@ -19,17 +19,15 @@ import (
 // references are the members of a channel that refer to what is not built.
 func references() map[string]sdk.CreateChannelInput {
 	return map[string]sdk.CreateChannelInput{
-		"recordingConfigurationArn":    {RecordingConfigurationArn: aws.String(noRecording)},
-		"playbackRestrictionPolicyArn": {PlaybackRestrictionPolicyArn: aws.String(noPolicy)},
-		"adConfigurationArn":           {AdConfigurationArn: aws.String(noAds)},
+		"recordingConfigurationArn": {RecordingConfigurationArn: aws.String(noRecording)},
+		"adConfigurationArn":        {AdConfigurationArn: aws.String(noAds)},
 	}
 }
 
 // updateWith is an update with the references of a create.
 func updateWith(channel *string, in sdk.CreateChannelInput) *sdk.UpdateChannelInput {
 	return &sdk.UpdateChannelInput{
-		Arn: channel, RecordingConfigurationArn: in.RecordingConfigurationArn,
-		PlaybackRestrictionPolicyArn: in.PlaybackRestrictionPolicyArn, AdConfigurationArn: in.AdConfigurationArn,
+		Arn: channel, RecordingConfigurationArn: in.RecordingConfigurationArn, AdConfigurationArn: in.AdConfigurationArn,
 	}
 }
 
@@ -69,7 +67,6 @@ func TestUnbuiltIsStored(t *testing.T) {
 		check(t, err)
 		got := made.Channel
 		if in.RecordingConfigurationArn != nil && *got.RecordingConfigurationArn != noRecording ||
-			in.PlaybackRestrictionPolicyArn != nil && *got.PlaybackRestrictionPolicyArn != noPolicy ||
 			in.AdConfigurationArn != nil && *got.AdConfigurationArn != noAds {
 			t.Errorf("%s: %+v", member, got)
 		}

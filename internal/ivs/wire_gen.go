@@ -2717,7 +2717,7 @@ func (v *PlaybackRestrictionPolicy) AppendJSON(b []byte) []byte {
 
 var rulePlaybackRestrictionPolicyAllowedCountry = restjson.StringRule{Min: 2, Max: 2}
 
-var rulePlaybackRestrictionPolicyAllowedOrigin = restjson.StringRule{Max: 128}
+var rulePlaybackRestrictionPolicyAllowedOrigin = restjson.StringRule{Max: 256}
 
 var rulePlaybackRestrictionPolicyArn = restjson.StringRule{Min: 1, Max: 128, Pattern: restjson.NewPattern(`arn:aws:ivs:[a-z0-9-]+:[0-9]+:playback-restriction-policy/[a-zA-Z0-9-]+`)}
 

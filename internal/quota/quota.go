@@ -11,9 +11,11 @@ import "time"
 
 // Resource quotas of one account in one region (spec ivs.md 17.1).
 const (
-	Channels          = 5000
-	ConcurrentStreams = 100
-	ConcurrentViews   = 15000
+	Channels                    = 5000
+	ConcurrentStreams           = 100
+	ConcurrentViews             = 15000
+	PlaybackKeyPairs            = 3
+	PlaybackRestrictionPolicies = 3
 )
 
 // Limits of one resource (spec ivs.md 17.1). They are part of the contract and hold with quotas lifted as well.
@@ -24,6 +26,8 @@ const (
 	MetadataRate         = 5    // PutMetadata calls a second on one channel
 	StreamTakeovers      = 100  // in one stream
 	StreamDuration       = 48 * time.Hour
+	CountriesPerPolicy   = 200
+	OriginsPerPolicy     = 5
 )
 
 // CallRate returns how many calls of an operation an account may make in a second in one region (spec ivs.md 17.2),
