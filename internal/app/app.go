@@ -18,12 +18,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rivus-live/rivus/internal/admission"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/broadcast"
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/config"
 	"github.com/rivus-live/rivus/internal/console"
 	"github.com/rivus-live/rivus/internal/event"
+	"github.com/rivus-live/rivus/internal/geoip"
 	"github.com/rivus-live/rivus/internal/ingest/rtmpsource"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
@@ -84,6 +86,9 @@ type server struct {
 	deliveries deliveries
 	broadcasts *broadcast.Manager
 	origin     *origin.Handler
+	countries  *geoip.Database // nil: no flag names one
+	gate       *admission.Gate
+	ivs        *ivs.Service
 	tokens     *token.Authority
 	realtime   *ivsrealtime.Service
 	stages     stages
@@ -112,6 +117,9 @@ func Run(ctx context.Context, cfg config.Config, opt Options) (err error) {
 		s.clock = time.Now
 	}
 	if s.doors, err = newDoors(s.cfg, s.clock, s.log); err != nil {
+		return err
+	}
+	if s.countries, err = openCountries(s.cfg, s.clock, s.log); err != nil {
 		return err
 	}
 	defer s.closeState()
@@ -194,12 +202,16 @@ func (s *server) build(ctx context.Context) error {
 		Viewers: func(streamID string) int64 { return s.origin.Viewers(streamID) },
 		Clock:   s.clock, Logger: s.log,
 	})
+	if s.gate, err = s.newGate(ctx); err != nil {
+		return err
+	}
 	proxies, err := s.cfg.Proxies()
 	if err != nil {
 		return err
 	}
 	s.origin = origin.New(origin.Options{
-		Presentations: s.broadcasts, Channels: s.records.Channels.Channels, ViewerKey: viewerKey, Proxies: proxies, Clock: s.clock, Logger: s.log,
+		Presentations: s.broadcasts, Channels: s.records.Channels.Channels, Gate: s.gate, ViewerKey: viewerKey, Proxies: proxies,
+		Clock: s.clock, Logger: s.log,
 	})
 	publishers := keyRouter{channels: s.broadcasts, stages: noEncoders{}}
 	s.rtmp = rtmp.NewServer(rtmp.Options{Handler: rtmpsource.Handler{Sink: publishers}, Logger: s.log})
@@ -234,8 +246,8 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 		limiter = quota.NewLimiter(s.clock)
 	}
 	endpoints, tags, channels := newEndpoints(s.ingestEndpoint), tagging.NewRegistry(), s.records.Channels
-	service := ivs.New(ivs.Options{
-		Channels: channels.Channels, Streams: channels.Streams,
+	s.ivs = ivs.New(ivs.Options{
+		Channels: channels.Channels, Streams: channels.Streams, Viewers: s.records.Viewers, KnowsCountries: s.countries != nil,
 		Broadcasts: &broadcast.Remote{Node: s.node, Claims: channels.Streams, Manager: s.broadcasts},
 		Pager:      pager, Tags: tags, Quotas: s.cfg.Quotas == "aws", Clock: s.clock, Logger: s.log,
 		IngestEndpoint: func(c awsapi.Caller) string { return endpoints.of(c.BaseURL) },
@@ -243,7 +255,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	})
 	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services:    []awsapi.Service{service, s.realtime, sts.Service{}, s.newEventBridge(pager)},
+		Services:    []awsapi.Service{s.ivs, s.realtime, sts.Service{}, s.newEventBridge(pager)},
 		Credentials: s.key, Authorizer: awsapi.Owner{}, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
@@ -279,6 +291,8 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("deliveries", s.node.Singleton(gctx, "event-delivery", s.deliveries.run)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.manager.Reap)) })
+	g.Go(func() error { return named("viewers", s.gate.Run(gctx)) })
+	g.Go(func() error { return named("viewer records", s.node.Singleton(gctx, "viewer-records", s.ivs.Run)) })
 	g.Go(func() error { return named("stages", s.realtime.Run(gctx)) })
 	g.Go(func() error { return named("stage media", s.stages.manager.Run(gctx)) })
 	ingestCtx, stopIngest := context.WithCancel(gctx)

@@ -159,6 +159,9 @@ func (p partFigures) collectPlayback(out figures) {
 	}
 	out.gauge("rivus_playback_waits", "Requests that wait for a playlist or a part.", float64(o.Waits))
 	out.gauge("rivus_playback_viewers", "Playback sessions now.", float64(o.Viewers))
+	for reason, n := range p.gate.Stats().Refused {
+		out.counter("rivus_playback_refused_total", "Requests of viewers who may not watch, by reason.", n, "reason", strings.ReplaceAll(string(reason), " ", "_"))
+	}
 	out.counter("rivus_playback_late_parts_total", "Parts that were sent later than their own duration after they were made.", o.LateParts)
 }
 

@@ -30,6 +30,8 @@ type Config struct {
 	Codecs         []string `name:"codecs" env:"RIVUS_CODECS" placeholder:"NAME" help:"Video codecs that stages accept: H264, VP8, VP9, AV1; all when not given."`
 	TrustedProxies []string `name:"trusted-proxies" env:"RIVUS_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose X-Forwarded-Proto, -Host and -For are believed."`
 
+	GeoIPDB string `name:"geoip-db" env:"RIVUS_GEOIP_DB" placeholder:"FILE" help:"Database of countries in MaxMind's format (.mmdb), for playback restriction policies with countries. It may be replaced while the server runs."`
+
 	DataDir         string `name:"data-dir" env:"RIVUS_DATA_DIR" default:"rivus-data" placeholder:"DIR" help:"State, root key and self-signed certificate."`
 	NATSURL         string `name:"nats-url" env:"RIVUS_NATS_URL" placeholder:"URL" help:"External NATS JetStream instead of the embedded one."`
 	NATSReplicas    int    `name:"nats-replicas" env:"RIVUS_NATS_REPLICAS" default:"0" placeholder:"COUNT" help:"Copies of all state that an external NATS cluster keeps: 1, 3 or 5. 0 is 3 in a cluster, which outlives the loss of one server, and 1 elsewhere."`
@@ -53,7 +55,7 @@ type Config struct {
 	AllowTargets        []string `name:"allow-targets" env:"RIVUS_ALLOW_TARGETS" placeholder:"PATTERN" help:"ARNs that rules may have as targets at an --aws-endpoint, with * and ?; none when not given."`
 	AllowPrivateTargets []string `name:"allow-private-targets" env:"RIVUS_ALLOW_PRIVATE_TARGETS" placeholder:"CIDR" help:"Networks that are not public and to which URLs of API users may lead. Loopback is allowed while this server listens on loopback only."`
 
-	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, playback restriction, ads) without effect, instead of refusing them."`
+	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, ads) without effect, instead of refusing them."`
 
 	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`
 	StageHistory time.Duration `name:"stage-history" env:"RIVUS_STAGE_HISTORY" default:"1440h" placeholder:"DURATION" help:"How long ended stage sessions, their participants and events are kept."`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func (c *Config) Validate() error {
 	c.checkAddresses(&p)
 	c.checkExposure(&p)
 	c.checkCertificate(&p)
+	c.checkFiles(&p)
 	c.checkState(&p)
 	c.checkTimes(&p)
 	c.checkLimits(&p)
@@ -132,6 +134,18 @@ func (c *Config) checkCertificate(p *problems) {
 		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 			p.add("--tls-cert, --tls-key: %w", err)
 		}
+	}
+}
+
+// checkFiles judges whether files are there that are read later; what is in them, whoever reads them says.
+func (c *Config) checkFiles(p *problems) {
+	if c.GeoIPDB == "" {
+		return
+	}
+	if info, err := os.Stat(c.GeoIPDB); err != nil {
+		p.add("--geoip-db: %w", err)
+	} else if !info.Mode().IsRegular() {
+		p.add("--geoip-db: %s is not a file", c.GeoIPDB)
 	}
 }
 

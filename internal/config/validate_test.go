@@ -88,6 +88,10 @@ var refusals = map[string][]struct{ args, want string }{ //nolint:gochecknogloba
 		{"--trusted-proxies=10.0.0.0/8 --trusted-proxies=nonsense", "not an address or CIDR"},
 		{"--trusted-proxies=10.0.0.0/33", "not an address or CIDR"},
 	},
+	"geoip-db": {
+		{"--geoip-db=missing.mmdb", "no such file"},
+		{"--geoip-db=/", "is not a file"},
+	},
 	"data-dir": {{"--data-dir=", "a directory is needed"}},
 	"nats-replicas": {
 		{"--nats-replicas=2", "2 is not 1, 3 or 5"},
