@@ -44,7 +44,7 @@ func Handler() (http.Handler, error) {
 		}
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "strict-origin") // channels may ask which page plays them; the address may hold a token
 		switch path := r.URL.Path; {
 		case strings.HasPrefix(path, "/console/assets/"):
 			h.Set("Cache-Control", "public, max-age=31536000, immutable") // names carry a hash of the content

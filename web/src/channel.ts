@@ -6,6 +6,8 @@ export interface Channel {
   label: string;
   /** The ARN when it can be told. */
   arn?: string;
+  /** The viewer's token, which a private channel asks for. It is not in the URL. */
+  token?: string;
 }
 
 const arnForm = /^arn:aws:ivs:([a-z0-9-]+):([0-9]+):channel\/([A-Za-z0-9-]+)$/;
@@ -28,5 +30,7 @@ export function parseChannel(text: string): Channel | undefined {
   const path = pathForm.exec(url.pathname);
   if (!path || !/^https?:$/.test(url.protocol)) return undefined;
   const [, region, account, id] = path;
-  return { url: url.href, label: id!, arn: `arn:aws:ivs:${region}:${account}:channel/${id}` };
+  const token = url.searchParams.get('token') ?? undefined;
+  url.search = url.hash = '';
+  return { url: url.href, label: id!, arn: `arn:aws:ivs:${region}:${account}:channel/${id}`, token };
 }

@@ -2,6 +2,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { parseChannel } from './channel';
+import { takeToken } from './entry';
 import { Home } from './home';
 import './style.css';
 
@@ -23,8 +24,9 @@ function App() {
   return (
     <Loaded
       load={async () => {
+        const token = takeToken(channel); // before anything that the page could tell others of
         const { Watch } = await import('./watch');
-        return () => <Watch channel={channel} />;
+        return () => <Watch channel={{ ...channel, token }} />;
       }}
     />
   );

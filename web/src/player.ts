@@ -58,6 +58,11 @@ export interface Listener {
   cue(cue: Cue): void;
 }
 
+/** refusal is what a viewer reads who may not watch. */
+function refusal(reason?: string): string {
+  return reason ? `You cannot watch this channel: ${reason}.` : 'You cannot watch this channel any more.';
+}
+
 const retryMs = 2000;
 const missingMs = 15_000;
 
@@ -113,6 +118,7 @@ export class Player {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly url: string,
+    private readonly token: string | undefined,
     private readonly listener: Listener,
   ) {
     this.track = video.addTextTrack('metadata', 'timed metadata');
@@ -171,7 +177,7 @@ export class Player {
   }
 
   private readonly onPlaying = () => this.show('playing');
-  private readonly onWaiting = () => this.show('stalled');
+  private readonly onWaiting = () => this.shown !== 'refused' && this.show('stalled');
   private readonly onEnded = () => this.again('ended');
   // A stream that ends pauses as well, and so does one that is torn down.
   private readonly onPause = () => this.shown === 'playing' && !this.video.ended && this.show('paused');
@@ -190,7 +196,7 @@ export class Player {
   private async look(): Promise<void> {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const state = await askStatus(this.url, asking.signal);
+    const { state, reason } = await askStatus(this.url, this.token, asking.signal);
     if (asking.signal.aborted) return;
     switch (state) {
       case 'live':
@@ -200,10 +206,27 @@ export class Player {
       case 'unknown':
         return this.again('missing', undefined, missingMs);
       case 'private':
-        return this.show('refused', 'This channel is private.');
+        return this.show('refused', 'This channel is private: it is watched with a token.');
+      case 'refused':
+        return this.show('refused', refusal(reason));
       case 'unanswered':
         return this.again('stalled', 'The server does not answer. Trying again.');
     }
+  }
+
+  /** refuse ends playback for a viewer who may not watch, or no more, and says why if the server does. */
+  private async refuse(): Promise<void> {
+    this.hls?.destroy();
+    this.hls = undefined;
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const { reason } = await askStatus(this.url, this.token, asking.signal);
+    if (!asking.signal.aborted) this.show('refused', refusal(reason));
+  }
+
+  /** playlist is what the player loads: the token goes to the multivariant playlist and nowhere else. */
+  private get playlist(): string {
+    return this.token ? `${this.url}?token=${encodeURIComponent(this.token)}` : this.url;
   }
 
   private show(state: State, detail?: string): void {
@@ -242,7 +265,7 @@ export class Player {
     hls.on(Hls.Events.ERROR, (_, data) => this.onError(data));
     hls.on(Hls.Events.BUFFER_CODECS, (_, tracks) => this.onTracks(Object.keys(tracks).sort().join()));
     hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => this.plan(samples));
-    hls.loadSource(this.url);
+    hls.loadSource(this.playlist);
     hls.attachMedia(this.video);
   }
 
@@ -251,7 +274,7 @@ export class Player {
       this.show('unsupported', 'This browser can play neither Media Source Extensions nor HLS.');
       return;
     }
-    this.video.src = this.url;
+    this.video.src = this.playlist;
     this.video.onerror = () => this.again('offline');
     void this.video.play().catch(() => this.show('paused'));
   }
@@ -278,7 +301,7 @@ export class Player {
   private onError(data: ErrorData): void {
     if (!data.fatal) return;
     const status = data.response?.code;
-    if (status === 403) return this.show('refused', 'The channel is private.');
+    if (status === 403) return void this.refuse();
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.hls?.recoverMediaError();
     this.again('stalled', 'The connection to the server is interrupted. Trying again.');
   }

@@ -42,7 +42,7 @@ export function Watch({ channel }: { channel: Channel }) {
 
   useEffect(() => {
     document.title = `${channel.label} · Rivus`;
-    const p = new Player(video.current!, channel.url, {
+    const p = new Player(video.current!, channel.url, channel.token, {
       state: (s, detail) => setState({ state: s, detail }),
       stats: (s) => {
         setStats(s);
@@ -52,7 +52,7 @@ export function Watch({ channel }: { channel: Channel }) {
     });
     player.current = p;
     return () => p.destroy();
-  }, [channel.url]);
+  }, [channel.url, channel.token]);
 
   const act = {
     toggle: useCallback(() => player.current?.toggle(), []),
