@@ -99,9 +99,9 @@ test('bad requests are told apart', async () => {
   await refused(new sdk.GetChannelCommand({ arn: 'nonsense' }), 'ValidationException', 400);
   await refused(new sdk.CreateChannelCommand({ name: 'no spaces' }), 'ValidationException', 400);
   await refused(new sdk.ListChannelsCommand({ nextToken: 'AAAA' }), 'ValidationException', 400);
-  await assert.rejects(send(new sdk.ListPlaybackKeyPairsCommand({})), (e) => {
+  await assert.rejects(send(new sdk.ListAdConfigurationsCommand({})), (e) => {
     assert.equal(e.$metadata.httpStatusCode, 400);
-    assert.match(e.message, /ListPlaybackKeyPairs/);
+    assert.match(e.message, /ListAdConfigurations/);
     return true;
   });
   const stranger = new sdk.IvsClient({ endpoint, region, maxAttempts: 1, credentials: { accessKeyId: 'AKIAXXXXXXXXXXXXXXXX', secretAccessKey: 'x' } });
