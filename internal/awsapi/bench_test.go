@@ -49,6 +49,25 @@ func BenchmarkGetChannel(b *testing.B) {
 	}
 }
 
+// BenchmarkDenied is a call that the Authorizer denies: it ends before the handler, and must cost no more for it.
+func BenchmarkDenied(b *testing.B) {
+	api := newBare(b, awsapi.Options{Services: []awsapi.Service{&fake{}}, Authorizer: denies()})
+	body := getBody(channelARN)
+	r := call{path: "/GetChannel", body: body, header: http.Header{"Content-Type": {"application/json"}}}.request()
+	reader := strings.NewReader(body)
+	r.Body = io.NopCloser(reader)
+	w := &sink{header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		reader.Reset(body)
+		clear(w.header)
+		api.ServeHTTP(w, r)
+		if w.status != http.StatusForbidden {
+			b.Fatal(w.status)
+		}
+	}
+}
+
 // TestGetChannelAllocations holds the pipeline's share of the budget: what it allocates is what it costs.
 func TestGetChannelAllocations(t *testing.T) {
 	serve := serveGetChannel(t)

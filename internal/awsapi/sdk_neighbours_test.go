@@ -267,3 +267,27 @@ func TestSDKEventBridge(t *testing.T) {
 		t.Errorf("%+v %v", put, err)
 	}
 }
+
+// TestCommandLineOfNeighbours drives botocore against each protocol: it writes empty lists and reads errors in its own way.
+func TestCommandLineOfNeighbours(t *testing.T) {
+	t.Parallel()
+	run := commandLine(t, *neighbourhood(t).BaseEndpoint)
+	for _, c := range []struct {
+		args []string
+		want string // in the output
+		fail bool
+	}{
+		{[]string{"sts", "get-caller-identity"}, `"Arn": "arn:aws:iam::111122223333:root"`, false},
+		{[]string{"iam", "get-user", "--user-name", "alice"}, `"CreateDate": "2023-11-14T22:13:20`, false},
+		{[]string{"iam", "get-user", "--user-name", "nobody"}, "(NoSuchEntity) when calling the GetUser operation: The user with name nobody cannot be found.", true},
+		{[]string{"iam", "list-roles"}, "(NotImplemented) when calling the ListRoles operation: ListRoles is not implemented", true},
+		{[]string{"sns", "create-topic", "--name", "t", "--attributes", `{"DisplayName":"a.b","Policy":"{\"x\":\"é\"}"}`, "--tags", "[]"}, "(TopicLimitExceeded)", true},
+		{[]string{"events", "describe-rule", "--name", "r"}, "(ResourceNotFoundException) when calling the DescribeRule operation: Rule r does not exist", true},
+		{[]string{"events", "put-rule", "--name", "r", "--event-pattern", "{}", "--tags", "Key=k,Value=v w"}, `"RuleArn": "v w"`, false},
+	} {
+		out, err := run(c.args...)
+		if (err != nil) != c.fail || !strings.Contains(out, c.want) {
+			t.Errorf("aws %v: %v\n%s", c.args, err, out)
+		}
+	}
+}

@@ -193,19 +193,18 @@ func TestSDKPresigned(t *testing.T) {
 	}
 }
 
-// TestCommandLine drives the AWS command line, and with it botocore, against the API.
-func TestCommandLine(t *testing.T) {
-	t.Parallel()
+// commandLine returns a function that runs the AWS command line against a server. It skips the test where there is none.
+func commandLine(t *testing.T, url string) func(args ...string) (string, error) {
+	t.Helper()
 	tool, err := exec.LookPath("aws")
 	if err != nil {
 		t.Skip("the AWS command line is not installed")
 	}
-	_, srv := listen(t)
 	home := t.TempDir()
 	run := func(args ...string) (string, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, tool, append(args, "--endpoint-url", srv.URL, "--output", "json")...)
+		cmd := exec.CommandContext(ctx, tool, append(args, "--endpoint-url", url, "--output", "json")...)
 		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+testKey, "AWS_SECRET_ACCESS_KEY="+testSecret, "AWS_REGION="+testRegion,
 			"AWS_DEFAULT_REGION="+testRegion, "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "AWS_CONFIG_FILE="+filepath.Join(home, "none"),
 			"AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(home, "none"), "AWS_EC2_METADATA_DISABLED=true")
@@ -215,6 +214,14 @@ func TestCommandLine(t *testing.T) {
 	if out, err := run("--version"); err != nil {
 		t.Skipf("the AWS command line does not start: %v %s", err, out)
 	}
+	return run
+}
+
+// TestCommandLine drives the AWS command line, and with it botocore, against the API.
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	_, srv := listen(t)
+	run := commandLine(t, srv.URL)
 	for _, c := range []struct {
 		args []string
 		want string // in the output

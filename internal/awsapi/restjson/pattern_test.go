@@ -72,6 +72,9 @@ func TestSequences(t *testing.T) {
 		}
 	}
 	for _, source := range append(modelPatterns(t), oddPatterns()...) {
+		if _, ok := newSequence(source); !ok {
+			continue // it is left to package regexp
+		}
 		p, exact := NewPattern(source), exactly(source)
 		for text := range near {
 			check(t, p, exact, text)
