@@ -20,8 +20,10 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Denied  Verdict = iota
-	Depends         // on keys whose value is not known yet
+	Denied Verdict = iota
+	// Depends on keys whose value is not known yet: some value of them may change the decision. Each condition is looked
+	// at alone, so a statement that wants two things of a tag which exclude each other counts as one that may apply.
+	Depends
 	Allowed
 )
 
@@ -157,7 +159,7 @@ func (d *Document) count(q *query) (t tally) {
 	}
 	for i := range d.statements {
 		s := &d.statements[i]
-		switch how := s.principals.name(q.principal); {
+		switch how := s.naming(q.principal); {
 		case how == unnamed:
 		case s.effect == Allow && how == asAccount:
 			t.delegate = max(t.delegate, s.matches(q))
@@ -198,8 +200,7 @@ func (p *Policies) Explain(r *Request) Explanation {
 	for _, source := range all {
 		for i := range source.statements {
 			s := &source.statements[i]
-			named := s.principals == nil || s.principals.name(q.principal) != unnamed
-			if s.effect == wanted && named && s.matches(&q) == yes {
+			if s.effect == wanted && s.naming(q.principal) != unnamed && s.matches(&q) == yes {
 				e.Matched = append(e.Matched, Match{Source: source.Name, Sid: s.sid, Start: s.start, End: s.end})
 			}
 		}

@@ -114,8 +114,8 @@ func (s *statement) covers(q *query) truth {
 // malformed is what is told of a document that cannot be used.
 func malformed(format string, args ...any) error { return fault.New(fault.Malformed, format, args...) }
 
-// Nothing returns a document that denies everything.
-func Nothing() *Document {
+// Nothing returns a document of a kind that denies everything.
+func Nothing(kind Kind) *Document {
 	all := pattern{parts: []part{{kind: star}}}
-	return &Document{statements: []statement{{effect: Deny, actions: []pattern{all}, resources: []arnPattern{{all: true}}}}}
+	return &Document{kind: kind, statements: []statement{{effect: Deny, actions: []pattern{all}, resources: []arnPattern{{all: true}}}}}
 }

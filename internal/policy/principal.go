@@ -19,6 +19,14 @@ const (
 	asSelf
 )
 
+// naming returns how a statement names who asks. One without principals is about whoever has it.
+func (s *statement) naming(who *Principal) naming {
+	if s.principals == nil {
+		return asSelf
+	}
+	return s.principals.name(who)
+}
+
 // name returns how the principals name who asks.
 func (p *principals) name(who *Principal) naming {
 	n := p.listed(who)
