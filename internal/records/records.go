@@ -21,6 +21,7 @@ type Records struct {
 	Channels Channels
 	Stages   Stages
 	Rules    Rules
+	IAM      IAM
 }
 
 // Options say how records are kept.
@@ -34,6 +35,7 @@ func Open(ctx context.Context, s *store.Store, node *cluster.Node, o Options) (r
 		keep(&r.Channels)(OpenChannels(ctx, s, node)),
 		keep(&r.Stages)(OpenStages(ctx, s, node, o.StageHistory)),
 		keep(&r.Rules)(OpenRules(ctx, s)),
+		keep(&r.IAM)(OpenIAM(ctx, s)),
 	)
 }
 
