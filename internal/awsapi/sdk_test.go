@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +77,10 @@ func TestSDKCalls(t *testing.T) {
 		t.Errorf("tags %v, %v", listed, err)
 	}
 	_, err = client.UntagResource(ctx, &sdkivs.UntagResourceInput{ResourceArn: aws.String(channelARN), TagKeys: []string{"b c", "a+b", "d/e=f", "ключ"}})
-	if want := "a+b|b c|d/e=f|ключ"; err != nil || f.asked[len(f.asked)-1] != want {
-		t.Errorf("untag: %v %v, want %s (the SDK sorts them)", err, f.asked, want)
+	sent := strings.Split(f.asked[len(f.asked)-1], "|")
+	slices.Sort(sent) // releases of the SDK send them in orders of their own
+	if want := []string{"a+b", "b c", "d/e=f", "ключ"}; err != nil || !slices.Equal(sent, want) {
+		t.Errorf("untag: %v %v, want %v", err, f.asked, want)
 	}
 	if _, err := client.PutMetadata(ctx, &sdkivs.PutMetadataInput{ChannelArn: aws.String(channelARN), Metadata: aws.String(`{"q":"<&>"}`)}); err != nil {
 		t.Errorf("204: %v", err)
