@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/rivus-live/rivus/internal/access"
+	"github.com/rivus-live/rivus/internal/accesskey"
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/cluster"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/iam"
 	"github.com/rivus-live/rivus/internal/ivs"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/natsd"
@@ -26,6 +28,7 @@ import (
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/sigv4"
 	"github.com/rivus-live/rivus/internal/store"
+	"github.com/rivus-live/rivus/internal/sts"
 	"github.com/rivus-live/rivus/internal/token"
 )
 
@@ -90,6 +93,10 @@ func start(t *testing.T) *env {
 	check(t, err)
 	authority, err := token.NewAuthority(token.Options{Seed: seed, Records: token.Tables{Stages: all.Stages}})
 	check(t, err)
+	keys, err := accesskey.New(accesskey.Options{
+		Records: all.IAM, Key: bytes.Repeat([]byte{8}, accesskey.KeySize), Root: accesskey.Root{ID: "root", Secret: secret, Account: account},
+	})
+	check(t, err)
 	pager := awsapi.NewPager(bytes.Repeat([]byte{7}, 32))
 	e.iam, e.channels = all.IAM, all.Channels
 	services := []awsapi.Service{
@@ -97,6 +104,8 @@ func start(t *testing.T) *env {
 			Channels: all.Channels.Channels, Streams: all.Channels.Streams, Broadcasts: media{}, Pager: pager,
 			IngestEndpoint: func(awsapi.Caller) string { return "" },
 		}),
+		iam.New(iam.Options{Records: all.IAM, Keys: keys, Pager: pager}),
+		sts.New(sts.Options{Records: all.IAM, Keys: keys}),
 		ivsrealtime.New(ivsrealtime.Options{Records: all.Stages, Media: media{}, Tokens: authority, Pager: pager}),
 	}
 	e.access = access.New(access.Options{
