@@ -18,6 +18,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rivus-live/rivus/internal/access"
+	"github.com/rivus-live/rivus/internal/accesskey"
 	"github.com/rivus-live/rivus/internal/admission"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/broadcast"
@@ -35,7 +37,6 @@ import (
 	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/rtmp"
 	"github.com/rivus-live/rivus/internal/store"
-	"github.com/rivus-live/rivus/internal/sts"
 	"github.com/rivus-live/rivus/internal/tagging"
 	"github.com/rivus-live/rivus/internal/token"
 )
@@ -77,7 +78,9 @@ type server struct {
 	log   *slog.Logger
 	clock func() time.Time
 	key   rootKey
+	keys  *accesskey.Authority
 
+	access     *access.Authorizer
 	conn       *natsd.Conn
 	store      *store.Store
 	node       *cluster.Node
@@ -167,6 +170,9 @@ func (s *server) openState(ctx context.Context) error {
 	if s.records, err = records.Open(ctx, s.store, s.node, records.Options{StageHistory: s.cfg.StageHistory}); err != nil {
 		return err
 	}
+	if s.keys, err = s.openKeys(ctx); err != nil {
+		return err
+	}
 	s.relay, err = event.NewRelay(ctx, event.Options{Store: s.store, Logger: s.log})
 	if err != nil {
 		return fmt.Errorf("events: %w", err)
@@ -245,6 +251,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	if s.cfg.Quotas == "aws" {
 		limiter = quota.NewLimiter(s.clock)
 	}
+	s.access = s.newAccess()
 	endpoints, tags, channels := newEndpoints(s.ingestEndpoint), tagging.NewRegistry(), s.records.Channels
 	s.ivs = ivs.New(ivs.Options{
 		Channels: channels.Channels, Streams: channels.Streams, Viewers: s.records.Viewers, KnowsCountries: s.countries != nil,
@@ -255,8 +262,8 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	})
 	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services:    []awsapi.Service{s.ivs, s.realtime, sts.Service{}, s.newEventBridge(pager)},
-		Credentials: s.key, Authorizer: awsapi.Owner{}, Limiter: limiter, Clock: s.clock,
+		Services:    append(s.identityServices(pager), s.ivs, s.realtime, s.newEventBridge(pager)),
+		Credentials: s.keys, Used: s.keys.Used, Authorizer: s.access, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
 	if err != nil {
@@ -289,6 +296,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("cluster", s.node.Run(gctx)) })
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("deliveries", s.node.Singleton(gctx, "event-delivery", s.deliveries.run)) })
+	g.Go(func() error { return named("access keys", s.keys.Run(gctx)) })
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.manager.Reap)) })
 	g.Go(func() error { return named("viewers", s.gate.Run(gctx)) })

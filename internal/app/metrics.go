@@ -71,6 +71,7 @@ func (p partFigures) Collect(samples chan<- prometheus.Metric) {
 	p.collectReaped(out)
 	p.collectPlayback(out)
 	p.collectDeliveries(out)
+	p.collectAccess(out)
 }
 
 // collectDoors sends who came in, and who did not.

@@ -3,9 +3,7 @@ package app
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
 	"errors"
@@ -15,32 +13,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/config"
-	"github.com/rivus-live/rivus/internal/fault"
 )
 
 // rootKey is the access key of the installation's owner: every operation is allowed to it.
 type rootKey struct {
 	accessKeyID, secret, account string
 	path                         string // the credentials file, "" when the key came from the flags
-}
-
-// Lookup answers awsapi for the one key there is. Key ids are no secrets, but comparing them in constant time costs
-// nothing and leaves nothing to think about.
-func (k rootKey) Lookup(accessKeyID string) (secret string, ok bool) {
-	if subtle.ConstantTimeCompare([]byte(accessKeyID), []byte(k.accessKeyID)) != 1 {
-		return "", false
-	}
-	return k.secret, true
-}
-
-// Principal returns the owner of the account. The key is permanent, so a session token beside it belongs to another.
-func (k rootKey) Principal(_ context.Context, accessKeyID, sessionToken string) (awsapi.Principal, error) {
-	if _, ok := k.Lookup(accessKeyID); !ok || sessionToken != "" {
-		return awsapi.Principal{}, fault.New(fault.Denied, "the access key is not the root key, or has a session token")
-	}
-	return awsapi.Principal{Account: k.account, AccessKeyID: k.accessKeyID}, nil
 }
 
 // loadRootKey returns the key given by flags, else the one in <data-dir>/credentials, else a new one that it writes

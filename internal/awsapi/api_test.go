@@ -20,7 +20,6 @@ import (
 	"github.com/rivus-live/rivus/internal/ivschat"
 	"github.com/rivus-live/rivus/internal/ivsrealtime"
 	"github.com/rivus-live/rivus/internal/sigv4"
-	"github.com/rivus-live/rivus/internal/sts"
 )
 
 const (
@@ -152,7 +151,7 @@ func newAPI(tb testing.TB, opts awsapi.Options) *awsapi.API {
 	if opts.Authorizer == nil {
 		opts.Authorizer = awsapi.Owner{}
 	}
-	opts.Services = append(opts.Services, sts.Service{})
+	opts.Services = append(opts.Services, whoami{})
 	return newBare(tb, opts)
 }
 

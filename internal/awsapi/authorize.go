@@ -18,6 +18,7 @@ type Target struct {
 	TagKeys     []string          // the keys of tags that the request takes away
 
 	text    string // how the request names it
+	later   bool   // the handler decides, whatever could be decided before
 	naming  naming
 	state   state
 	refused error // why the caller may not touch it
@@ -75,6 +76,20 @@ func ByName(kind string, tags map[string]string, name string) Target {
 	return Target{Type: kind, RequestTags: tags, text: name, naming: namedByName}
 }
 
+// Later leaves the decision to the handler in any case, because it knows what counts beside the policies of the caller, as the
+// policy of the resource (Caller.With).
+func (t Target) Later() Target {
+	t.later = true
+	return t
+}
+
+// Beside is what a handler brings to a decision.
+type Beside struct {
+	Policy string              // the resource's own, "" for none
+	Trust  bool                // Policy says who may assume a role: without it nobody may
+	Keys   map[string][]string // of the context, by names such as "sts:ExternalId"; they win over those of the request
+}
+
 // Access is a question to an Authorizer: may the caller do what it asks for to the target? The target is of the caller's
 // account and region. An Authorizer keeps none of it.
 type Access struct {
@@ -83,6 +98,7 @@ type Access struct {
 	// Tags are those of the resource, once TagsKnown: from then on there has to be a decision.
 	Tags      map[string]string
 	TagsKnown bool
+	Beside    *Beside // nil: nothing
 
 	service string
 }
@@ -189,7 +205,7 @@ func (x *exchange) decide(t *Target) error {
 	if err := x.reach(t); err != nil {
 		return err
 	}
-	if t.naming == namedByName {
+	if t.naming == namedByName || t.later {
 		t.state = pending
 		return nil
 	}
@@ -238,7 +254,7 @@ func (x *exchange) may(c *Caller, a arn.ARN, tags map[string]string) error {
 		if !t.is(a) {
 			continue
 		}
-		if t.state == decided {
+		if t.state == decided && c.beside == nil {
 			return t.refused
 		}
 		t.state, named = judged, t
@@ -252,7 +268,7 @@ func (x *exchange) judge(c *Caller, a arn.ARN, tags map[string]string, named *Ta
 	if named != nil {
 		about.RequestTags, about.TagKeys = named.RequestTags, named.TagKeys
 	}
-	return x.ask(Access{Caller: c, Target: &about, Tags: tags, TagsKnown: true})
+	return x.ask(Access{Caller: c, Target: &about, Tags: tags, TagsKnown: true, Beside: c.beside})
 }
 
 // is reports whether an ARN is that of the target. Names of IAM are the same in any case of letters.

@@ -196,6 +196,8 @@ type Options struct {
 	PublicURL      string           // base of URLs in answers; "": scheme and signed host of the request
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto and X-Forwarded-For are believed
 	Logger         *slog.Logger     // nil: discard
+	// Used is told of every principal that has proved who it is, with the service and the region that it has signed for.
+	Used func(p Principal, service, region string)
 	// Observe is told of every answered request: the operation's name, or "Unknown", its status and how long it took.
 	Observe func(operation string, status int, d time.Duration)
 }
@@ -222,6 +224,9 @@ func New(opts Options) (*API, error) {
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Used == nil {
+		opts.Used = func(Principal, string, string) {}
 	}
 	if opts.Observe == nil {
 		opts.Observe = func(string, int, time.Duration) {}

@@ -116,6 +116,7 @@ func (x *exchange) verify() error {
 	if err := x.identify(id.AccessKeyID, pending.SessionToken()); err != nil {
 		return err
 	}
+	x.opts.Used(x.caller.Principal, id.Service, id.Region)
 	x.caller.Region = id.Region
 	x.caller.BaseURL = x.urls.At(x.request, id.SignedHost)
 	if x.endpoint != nil {

@@ -48,6 +48,7 @@ type Principal struct {
 	Session     string // the name of a role's session
 	Tags        map[string]string
 	Issued      time.Time // when temporary credentials were issued, zero for permanent ones
+	Transitive  []string  // keys of those Tags that the sessions of further roles inherit
 	// SessionPolicies are the documents that were given when temporary credentials were issued: what the principal may do
 	// is what its own policies and these allow together.
 	SessionPolicies []string
@@ -116,6 +117,7 @@ type Caller struct {
 
 	targets []Target  // what the request touches, each with the decision about it
 	judge   *exchange // decides what is left to decide
+	beside  *Beside   // what May takes into account beside the policies of the caller
 }
 
 // Anonymous reports whether nobody has signed the request. Its scope is empty: what it may touch is what it names with a
@@ -163,6 +165,12 @@ func (c *Caller) Missing(a arn.ARN, err error) error {
 // is given. What May says of it is decided anew.
 func (c Caller) Doing(action string) Caller {
 	c.Action, c.targets = action, nil
+	return c
+}
+
+// With returns the caller with what counts in decisions beside its own policies.
+func (c Caller) With(b Beside) Caller {
+	c.beside = &b
 	return c
 }
 

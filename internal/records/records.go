@@ -22,6 +22,7 @@ type Records struct {
 	Viewers  Viewers
 	Stages   Stages
 	Rules    Rules
+	IAM      IAM
 }
 
 // Options say how records are kept.
@@ -36,6 +37,7 @@ func Open(ctx context.Context, s *store.Store, node *cluster.Node, o Options) (r
 		keep(&r.Viewers)(OpenViewers(ctx, s)),
 		keep(&r.Stages)(OpenStages(ctx, s, node, o.StageHistory)),
 		keep(&r.Rules)(OpenRules(ctx, s)),
+		keep(&r.IAM)(OpenIAM(ctx, s)),
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,6 +47,8 @@ type bucket struct {
 
 	opened chan struct{} // closed when opening has succeeded or failed
 	failed error         // valid when opened is closed
+
+	asOf atomic.Int64 // when the image was last known to be the engine's, in nanoseconds of Unix time
 
 	mu       sync.RWMutex
 	subjects map[string]known              // everything the engine has; after the opening without what is gone

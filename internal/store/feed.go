@@ -73,6 +73,7 @@ func (b *bucket) followOnce(ctx context.Context) error {
 			return err
 		}
 		load = nil
+		b.current(load)
 	}
 	for {
 		m, meta, err := f.next(ctx)
@@ -83,16 +84,24 @@ func (b *bucket) followOnce(ctx context.Context) error {
 			if err := load.idle(); err != nil {
 				return b.stalled(ctx, err, load)
 			}
+			b.current(load)
 			continue
 		}
 		b.take(messageOf(m, meta.Sequence.Stream), meta.NumPending == 0)
-		if load == nil || !load.saw(m.Subject, meta.NumPending) {
-			continue
+		if load != nil && load.saw(m.Subject, meta.NumPending) {
+			if err := b.loaded(ctx, load); err != nil {
+				return err
+			}
+			load = nil
 		}
-		if err := b.loaded(ctx, load); err != nil {
-			return err
-		}
-		load = nil
+		b.current(load)
+	}
+}
+
+// current notes that the image is the engine's now, unless it is being read anew.
+func (b *bucket) current(load *loading) {
+	if load == nil {
+		b.asOf.Store(time.Now().UnixNano())
 	}
 }
 

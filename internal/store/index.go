@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rivus-live/rivus/internal/arn"
 )
@@ -18,7 +19,8 @@ type entry[T any] struct {
 
 // index is a table's image in memory: every record by key, in order, and under the values of its indexes.
 type index[T any] struct {
-	def Definition[T]
+	def     Definition[T]
+	changes atomic.Uint64 // how many there have been, counted while mu is held
 
 	mu       sync.RWMutex
 	byKey    map[Key]*entry[T]
@@ -67,6 +69,7 @@ func (x *index[T]) apply(key Key, m message) ([]Event, error) {
 
 // replace puts next in old's place. A deleted record leaves nothing behind.
 func (x *index[T]) replace(old, next *entry[T]) {
+	x.changes.Add(1)
 	key := next.Key
 	if old != nil {
 		x.counts[key.Scope]--

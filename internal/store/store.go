@@ -122,6 +122,10 @@ func (s *Store) Check(ctx context.Context) error {
 	return unavailable(err)
 }
 
+// FactsAsOf returns when the facts in memory were last known to be those of the engine, which says so once a second while
+// it can be reached. They may have changed since.
+func (s *Store) FactsAsOf() time.Time { return time.Unix(0, s.facts.asOf.Load()) }
+
 func factsConfig(replicas int) jetstream.StreamConfig {
 	cfg := bucketConfig("rivus-facts", replicas)
 	cfg.Storage = jetstream.FileStorage

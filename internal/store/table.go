@@ -161,6 +161,10 @@ func (t *Table[T]) Find(_ context.Context, index, value string) (Record[T], erro
 	return Record[T]{}, fault.New(fault.NotFound, "there is no such %s", t.def.Name)
 }
 
+// Changes returns a number that grows with every change of the table, before the write that made it returns: what was made
+// of records since it was read is still true while it is the same.
+func (t *Table[T]) Changes() uint64 { return t.index.changes.Load() }
+
 // Watch calls fn for every present record and then for every change, one call at a time, until ctx ends. Steps that
 // follow each other quickly may be told as one.
 func (t *Table[T]) Watch(ctx context.Context, fn func(Change[T])) { t.index.watch(ctx, fn) }
