@@ -29,7 +29,7 @@ type APIDestinations struct {
 	Egress       *egress.Client
 	Clock        func() time.Time
 
-	rates  rates
+	rates  Rates
 	tokens tokens
 }
 
@@ -51,7 +51,7 @@ func (a *APIDestinations) Deliver(ctx context.Context, d *Delivery, payload []by
 		return &Failure{Code: codeClientError, Message: err.Error(), Final: true}
 	}
 	add(r, &conn.Value.Invocation, &secrets.Invocation)
-	if err := a.rates.wait(ctx, d.Target.ARN, dest.Rate, a.Clock); err != nil {
+	if err := a.rates.Wait(ctx, d.Target.ARN, dest.Rate, a.Clock); err != nil {
 		return err
 	}
 	if err := a.prove(ctx, r, conn, &secrets); err != nil {
@@ -62,7 +62,7 @@ func (a *APIDestinations) Deliver(ctx context.Context, d *Delivery, payload []by
 	defer cancel()
 	answer, err := a.Egress.Do(ctx, r)
 	if err != nil {
-		return sendFailure(err)
+		return SendFailure(err)
 	}
 	if answer.Status == http.StatusUnauthorized || answer.Status == http.StatusProxyAuthRequired {
 		a.tokens.forget(conn.Value.UUID)
@@ -210,7 +210,7 @@ func fix(r *http.Request) {
 }
 
 // sendFailure judges a request that got no answer.
-func sendFailure(err error) error {
+func SendFailure(err error) error {
 	if f, ok := errors.AsType[*egress.ForbiddenError](err); ok {
 		return &Failure{Code: codeNoPermissions, Message: f.Error(), Final: true}
 	}
@@ -237,13 +237,13 @@ func answerFailure(answer egress.Answer, now time.Time) error {
 		f.Code = codeNoResource
 	}
 	if !f.Final {
-		f.After, f.Final = retryAfter(answer.Header.Get("Retry-After"), now)
+		f.After, f.Final = RetryAfter(answer.Header.Get("Retry-After"), now)
 	}
 	return f
 }
 
 // retryAfter reads a Retry-After header: seconds or a date. A negative one asks not to try again.
-func retryAfter(s string, now time.Time) (after time.Duration, stop bool) {
+func RetryAfter(s string, now time.Time) (after time.Duration, stop bool) {
 	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
 		if seconds < 0 {
 			return 0, true

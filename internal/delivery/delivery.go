@@ -44,11 +44,21 @@ type Delivery struct {
 	RuleName string              `json:"ruleName"`
 	Target   resource.RuleTarget `json:"target"`
 
+	Attributes map[string]Attribute `json:"-"` // of a message to an SQS queue
+
 	Attempts  int    `json:"attempts,omitempty"`
 	Code      string `json:"code,omitempty"`      // of the last failure
 	Message   string `json:"message,omitempty"`   // of the last failure
 	Exhausted string `json:"exhausted,omitempty"` // the condition by which it was given up; "" when it was not to be retried
 	Dead      bool   `json:"dead,omitempty"`      // it is on its way to the dead-letter queue
+}
+
+// Attribute is an attribute of a message of SQS: its type, and its value, base64 of a binary one.
+type Attribute struct{ Type, Value string }
+
+// FirstPlace is where a delivery begins, in the queue of a key.
+func FirstPlace(queue store.Key, id string) store.Place {
+	return store.Place{Key: queue, Lane: laneFront, ID: id}
 }
 
 // The lanes of a target's queue.

@@ -43,12 +43,12 @@ func (p Pace) filled() Pace {
 	return p
 }
 
-// Options of an Engine. Everything but Publish, Clock, Pace and Logger is required.
+// Options of an Engine. Queue and Targets are required; Rules and Cursors are with an Outbox.
 type Options struct {
 	Queue   *store.Queue[Delivery]
 	Rules   *store.Table[resource.Rule]
 	Cursors *store.Table[resource.Cursor]
-	// Outbox is event.Relay.Follow.
+	// Outbox is event.Relay.Follow; nil for an engine whose queue others fill.
 	Outbox func(ctx context.Context, cursor uint64, fn func(store.Entry[store.Event]) error) error
 	// Targets returns who delivers to a target of this ARN; a *Failure when nobody does.
 	Targets func(target string) (Deliverer, error)
@@ -128,11 +128,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.running, e.workers = &workers, map[store.Key]*worker{}
 	e.mu.Unlock()
 	failures := make(chan error, 2)
-	parts.Go(func() {
-		r := &router{Engine: e, patterns: map[store.Key]compiled{}}
-		failures <- r.run(ctx)
-		cancel()
-	})
+	if e.opt.Outbox != nil {
+		parts.Go(func() {
+			r := &router{Engine: e, patterns: map[store.Key]compiled{}}
+			failures <- r.run(ctx)
+			cancel()
+		})
+	}
 	parts.Go(func() {
 		failures <- e.opt.Queue.Follow(ctx, func(h store.Head) error { e.note(ctx, h); return nil }, func() {})
 		cancel()

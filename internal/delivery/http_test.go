@@ -169,7 +169,7 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	if after, stop := retryAfter("Thu, 01 Jan 2026 00:01:00 GMT", now); after != time.Minute || stop {
+	if after, stop := RetryAfter("Thu, 01 Jan 2026 00:01:00 GMT", now); after != time.Minute || stop {
 		t.Error(after, stop)
 	}
 }
@@ -248,22 +248,22 @@ func TestForbiddenDestination(t *testing.T) {
 // TestRate: requests to one destination are as far apart as it asks.
 func TestRate(t *testing.T) {
 	t.Parallel()
-	var r rates
+	var r Rates
 	now := time.Now()
 	clock := func() time.Time { return now }
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.wait(ctx, "d", 10, clock); err != nil {
+	if err := r.Wait(ctx, "d", 10, clock); err != nil {
 		t.Error("the first waits")
 	}
-	if err := r.wait(ctx, "d", 10, clock); err == nil {
+	if err := r.Wait(ctx, "d", 10, clock); err == nil {
 		t.Error("the second does not wait")
 	}
-	if err := r.wait(ctx, "other", 10, clock); err != nil {
+	if err := r.Wait(ctx, "other", 10, clock); err != nil {
 		t.Error("another destination waits")
 	}
 	now = now.Add(200 * time.Millisecond)
-	if err := r.wait(ctx, "d", 10, clock); err != nil {
+	if err := r.Wait(ctx, "d", 10, clock); err != nil {
 		t.Error("it waits when its time has come")
 	}
 }

@@ -82,7 +82,7 @@ func (a *APIDestinations) fetchToken(ctx context.Context, c *resource.Connection
 	defer cancel()
 	answer, err := a.Egress.Do(ctx, r)
 	if err != nil {
-		return "", 0, sendFailure(err)
+		return "", 0, SendFailure(err)
 	}
 	if answer.Status != http.StatusOK {
 		return "", 0, &Failure{Code: codeNoPermissions, Message: "the authorization endpoint answered " + strconv.Itoa(answer.Status)}

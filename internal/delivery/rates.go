@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// rates spaces the requests to each destination.
-type rates struct {
+// Rates spaces the requests to each destination.
+type Rates struct {
 	mu   sync.Mutex
 	next map[string]time.Time // when the next request may go
 }
@@ -15,8 +15,8 @@ type rates struct {
 // maxRates bounds the destinations that are remembered. Those whose time has come are forgotten first.
 const maxRates = 10_000
 
-// wait waits for a destination's turn; a rate of 0 is no limit. It returns only when ctx ends before that.
-func (r *rates) wait(ctx context.Context, destination string, rate int, clock func() time.Time) error {
+// Wait waits for a destination's turn; a rate of 0 is no limit. It returns only when ctx ends before that.
+func (r *Rates) Wait(ctx context.Context, destination string, rate int, clock func() time.Time) error {
 	if rate <= 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -73,10 +74,26 @@ func (t *remote) sendMessage(ctx context.Context, d *Delivery, payload []byte) e
 			in["MessageGroupId"] = d.Resource
 		}
 	}
-	if d.Dead {
-		in["MessageAttributes"] = d.obituary()
+	if attributes := d.attributes(); len(attributes) > 0 {
+		in["MessageAttributes"] = attributes
 	}
 	return t.json(ctx, "AmazonSQS.SendMessage", "application/x-amz-json-1.0", in, nil)
+}
+
+// attributes are those of the message to a queue.
+func (d *Delivery) attributes() map[string]any {
+	out := map[string]any{}
+	for name, a := range d.Attributes {
+		value := "StringValue"
+		if a.Type == "Binary" || strings.HasPrefix(a.Type, "Binary.") {
+			value = "BinaryValue"
+		}
+		out[name] = map[string]string{"DataType": a.Type, value: a.Value}
+	}
+	if d.Dead {
+		maps.Copy(out, d.obituary())
+	}
+	return out
 }
 
 // obituary says in the attributes of a dead letter what it died of.
@@ -251,7 +268,7 @@ func refusal(status int, code string, h http.Header) error {
 	switch {
 	case status == http.StatusTooManyRequests || has("Throttl", "TooManyRequests", "RequestLimitExceeded", "SlowDown"):
 		f.Code, f.Final = codeThrottled, false
-		f.After, f.Final = retryAfter(h.Get("Retry-After"), time.Now())
+		f.After, f.Final = RetryAfter(h.Get("Retry-After"), time.Now())
 	case status >= 500 || has("ServiceUnavailable", "InternalException", "InternalFailure"):
 		f.Final = false
 	case has("NonExistentQueue", "QueueDoesNotExist", "ResourceNotFound", "NotFound") || status == http.StatusNotFound:

@@ -162,7 +162,7 @@ func (r *router) enqueue(ctx context.Context, rule store.Record[resource.Rule], 
 			EventID: e.Value.ID, Event: data, Resource: e.Key.ID, Number: e.Sequence, Ingested: e.Time, Matched: r.opt.Clock(),
 			RuleARN: RuleARN(rule.Key), RuleName: rule.Value.Name, Target: t,
 		}
-		at := store.Place{Key: queueKey(rule.Key, t.ID), Lane: laneFront, ID: e.Value.ID}
+		at := FirstPlace(queueKey(rule.Key, t.ID), e.Value.ID)
 		if err := r.opt.Queue.PutOnce(ctx, at, d); err != nil {
 			return fmt.Errorf("delivery: put %s into the queue of %s: %w", e.Value.ID, at.Key.ID, err)
 		}
