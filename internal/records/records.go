@@ -23,6 +23,7 @@ type Records struct {
 	Stages   Stages
 	Rules    Rules
 	IAM      IAM
+	Topics   Topics
 }
 
 // Options say how records are kept.
@@ -38,6 +39,7 @@ func Open(ctx context.Context, s *store.Store, node *cluster.Node, o Options) (r
 		keep(&r.Stages)(OpenStages(ctx, s, node, o.StageHistory)),
 		keep(&r.Rules)(OpenRules(ctx, s)),
 		keep(&r.IAM)(OpenIAM(ctx, s)),
+		keep(&r.Topics)(OpenTopics(ctx, s)),
 	)
 }
 
