@@ -25,7 +25,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 		"arn", "eventinput", "eventpattern", "fault", "policy", "publicurl", "quota", "resource", "sigv4", "strangers", "weborigin", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
-	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "token"},
+	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "notification", "token"},
 	"control": {"access", "awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "accesskey", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns"},
 	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "geoip", "admission", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},

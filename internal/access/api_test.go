@@ -101,7 +101,7 @@ func start(t *testing.T) *env {
 	e.iam, e.channels = all.IAM, all.Channels
 	services := []awsapi.Service{
 		ivs.New(ivs.Options{
-			Channels: all.Channels.Channels, Streams: all.Channels.Streams, Broadcasts: media{}, Pager: pager,
+			Channels: all.Channels.Channels, Streams: all.Channels.Streams, Broadcasts: media{}, Pager: pager, Viewers: all.Viewers,
 			IngestEndpoint: func(awsapi.Caller) string { return "" },
 		}),
 		iam.New(iam.Options{Records: all.IAM, Keys: keys, Pager: pager}),
