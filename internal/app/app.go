@@ -80,30 +80,31 @@ type server struct {
 	key   rootKey
 	keys  *accesskey.Authority
 
-	access     *access.Authorizer
-	conn       *natsd.Conn
-	store      *store.Store
-	node       *cluster.Node
-	records    records.Records
-	relay      *event.Relay
-	deliveries deliveries
-	broadcasts *broadcast.Manager
-	origin     *origin.Handler
-	countries  *geoip.Database // nil: no flag names one
-	gate       *admission.Gate
-	ivs        *ivs.Service
-	tokens     *token.Authority
-	realtime   *ivsrealtime.Service
-	stages     stages
-	api        *awsapi.API
-	rtmp       *rtmp.Server
-	metrics    *metrics
-	listeners  *listeners
-	doors      *doors
-	http       *http.Server
-	guard      httpGuard
-	tlsPanics  atomic.Int64
-	ready      readiness
+	access        *access.Authorizer
+	conn          *natsd.Conn
+	store         *store.Store
+	node          *cluster.Node
+	records       records.Records
+	relay         *event.Relay
+	deliveries    deliveries
+	notifications notifications
+	broadcasts    *broadcast.Manager
+	origin        *origin.Handler
+	countries     *geoip.Database // nil: no flag names one
+	gate          *admission.Gate
+	ivs           *ivs.Service
+	tokens        *token.Authority
+	realtime      *ivsrealtime.Service
+	stages        stages
+	api           *awsapi.API
+	rtmp          *rtmp.Server
+	metrics       *metrics
+	listeners     *listeners
+	doors         *doors
+	http          *http.Server
+	guard         httpGuard
+	tlsPanics     atomic.Int64
+	ready         readiness
 }
 
 // Run starts a server, serves until ctx ends, drains, and returns. It returns an error when the start failed or a part
@@ -231,6 +232,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.openDeliveries(ctx); err != nil {
 		return fmt.Errorf("deliveries: %w", err)
 	}
+	if err := s.openNotifications(ctx); err != nil {
+		return fmt.Errorf("notifications: %w", err)
+	}
 	return s.buildAPI(awsapi.NewPager(pageKey))
 }
 
@@ -262,7 +266,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	})
 	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
-		Services:    append(s.identityServices(pager), s.ivs, s.realtime, s.newEventBridge(pager)),
+		Services:    append(s.identityServices(pager), s.ivs, s.realtime, s.newEventBridge(pager), s.newSNS(pager, tags)),
 		Credentials: s.keys, Used: s.keys.Used, Authorizer: s.access, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
@@ -297,6 +301,9 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("deliveries", s.node.Singleton(gctx, "event-delivery", s.deliveries.run)) })
 	g.Go(func() error { return named("access keys", s.keys.Run(gctx)) })
+	g.Go(func() error {
+		return named("notifications", s.node.Singleton(gctx, "notification-delivery", s.notifications.run))
+	})
 	g.Go(func() error { return named("broadcasts", s.broadcasts.Run(gctx)) })
 	g.Go(func() error { return named("reaper", s.node.Reap(gctx, s.broadcasts.Reap, s.stages.manager.Reap)) })
 	g.Go(func() error { return named("viewers", s.gate.Run(gctx)) })

@@ -72,6 +72,7 @@ func (p partFigures) Collect(samples chan<- prometheus.Metric) {
 	p.collectPlayback(out)
 	p.collectDeliveries(out)
 	p.collectAccess(out)
+	p.collectNotifications(out)
 }
 
 // collectDoors sends who came in, and who did not.

@@ -3,11 +3,14 @@ package app
 import (
 	"net/http"
 	"strings"
+
+	"github.com/rivus-live/rivus/internal/notification"
 )
 
 // route is the one list of what the HTTP port serves.
 //
 //	/api/video/…                       playback
+//	/SimpleNotificationService-….pem   the certificate that checks what topics send
 //	/rt/whip…, /rt/events/<stage>      joining stages
 //	POST /<Operation>, …/tags/<arn>    the three APIs
 //	/, /watch, /stage, /console/…      web pages
@@ -19,6 +22,8 @@ func (s *server) route(pages http.Handler) http.Handler {
 			return
 		}
 		switch path := r.URL.Path; {
+		case notification.IsCertificate(path):
+			s.notifications.signer.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/api/video/"):
 			s.origin.ServeHTTP(w, r)
 		case s.api.Handles(r):

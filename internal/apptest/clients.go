@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ivs"
 	"github.com/aws/aws-sdk-go-v2/service/ivs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ivsrealtime"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
 // IVS returns an AWS SDK client of the channel service that signs with the root key. It does not retry: a test wants to
@@ -38,6 +39,17 @@ func (s *Server) IVSRealTime(tb testing.TB) *ivsrealtime.Client {
 func (s *Server) EventBridge(tb testing.TB) *eventbridge.Client {
 	tb.Helper()
 	return eventbridge.New(eventbridge.Options{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.PublicURL),
+		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),
+		RetryMaxAttempts: 1,
+	})
+}
+
+// SNS is IVS for the service of topics.
+func (s *Server) SNS(tb testing.TB) *sns.Client {
+	tb.Helper()
+	return sns.New(sns.Options{
 		Region:           Region,
 		BaseEndpoint:     aws.String(s.PublicURL),
 		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKeyID, s.SecretAccessKey, ""),

@@ -55,6 +55,9 @@ type Config struct {
 	AllowTargets        []string `name:"allow-targets" env:"RIVUS_ALLOW_TARGETS" placeholder:"PATTERN" help:"ARNs that rules may have as targets at an --aws-endpoint, with * and ?; none when not given."`
 	AllowPrivateTargets []string `name:"allow-private-targets" env:"RIVUS_ALLOW_PRIVATE_TARGETS" placeholder:"CIDR" help:"Networks that are not public and to which URLs of API users may lead. Loopback is allowed while this server listens on loopback only."`
 
+	SNSCert string `name:"sns-cert" env:"RIVUS_SNS_CERT" placeholder:"FILE" help:"PEM certificate of the key that signs what topics send; one is made when not given."`
+	SNSKey  string `name:"sns-key" env:"RIVUS_SNS_KEY" placeholder:"FILE" help:"PEM RSA key of --sns-cert."`
+
 	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, ads) without effect, instead of refusing them."`
 
 	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 )
@@ -96,4 +98,21 @@ func (c *Config) checkTargets(p *problems) {
 	if err == nil && len(c.AllowTargets) > 0 && len(endpoints) == 0 {
 		p.add("--allow-targets: there is no --aws-endpoint at which targets could be")
 	}
+}
+
+// SigningPair reads the files of --sns-cert and --sns-key; nil without them.
+func (c *Config) SigningPair() (certificate, key []byte, err error) {
+	switch {
+	case (c.SNSCert == "") != (c.SNSKey == ""):
+		return nil, nil, errors.New("--sns-cert and --sns-key go together")
+	case c.SNSCert == "":
+		return nil, nil, nil
+	}
+	if certificate, err = os.ReadFile(c.SNSCert); err != nil {
+		return nil, nil, fmt.Errorf("--sns-cert: %w", err)
+	}
+	if key, err = os.ReadFile(c.SNSKey); err != nil {
+		return nil, nil, fmt.Errorf("--sns-key: %w", err)
+	}
+	return certificate, key, nil
 }
