@@ -24,7 +24,12 @@ func TestReap(t *testing.T) {
 			err := n.Reap(ctx, func(ctx context.Context) (time.Time, error) {
 				select {
 				case calls <- n.ID():
-					return <-answers, nil
+				case <-ctx.Done():
+					return time.Time{}, ctx.Err()
+				}
+				select {
+				case again := <-answers:
+					return again, nil
 				case <-ctx.Done():
 					return time.Time{}, ctx.Err()
 				}

@@ -209,7 +209,7 @@ func fix(r *http.Request) {
 	r.Close = true
 }
 
-// sendFailure judges a request that got no answer.
+// SendFailure judges a request that got no answer.
 func SendFailure(err error) error {
 	if f, ok := errors.AsType[*egress.ForbiddenError](err); ok {
 		return &Failure{Code: codeNoPermissions, Message: f.Error(), Final: true}
@@ -242,7 +242,7 @@ func answerFailure(answer egress.Answer, now time.Time) error {
 	return f
 }
 
-// retryAfter reads a Retry-After header: seconds or a date. A negative one asks not to try again.
+// RetryAfter reads a Retry-After header: seconds or a date. A negative one asks not to try again.
 func RetryAfter(s string, now time.Time) (after time.Duration, stop bool) {
 	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
 		if seconds < 0 {

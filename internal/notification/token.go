@@ -24,7 +24,7 @@ const (
 	uuidSize     = 16
 	nonceSize    = 16
 	proofSize    = 112 // bytes: as many as make the length of the service's tokens
-	TokenSize    = uuidSize + nonceSize + proofSize
+	tokenSize    = uuidSize + nonceSize + proofSize
 )
 
 // OpenTokens returns the tokens of a store.
@@ -57,7 +57,7 @@ func (t *Tokens) make(topic, subscription string, nonce []byte) string {
 // this topic.
 func (t *Tokens) Read(topic, token string) (id string, nonce []byte, ok bool) {
 	b, err := hex.DecodeString(token)
-	if err != nil || len(b) != TokenSize {
+	if err != nil || len(b) != tokenSize {
 		return "", nil, false
 	}
 	body, proof := b[:uuidSize+nonceSize], b[uuidSize+nonceSize:]
