@@ -26,7 +26,7 @@ var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
 	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "notification", "token"},
-	"control": {"access", "awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "accesskey", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns"},
+	"control": {"access", "audit", "awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "accesskey", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns"},
 	"media":   {"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest", "ingest/flv", "ingest/rtmpsource", "hls", "broadcast", "geoip", "admission", "origin", "origin/playhttp", "rtc", "rtc/burst", "rtc/ice", "rtc/reception", "rtc/rtctest", "rtc/transport", "whip", "stage", "stage/bwe", "stage/forward", "stage/packetring", "wsock"},
 	"app":     {"app", "apptest", "config", "console", "demo", "hlscheck", "whipcheck"},
 }
@@ -59,7 +59,7 @@ var only = []struct { //nolint:gochecknoglobals // a constant table
 	{"github.com/alecthomas/kong", []string{"config"}, "settings stop at the door"},
 	{"github.com/prometheus/", []string{"app"}, "parts report plain figures; app exposes them"},
 	{module + "/internal/config", []string{"app", "apptest", "demo"}, "every other part receives its own options"},
-	{module + "/internal/awsapi", []string{"access", "awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "accesskey", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns", "app"}, "wire errors and routes are known to the API front alone"},
+	{module + "/internal/awsapi", []string{"access", "awsapi", "awsapi/queryxml", "awsapi/restjson", "tagging", "accesskey", "ivs", "ivsrealtime", "ivschat", "sts", "iam", "eventbridge", "sns", "audit", "app"}, "wire errors and routes are known to the API front alone"},
 	{module + "/internal/rtmp", []string{"rtmp", "rtmp/chunk", "rtmp/rtmptest", "ingest/rtmpsource", "app", "apptest"}, "who carries media does not know where it comes from: RTMP is one of many sources"},
 	{module + "/internal/ingest/", []string{"ingest/rtmpsource", "app"}, "a source of one protocol is known to its adapter and to the wiring alone"},
 	{module + "/internal/media/flv", []string{"ingest/flv"}, "the headers of FLV end where an encoder's messages become frames"},

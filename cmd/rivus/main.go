@@ -2,6 +2,7 @@
 //
 //	rivus serve   runs the server
 //	rivus demo    runs the server with a channel that is already live, for a first look
+//	rivus audit   prints what callers of a running server have done
 //	rivus version prints the version
 //
 // Every flag is an environment variable too (RIVUS_HTTP_ADDR for --http-addr, and so on); see rivus serve --help.
@@ -43,6 +44,7 @@ func main() {
 type commands struct {
 	Serve serveCmd         `cmd:"" help:"Run the server."`
 	Demo  demoCmd          `cmd:"" help:"Run the server with a channel that is already live from a test picture (needs ffmpeg)."`
+	Audit auditCmd         `cmd:"" help:"Print the calls that a running server has recorded: who, from where, what, on which resources, with which result."`
 	Print versionCmd       `cmd:"" name:"version" help:"Print the version."`
 	Short kong.VersionFlag `name:"version" help:"Print the version."`
 }

@@ -13,7 +13,7 @@ type readiness struct{ ready atomic.Bool }
 
 func (r *readiness) set(v bool) { r.ready.Store(v) }
 
-// adminHandler serves operators: health, metrics, events that could not be delivered, and profiles. It listens on loopback only.
+// adminHandler serves operators: health, metrics, the audit, events that could not be delivered, and profiles. It listens on loopback only.
 func (s *server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -29,6 +29,7 @@ func (s *server) adminHandler() http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /audit", s.readAudit)
 	mux.HandleFunc("GET /events/failed", s.listFailed)
 	mux.HandleFunc("POST /events/failed/resend", s.resendFailed)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

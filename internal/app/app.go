@@ -21,6 +21,7 @@ import (
 	"github.com/rivus-live/rivus/internal/access"
 	"github.com/rivus-live/rivus/internal/accesskey"
 	"github.com/rivus-live/rivus/internal/admission"
+	"github.com/rivus-live/rivus/internal/audit"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/broadcast"
 	"github.com/rivus-live/rivus/internal/cluster"
@@ -88,6 +89,8 @@ type server struct {
 	relay         *event.Relay
 	deliveries    deliveries
 	notifications notifications
+	audit         *audit.Trail
+	auditRecords  *store.Queue[audit.Record]
 	broadcasts    *broadcast.Manager
 	origin        *origin.Handler
 	countries     *geoip.Database // nil: no flag names one
@@ -235,6 +238,9 @@ func (s *server) build(ctx context.Context) error {
 	if err := s.openNotifications(ctx); err != nil {
 		return fmt.Errorf("notifications: %w", err)
 	}
+	if err := s.openAudit(ctx); err != nil {
+		return err
+	}
 	return s.buildAPI(awsapi.NewPager(pageKey))
 }
 
@@ -267,7 +273,7 @@ func (s *server) buildAPI(pager *awsapi.Pager) error {
 	s.realtime = s.newRealtime(pager, tags)
 	s.api, err = awsapi.New(awsapi.Options{
 		Services:    append(s.identityServices(pager), s.ivs, s.realtime, s.newEventBridge(pager), s.newSNS(pager, tags)),
-		Credentials: s.keys, Used: s.keys.Used, Authorizer: s.access, Limiter: limiter, Clock: s.clock,
+		Credentials: s.keys, Used: s.keys.Used, Audit: s.audit.Note, Authorizer: s.access, Limiter: limiter, Clock: s.clock,
 		PublicURL: s.cfg.PublicURL, TrustedProxies: proxies, Logger: s.log, Observe: s.metrics.observeCall,
 	})
 	if err != nil {
@@ -301,6 +307,7 @@ func (s *server) serve(ctx context.Context, ready func(Ready)) error {
 	g.Go(func() error { return named("events", s.node.Singleton(gctx, "event-relay", s.relay.Run)) })
 	g.Go(func() error { return named("deliveries", s.node.Singleton(gctx, "event-delivery", s.deliveries.run)) })
 	g.Go(func() error { return named("access keys", s.keys.Run(gctx)) })
+	g.Go(func() error { return named("audit", s.audit.Run(gctx)) })
 	g.Go(func() error {
 		return named("notifications", s.node.Singleton(gctx, "notification-delivery", s.notifications.run))
 	})

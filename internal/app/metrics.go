@@ -73,6 +73,7 @@ func (p partFigures) Collect(samples chan<- prometheus.Metric) {
 	p.collectDeliveries(out)
 	p.collectAccess(out)
 	p.collectNotifications(out)
+	p.collectAudit(out)
 }
 
 // collectDoors sends who came in, and who did not.

@@ -76,6 +76,7 @@ func (x *exchange) refuse(w http.ResponseWriter, err error) int {
 	f := failureOf(err, x.endpoint)
 	f.wireError = x.format.name(f)
 	x.log(f)
+	x.code = f.code
 	w.Header().Set("X-Amzn-Errortype", f.code)
 	if f.status == tooLarge.status {
 		w.Header().Set("Connection", "close") // what is left of the body is not worth reading

@@ -170,6 +170,7 @@ func (x *exchange) authorize() error {
 	if len(targets) == 0 {
 		return x.caller.denied("*")
 	}
+	x.touched = targets
 	for i := range targets {
 		t := &targets[i]
 		x.complete(t)

@@ -196,6 +196,8 @@ type Options struct {
 	PublicURL      string           // base of URLs in answers; "": scheme and signed host of the request
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-Proto and X-Forwarded-For are believed
 	Logger         *slog.Logger     // nil: discard
+	// Audit is told of every answered request but those that read what they might; nil: nobody is. It must not wait.
+	Audit func(Call)
 	// Used is told of every principal that has proved who it is, with the service and the region that it has signed for.
 	Used func(p Principal, service, region string)
 	// Observe is told of every answered request: the operation's name, or "Unknown", its status and how long it took.

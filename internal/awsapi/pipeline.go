@@ -36,6 +36,9 @@ type exchange struct {
 	input    any
 	output   any
 	values   [3]string // of headers that no other answer has
+	proven   bool      // the caller is who it says, and not nobody
+	touched  []Target  // that the row has named
+	code     string    // of the error
 }
 
 // ServeHTTP takes a request through the pipeline.
@@ -55,6 +58,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name = x.endpoint.name
 	}
 	a.opts.Observe(name, status, a.opts.Clock().Sub(x.start))
+	x.audit(status)
 }
 
 // run is the pipeline up to the answer.
@@ -136,6 +140,7 @@ func (x *exchange) identify(accessKeyID, sessionToken string) error {
 	}
 	x.caller.Principal, x.caller.Account = principal, principal.Account
 	x.caller.Request = x.describe()
+	x.proven = true
 	return nil
 }
 

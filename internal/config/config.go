@@ -58,6 +58,10 @@ type Config struct {
 	SNSCert string `name:"sns-cert" env:"RIVUS_SNS_CERT" placeholder:"FILE" help:"PEM certificate of the key that signs what topics send; one is made when not given."`
 	SNSKey  string `name:"sns-key" env:"RIVUS_SNS_KEY" placeholder:"FILE" help:"PEM RSA key of --sns-cert."`
 
+	AuditKeep      time.Duration `name:"audit-keep" env:"RIVUS_AUDIT_KEEP" default:"2160h" placeholder:"DURATION" help:"How long the audit keeps the records of calls."`
+	AuditMaxBytes  int64         `name:"audit-max-bytes" env:"RIVUS_AUDIT_MAX_BYTES" default:"1073741824" placeholder:"BYTES" help:"How much room the audit may take; the oldest records go first."`
+	AuditDataCalls bool          `name:"audit-data-calls" env:"RIVUS_AUDIT_DATA_CALLS" help:"Record calls that move data too: PutEvents, Publish, PutMetadata, CreateParticipantToken."`
+
 	AcceptUnbuilt bool `name:"accept-unbuilt" env:"RIVUS_ACCEPT_UNBUILT" help:"Store references to capabilities that are not implemented (recording, ads) without effect, instead of refusing them."`
 
 	DrainDelay   time.Duration `name:"drain-delay" env:"RIVUS_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving after SIGTERM, while /readyz says 503, before streams end."`

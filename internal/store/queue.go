@@ -60,10 +60,19 @@ const queueVersion = 1
 
 // OpenQueue opens the queues of this name, one lower-case word. What has waited for longer than age is gone.
 func OpenQueue[T any](ctx context.Context, s *Store, name string, age time.Duration) (*Queue[T], error) {
+	return OpenBoundedQueue[T](ctx, s, name, age, 0)
+}
+
+// OpenBoundedQueue is OpenQueue for queues that have no more than so many bytes on each disk: the oldest items go first. 0 is any
+// number.
+func OpenBoundedQueue[T any](ctx context.Context, s *Store, name string, age time.Duration, maxBytes int64) (*Queue[T], error) {
 	q := &Queue[T]{conn: s.engine(), prefix: "rivus.queue." + name + "."}
 	q.cfg = jetstream.StreamConfig{
 		Name: "QUEUE_" + name, Subjects: []string{q.prefix + ">"}, Storage: jetstream.FileStorage, MaxAge: age,
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, AllowDirect: true, Duplicates: engineRemembers, Replicas: s.replicas,
+	}
+	if maxBytes > 0 {
+		q.cfg.MaxBytes = maxBytes
 	}
 	err := AtStart(ctx, s.log, "open the queue "+name, func(ctx context.Context) error {
 		_, err := ensureStream(ctx, s.conn.JetStream(), q.cfg)
