@@ -20,11 +20,20 @@ func TestFilter(t *testing.T) {
 		want bool
 	}{
 		{Filter{}, true},
-		{Filter{Since: at}, true}, {Filter{Since: at.Add(1)}, false}, {Filter{Until: at}, false}, {Filter{Until: at.Add(1)}, true},
-		{Filter{Principal: "*alice"}, true}, {Filter{Principal: "*:user/*/alice"}, true}, {Filter{Principal: "alice"}, false},
-		{Filter{Action: "ivs:delete*"}, true}, {Filter{Action: "ivs:???eteChannel"}, true}, {Filter{Action: "ivs:Get*"}, false},
-		{Filter{Resource: "*:stream-key/def"}, true}, {Filter{Resource: "*/xyz"}, false},
-		{Filter{Principal: "*alice", Action: "*", Resource: "*channel*", Since: at}, true}, {Filter{Principal: "*alice", Action: "sns:*"}, false},
+		{Filter{Since: at}, true},
+		{Filter{Since: at.Add(1)}, false},
+		{Filter{Until: at}, false},
+		{Filter{Until: at.Add(1)}, true},
+		{Filter{Principal: "*alice"}, true},
+		{Filter{Principal: "*:user/*/alice"}, true},
+		{Filter{Principal: "alice"}, false},
+		{Filter{Action: "ivs:delete*"}, true},
+		{Filter{Action: "ivs:???eteChannel"}, true},
+		{Filter{Action: "ivs:Get*"}, false},
+		{Filter{Resource: "*:stream-key/def"}, true},
+		{Filter{Resource: "*/xyz"}, false},
+		{Filter{Principal: "*alice", Action: "*", Resource: "*channel*", Since: at}, true},
+		{Filter{Principal: "*alice", Action: "sns:*"}, false},
 	} {
 		if got := c.f.admits(&r); got != c.want {
 			t.Errorf("%+v: %v", c.f, got)
