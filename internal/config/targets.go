@@ -1,7 +1,8 @@
 package config
 
 import (
-	"errors"
+	"crypto/rsa"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -95,17 +96,32 @@ func (c *Config) checkTargets(p *problems) {
 			p.add("--allow-targets: %q is not the pattern of an ARN", pattern)
 		}
 	}
+	c.checkSigning(p)
 	if err == nil && len(c.AllowTargets) > 0 && len(endpoints) == 0 {
 		p.add("--allow-targets: there is no --aws-endpoint at which targets could be")
 	}
 }
 
+// checkSigning reads the pair that signs what topics send: one that does not fit is known before anything runs.
+func (c *Config) checkSigning(p *problems) {
+	if (c.SNSCert == "") != (c.SNSKey == "") {
+		p.add("--sns-cert and --sns-key go together")
+		return
+	}
+	if c.SNSCert == "" {
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(c.SNSCert, c.SNSKey)
+	if err != nil {
+		p.add("--sns-cert, --sns-key: %w", err)
+	} else if _, ok := pair.PrivateKey.(*rsa.PrivateKey); !ok {
+		p.add("--sns-key: the key is not an RSA key")
+	}
+}
+
 // SigningPair reads the files of --sns-cert and --sns-key; nil without them.
 func (c *Config) SigningPair() (certificate, key []byte, err error) {
-	switch {
-	case (c.SNSCert == "") != (c.SNSKey == ""):
-		return nil, nil, errors.New("--sns-cert and --sns-key go together")
-	case c.SNSCert == "":
+	if c.SNSCert == "" {
 		return nil, nil, nil
 	}
 	if certificate, err = os.ReadFile(c.SNSCert); err != nil {

@@ -18,6 +18,9 @@ import (
 // maxDrainDelay is longer than any load balancer takes to notice, and shorter than anybody waits for a stop.
 const maxDrainDelay = time.Hour
 
+// minAuditBytes is room for the calls of some hours.
+const minAuditBytes = 1 << 20
+
 // problems collects what cannot work.
 type problems []error
 
@@ -185,6 +188,12 @@ func (c *Config) checkState(p *problems) {
 func (c *Config) checkTimes(p *problems) {
 	if c.DrainDelay < 0 || c.DrainDelay > maxDrainDelay {
 		p.add("--drain-delay: %s is not between 0 and %s", c.DrainDelay, maxDrainDelay)
+	}
+	if c.AuditKeep < time.Hour {
+		p.add("--audit-keep: %s is less than an hour", c.AuditKeep)
+	}
+	if c.AuditMaxBytes < minAuditBytes {
+		p.add("--audit-max-bytes: %d is less than %d", c.AuditMaxBytes, minAuditBytes)
 	}
 	if c.StageHistory < time.Hour {
 		p.add("--stage-history: %s is less than an hour", c.StageHistory)

@@ -140,6 +140,14 @@ var refusals = map[string][]struct{ args, want string }{ //nolint:gochecknogloba
 		{"--max-strangers=65537", "is not between"},
 		{"--max-strangers=x", "int"},
 	},
+	"sns-cert": {
+		{"--sns-cert=a.pem", "go together"},
+		{"--sns-cert=missing.pem --sns-key=missing.pem", "no such file"},
+		{"--sns-cert=/dev/null --sns-key=/dev/null", "PEM"},
+	},
+	"sns-key":         {{"--sns-key=a.pem", "go together"}},
+	"audit-keep":      {{"--audit-keep=1m", "less than an hour"}, {"--audit-keep=x", "duration"}},
+	"audit-max-bytes": {{"--audit-max-bytes=1000", "is less than"}, {"--audit-max-bytes=much", "int"}},
 	"drain-delay": {
 		{"--drain-delay=-1s", "is not between"},
 		{"--drain-delay=2h", "is not between"},
@@ -159,6 +167,7 @@ var unconditional = map[string]string{ //nolint:gochecknoglobals // a constant t
 	"insecure":         "a switch that only lifts refusals",
 	"accept-unbuilt":   "a switch that only lifts refusals",
 	"ready-json":       "a switch of the output",
+	"audit-data-calls": "a switch that only records more",
 }
 
 // parse reads a command line as the program does.
