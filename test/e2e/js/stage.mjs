@@ -82,8 +82,10 @@ try {
   const learned = () =>
     sending.evaluate(async () => {
       const out = { asked: 0 };
-      for (const r of (await window.pc.getStats()).values()) {
-        if (r.type === 'candidate-pair' && r.nominated) out.bitrate = r.availableOutgoingBitrate ?? 0;
+      const report = await window.pc.getStats();
+      for (const r of report.values()) {
+        // On a busy machine more pairs than the selected one may be nominated, and they know no bitrate.
+        if (r.type === 'transport') out.bitrate = report.get(r.selectedCandidatePairId)?.availableOutgoingBitrate ?? 0;
         if (r.type === 'remote-inbound-rtp' && r.kind === 'video') Object.assign(out, { reports: r.roundTripTimeMeasurements, jitter: r.jitter });
         if (r.type === 'outbound-rtp') out.asked += r.nackCount ?? 0;
       }
