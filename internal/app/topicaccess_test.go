@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/rivus-live/rivus/internal/apptest"
+	"github.com/rivus-live/rivus/internal/config"
 )
 
 func (a *actor) sns(s *apptest.Server) *sns.Client {
@@ -96,4 +98,33 @@ func TestNoPolicyNoTopics(t *testing.T) {
 			t.Errorf("%s with the tag: %v", operation, err)
 		}
 	}
+}
+
+// TestQueuesOfOthers: who may not send to a queue has no topic do it.
+func TestQueuesOfOthers(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, func(c *config.Config) {
+		c.AWSEndpoints, c.AWSCredentials, c.AllowTargets = []string{"sqs=http://127.0.0.1:9"}, []string{"sqs=AKID:secret"}, []string{"arn:aws:sqs:*"}
+	})
+	topic, err := s.SNS(t).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("news")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := "arn:aws:sqs:" + apptest.Region + ":" + s.AccountID + ":q"
+	const all = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sns:*","Resource":"*"}}`
+	alice := user(t, s, "alice", all)
+	subscribe := func(in *sns.SubscribeInput) error {
+		in.TopicArn = topic.TopicArn
+		_, err := alice.sns(s).Subscribe(t.Context(), in)
+		return err
+	}
+	toQueue := &sns.SubscribeInput{Protocol: aws.String("sqs"), Endpoint: &queue}
+	dead := &sns.SubscribeInput{
+		Protocol: aws.String("http"), Endpoint: aws.String("http://127.0.0.1:9/"), Attributes: map[string]string{"RedrivePolicy": `{"deadLetterTargetArn":"` + queue + `"}`},
+	}
+	refused(t, subscribe(toQueue), "AuthorizationError", "sqs:SendMessage on resource: "+queue)
+	refused(t, subscribe(dead), "AuthorizationError", "sqs:SendMessage on resource: "+queue)
+	allow(t, s, "alice", strings.Replace(all, `"sns:*"`, `["sns:*","sqs:SendMessage"]`, 1))
+	ok(t, subscribe(toQueue))
+	ok(t, subscribe(dead))
 }

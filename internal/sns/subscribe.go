@@ -103,9 +103,19 @@ func (s *Service) checkEndpoint(c awsapi.Caller, sub *resource.Subscription) err
 		if err := s.opts.Queues.Check(c.Account, sub.Endpoint); err != nil {
 			return invalid("SQS endpoint ARN: %s", fault.Message(err))
 		}
-		return nil
+		return maySend(c, sub.Endpoint)
 	}
 	return invalid("Amazon SNS does not support this protocol string: %.32s", sub.Protocol)
+}
+
+// maySend checks that the caller may send to a queue himself: the server does it with the operator's key.
+func maySend(c awsapi.Caller, queue string) error {
+	a, err := arn.ParseAny(queue)
+	if err != nil {
+		return err
+	}
+	sending := c.Doing("sqs:SendMessage")
+	return sending.May(a, nil)
 }
 
 // subscribeOnce makes a subscription unless its topic has one for the same endpoint, which is returned if it has the same
@@ -166,6 +176,7 @@ func (s *Service) checkAttribute(c awsapi.Caller, name, value string) error {
 		if err := s.opts.Queues.Check(c.Account, queue); err != nil || !strings.HasPrefix(queue, "arn:aws:sqs:") {
 			return invalid("RedrivePolicy: %s is no queue that this server may send to", queue)
 		}
+		return maySend(c, queue)
 	default:
 		return invalid("AttributeName")
 	}
