@@ -190,9 +190,7 @@ func (r *roll) present(ctx context.Context, after string) error {
 		return err
 	}
 	for _, rec := range page.Records {
-		if r.filter.selects(rec.Value) { // a user id may be made to look like a place in the index
-			r.found = append(r.found, rec.Value)
-		}
+		r.found = append(r.found, rec.Value)
 		after = rec.Key.ID
 	}
 	if page.More {

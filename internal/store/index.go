@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -99,7 +100,16 @@ func (x *index[T]) replace(old, next *entry[T]) {
 	}
 }
 
-func valueKey(value string, key Key) string { return value + "\x00" + orderKey(key) }
+func valueKey(value string, key Key) string { return valuePrefix(value) + orderKey(key) }
+
+// valuePrefix begins the keys of all records that have a value, and no others: callers choose values, and one that holds the
+// separator must not pass for another value with the beginning of a key.
+func valuePrefix(value string) string {
+	if strings.ContainsAny(value, "\x00\x01") {
+		value = strings.NewReplacer("\x00", "\x010", "\x01", "\x011").Replace(value)
+	}
+	return value + "\x00"
+}
 
 // get returns the entry of a key, nil when there is none.
 func (x *index[T]) get(key Key) *entry[T] {
@@ -114,7 +124,7 @@ func (x *index[T]) page(which int, q Query, limit int) Page[T] {
 	defer x.mu.RUnlock()
 	list, prefix := &x.order, scopePrefix(q.Scope)
 	if which >= 0 {
-		list, prefix = &x.byValue[which], q.Value+"\x00"+prefix
+		list, prefix = &x.byValue[which], valuePrefix(q.Value)+prefix
 	}
 	from := prefix
 	if q.After != "" {
@@ -151,7 +161,7 @@ func (x *index[T]) first(which int, value string) (Record[T], bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	var found *entry[T]
-	prefix := value + "\x00"
+	prefix := valuePrefix(value)
 	x.byValue[which].walk(prefix, func(key string, e *entry[T]) bool {
 		if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
 			found = e
