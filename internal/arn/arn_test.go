@@ -189,3 +189,16 @@ func FuzzParseAny(f *testing.F) {
 		}
 	})
 }
+
+// TestUUIDs: random ones have the version and the variant of RFC 9562 and differ; that of a name is always the same.
+func TestUUIDs(t *testing.T) {
+	t.Parallel()
+	random := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	if one, other := arn.NewUUID(), arn.NewUUID(); one == other || !random.MatchString(one) {
+		t.Errorf("%s, %s", one, other)
+	}
+	const of = "st-1/Stream Start"
+	if got := arn.NamedUUID(of); got != "4b148ce4-a415-84af-b92f-1eaf56be106d" || got == arn.NamedUUID(of+"!") {
+		t.Errorf("%s", got)
+	}
+}

@@ -2,8 +2,6 @@ package awsapi
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi/queryxml"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/sigv4"
@@ -44,7 +43,7 @@ type exchange struct {
 // ServeHTTP takes a request through the pipeline.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{API: a, request: r, format: jsonFormat{}, start: a.opts.Clock()}
-	x.caller.RequestID = newRequestID()
+	x.caller.RequestID = arn.NewUUID()
 	x.space = a.spaces.Get().(*space)
 	defer a.recycle(x.space)
 	status := 0
@@ -253,25 +252,6 @@ func (x *exchange) log(f failure) {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
 	x.opts.Logger.LogAttrs(ctx, level, "api request failed", attrs...)
-}
-
-// newRequestID returns a random UUID (RFC 9562 version 4).
-func newRequestID() string {
-	var id [16]byte
-	rand.Read(id[:])
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	var s [36]byte
-	hex.Encode(s[:], id[:4])
-	for i, at := 4, 8; i < 16; at += 5 {
-		s[at] = '-'
-		n := 2
-		if i == 10 {
-			n = 6
-		}
-		hex.Encode(s[at+1:], id[i:i+n])
-		i += n
-	}
-	return string(s[:])
 }
 
 // space is the memory of one request, kept for the next.

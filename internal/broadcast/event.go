@@ -1,12 +1,10 @@
 package broadcast
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -62,17 +60,10 @@ func (e edge) once() bool {
 
 // id returns the name of an event of a stream, a UUID as on the real bus.
 func (e edge) id(streamID string) string {
-	var id [16]byte
 	if e.once() {
-		sum := sha256.Sum256([]byte(streamID + "/" + edgeNames[e].name))
-		copy(id[:], sum[:])
-		id[6] = id[6]&0x0f | 0x80 // version 8: of our own making (RFC 9562, 5.8)
-	} else {
-		rand.Read(id[:])          // never fails: the runtime ends the process when the system has no randomness
-		id[6] = id[6]&0x0f | 0x40 // version 4
+		return arn.NamedUUID(streamID + "/" + edgeNames[e].name)
 	}
-	id[8] = id[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+	return arn.NewUUID()
 }
 
 // newEvent forms the event of an edge, once: its ID stays with it. The code is empty where none is defined.

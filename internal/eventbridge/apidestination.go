@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/egress"
@@ -72,7 +73,7 @@ func (s *Service) CreateAPIDestination(ctx context.Context, c awsapi.Caller, in 
 	}
 	now := s.opts.Clock().UTC().Truncate(time.Millisecond)
 	d := resource.APIDestination{
-		Name: in.Name, UUID: newUUID(), Connection: connection, Endpoint: in.InvocationEndpoint, Method: in.HttpMethod, Rate: defaultRate,
+		Name: in.Name, UUID: arn.NewUUID(), Connection: connection, Endpoint: in.InvocationEndpoint, Method: in.HttpMethod, Rate: defaultRate,
 		Description: deref(in.Description), CreatedAt: now, ModifiedAt: now,
 	}
 	if in.InvocationRateLimitPerSecond != nil {

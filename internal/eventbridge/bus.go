@@ -2,12 +2,12 @@ package eventbridge
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/store"
@@ -75,7 +75,7 @@ func (s *Service) PutEvents(ctx context.Context, c awsapi.Caller, in *PutEventsR
 			*out.FailedEntryCount++
 			continue
 		}
-		id := newUUID()
+		id := arn.NewUUID()
 		result.EventId = &id
 		if isDefault(c, entry.EventBusName) { // what is put on a bus that does not exist is gone
 			events = append(events, s.eventOf(c, entry, id))
@@ -127,12 +127,4 @@ func (s *Service) eventOf(c awsapi.Caller, e *PutEventsRequestEntry, id string) 
 	return store.Event{
 		ID: id, Type: *e.DetailType, Source: *e.Source, Time: at, Scope: c.Scope, Resources: e.Resources, Detail: json.RawMessage(*e.Detail),
 	}
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var id [16]byte
-	rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

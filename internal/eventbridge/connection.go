@@ -38,7 +38,7 @@ func (s *Service) CreateConnection(ctx context.Context, c awsapi.Caller, in *Cre
 	}
 	now := s.opts.Clock().UTC().Truncate(time.Millisecond)
 	r := resource.Connection{
-		Name: in.Name, UUID: newUUID(), SecretUUID: newUUID(), Description: deref(in.Description), CreatedAt: now,
+		Name: in.Name, UUID: arn.NewUUID(), SecretUUID: arn.NewUUID(), Description: deref(in.Description), CreatedAt: now,
 	}
 	err := s.authorizeBy(&r, in.AuthorizationType, authOf(in.AuthParameters), now)
 	if err != nil {

@@ -79,13 +79,13 @@ func (p *Publisher) PublishEvent(ctx context.Context, topicARN, id string, messa
 
 // AskToConfirm sends the endpoint of a subscription that is pending what confirms it.
 func (p *Publisher) AskToConfirm(ctx context.Context, t *resource.Topic, s *resource.Subscription) error {
-	m := &Message{ID: NewUUID(), Text: confirmationText(s.Topic.String())}
+	m := &Message{ID: arn.NewUUID(), Text: confirmationText(s.Topic.String())}
 	return p.enqueue(ctx, TypeSubscriptionConfirmation, m, t, s, p.Clock())
 }
 
 // SayGoodbye tells the endpoint of a subscription that it has ended, and how to take that back.
 func (p *Publisher) SayGoodbye(ctx context.Context, t *resource.Topic, s *resource.Subscription) error {
-	m := &Message{ID: NewUUID(), Text: farewellText(s.ARN.String())}
+	m := &Message{ID: arn.NewUUID(), Text: farewellText(s.ARN.String())}
 	return p.enqueue(ctx, TypeUnsubscribeConfirmation, m, t, s, p.Clock())
 }
 

@@ -65,7 +65,7 @@ func (t *Tokens) Read(topic, token string) (id string, nonce []byte, ok bool) {
 		return "", nil, false
 	}
 	name := topic[strings.LastIndexByte(topic, ':')+1:]
-	return name + ":" + formatUUID(body[:uuidSize]), body[uuidSize:], true
+	return name + ":" + arn.HexUUID([uuidSize]byte(body)), body[uuidSize:], true
 }
 
 // proof is a MAC of a token's body: longer than any hash, so it is made of two.
@@ -87,18 +87,6 @@ func uuidOf(subscription string) ([]byte, error) {
 		return nil, fmt.Errorf("notification: %q ends with no UUID", subscription)
 	}
 	return b, nil
-}
-
-func formatUUID(b []byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// NewUUID returns a random UUID (RFC 9562, version 4).
-func NewUUID() string {
-	var b [uuidSize]byte
-	rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return formatUUID(b[:])
 }
 
 // parseSubscriptionARN takes the ARN of a subscription apart.

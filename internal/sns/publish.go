@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/notification"
@@ -48,7 +49,7 @@ func (s *Service) Publish(ctx context.Context, c awsapi.Caller, in *PublishInput
 
 // messageOf checks a message.
 func messageOf(in *PublishInput) (*notification.Message, error) {
-	m := &notification.Message{ID: notification.NewUUID(), Subject: deref(in.Subject), Text: in.Message}
+	m := &notification.Message{ID: arn.NewUUID(), Subject: deref(in.Subject), Text: in.Message}
 	switch {
 	case m.Text == "":
 		return nil, invalid("Empty message")

@@ -56,7 +56,7 @@ func (s *Service) newSubscription(c awsapi.Caller, in *SubscribeInput) (resource
 	}
 	now := s.opts.Clock().UTC()
 	next := resource.Subscription{
-		ARN: arn.ARN{Service: "sns", Scope: topic.Scope, ID: topic.ID + ":" + notification.NewUUID()}, Topic: topic,
+		ARN: arn.ARN{Service: "sns", Scope: topic.Scope, ID: topic.ID + ":" + arn.NewUUID()}, Topic: topic,
 		Protocol: in.Protocol, Endpoint: deref(in.Endpoint), Principal: c.Principal.ARN(), BaseURL: c.BaseURL,
 		Attributes: map[string]string{}, CreatedAt: now,
 		State: resource.SubscriptionPending, Until: now.Add(notification.PendingTime), Nonce: notification.NewNonce(),

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -84,15 +83,8 @@ func busEvent(stage arn.ARN, sessionID, userID, id string, e *resource.Participa
 	}
 	detail, _ := json.Marshal(d) // strings cannot fail to marshal
 	return store.Event{
-		ID: uuidOf(id), Type: stageUpdate, Source: eventSource, Time: e.Time, Scope: stage.Scope, Resources: []string{stage.String()}, Detail: detail,
+		ID: arn.NamedUUID(id), Type: stageUpdate, Source: eventSource, Time: e.Time, Scope: stage.Scope, Resources: []string{stage.String()}, Detail: detail,
 	}, true
-}
-
-// uuidOf makes a UUID of a name (RFC 9562, 5.8).
-func uuidOf(name string) string {
-	id := sha256.Sum256([]byte(name))
-	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
 // maxTold is how many events one put of the session carries.
