@@ -22,7 +22,7 @@ const module = "github.com/rivus-live/rivus"
 // words <- state <- {control | media} <- app. Control and media never import each other.
 var layers = map[string][]string{ //nolint:gochecknoglobals // a constant table
 	"words": {
-		"arn", "eventinput", "eventpattern", "fault", "policy", "publicurl", "quota", "resource", "sigv4", "strangers", "weborigin", "apigen",
+		"arn", "eventinput", "eventpattern", "fault", "policy", "publicurl", "quota", "resource", "seal", "sigv4", "strangers", "weborigin", "apigen",
 		"media", "media/aac", "media/amf0", "media/flv", "media/h264", "media/id3", "media/mediatest", "media/mp4", "media/mpegts", "media/timeline",
 	},
 	"state":   {"natsd", "natsd/natsdtest", "natsd/streamfile", "store", "cluster", "records", "event", "egress", "delivery", "notification", "token"},

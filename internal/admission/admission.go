@@ -14,7 +14,7 @@
 //
 // A Gate is safe for concurrent use. Run tells those who wait in Attend that they are revoked.
 //
-// Imports: arn, fault, records, resource, store, token, weborigin.
+// Imports: arn, fault, records, resource, seal, store, token, weborigin.
 package admission
 
 import (
@@ -29,6 +29,7 @@ import (
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/seal"
 	"github.com/rivus-live/rivus/internal/token"
 	"github.com/rivus-live/rivus/internal/weborigin"
 )
@@ -69,11 +70,11 @@ type Gate struct {
 
 // New returns a Gate.
 func New(o Options) (*Gate, error) {
-	seal, err := newSeal(o.Key)
+	aead, err := seal.New(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("admission: %w", err)
 	}
-	return &Gate{opt: o, seal: seal}, nil
+	return &Gate{opt: o, seal: aead}, nil
 }
 
 // Restricts reports whether a channel lets in not everybody.

@@ -2,8 +2,6 @@ package admission
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -49,14 +47,6 @@ const (
 
 // IDLength is how many characters of a sealed Pass tell it from all others.
 const IDLength = nonceSize * 8 / 6
-
-func newSeal(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
-}
 
 // Seal returns a Pass as it stands in paths, for one stream of one channel: letters, digits, "-" and "_".
 func (g *Gate) Seal(p *Pass, streamID string) (string, error) {

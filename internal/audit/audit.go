@@ -11,7 +11,7 @@
 //
 // A Trail writes on a goroutine of its own, a moment after the answer.
 //
-// Imports: arn, awsapi, store.
+// Imports: arn, awsapi, policy, store.
 package audit
 
 import (

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 	"time"
 
+	"github.com/rivus-live/rivus/internal/policy"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -29,30 +28,11 @@ type Filter struct {
 	Principal, Action, Resource string
 }
 
-// Check tells whether the patterns are patterns.
-func (f *Filter) Check() error {
-	for _, p := range []string{f.Principal, f.Action, f.Resource} {
-		if _, err := match(p, ""); err != nil {
-			return fmt.Errorf("audit: %q is no pattern: %w", p, err)
-		}
-	}
-	return nil
-}
-
-// match matches a text with a pattern. Slashes in ARNs are as good as any character.
-func match(pattern, text string) (bool, error) {
-	if pattern == "" {
-		return true, nil
-	}
-	flat := strings.NewReplacer("/", "\x00", "[", `\[`)
-	return path.Match(strings.ToLower(flat.Replace(pattern)), strings.ToLower(strings.ReplaceAll(text, "/", "\x00")))
-}
-
 func (f *Filter) admits(r *Record) bool {
 	if !f.Since.IsZero() && r.Time.Before(f.Since) || !f.Until.IsZero() && !r.Time.Before(f.Until) {
 		return false
 	}
-	is := func(pattern, text string) bool { ok, _ := match(pattern, text); return ok }
+	is := func(pattern, text string) bool { return pattern == "" || policy.Like(pattern, text, true) }
 	if !is(f.Principal, r.Principal) || !is(f.Action, r.Action) {
 		return false
 	}

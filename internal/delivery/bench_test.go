@@ -15,6 +15,7 @@ import (
 	"github.com/rivus-live/rivus/internal/egress"
 	"github.com/rivus-live/rivus/internal/event"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/seal"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -63,7 +64,7 @@ func toHTTP(b *testing.B, measure func(*testing.B, *world, <-chan string)) {
 	got := make(chan string, 1024)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Get("X-Event") }))
 	defer srv.Close()
-	vault, err := NewVault(make([]byte, vaultKeySize))
+	vault, err := NewVault(make([]byte, seal.KeySize))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,7 +17,7 @@
 //
 // It is of the state layer: it serves no API and knows no media, and both the API of rules and the wiring use it.
 //
-// Imports: arn, egress, event, eventinput, eventpattern, fault, resource, sigv4, store.
+// Imports: arn, egress, event, eventinput, eventpattern, fault, policy, resource, seal, sigv4, store.
 package delivery
 
 import (

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/egress"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/seal"
 	"github.com/rivus-live/rivus/internal/sigv4"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -45,7 +46,7 @@ func newWebhook(t *testing.T, c resource.Connection, secrets Secrets, endpoint s
 	}))
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
-	vault, err := NewVault(make([]byte, vaultKeySize))
+	vault, err := NewVault(make([]byte, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestRate(t *testing.T) {
 // TestVault: what is sealed is opened by its own connection alone, and holds nothing in the clear.
 func TestVault(t *testing.T) {
 	t.Parallel()
-	v, err := NewVault(make([]byte, vaultKeySize))
+	v, err := NewVault(make([]byte, seal.KeySize))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/fault"
+	"github.com/rivus-live/rivus/internal/policy"
 )
 
 // TopicPublisher takes messages for the topics of this server. It is fault.NotFound when there is no such topic here.
@@ -32,15 +34,19 @@ const (
 	serviceLogs   = "logs"
 )
 
-// name is an ARN taken apart at its first five colons.
+// name is an ARN of something in a region and an account, with what names it there as one text.
 type name struct{ service, region, account, resource string }
 
 func parseARN(s string) (name, bool) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[1] == "" || slices.Contains(parts[2:], "") {
+	a, err := arn.ParseAny(s)
+	if err != nil || a.Region == "" || a.Account == "" {
 		return name{}, false
 	}
-	return name{parts[2], parts[3], parts[4], parts[5]}, true
+	n := name{service: a.Service, region: a.Region, account: a.Account, resource: a.ID}
+	if a.Type != "" {
+		n.resource = a.Type + "/" + a.ID
+	}
+	return n, true
 }
 
 // Check tells whether a rule of an account may have a target. The error is fault.Invalid, with a text for the caller.
@@ -74,7 +80,7 @@ func (t *Targets) checkEndpoint(n name, target string) error {
 	if _, ok := t.Endpoints[n.service]; !ok {
 		return fault.New(fault.Invalid, "This server knows no endpoint of %s for %s (--aws-endpoint %s=URL).", n.service, target, n.service)
 	}
-	if !slices.ContainsFunc(t.Allow, func(pattern string) bool { return glob(pattern, target) }) {
+	if !slices.ContainsFunc(t.Allow, func(pattern string) bool { return policy.Like(pattern, target, false) }) {
 		return fault.New(fault.Invalid, "This server may not deliver to %s (--allow-targets).", target)
 	}
 	return nil
@@ -130,30 +136,4 @@ func (t topics) Deliver(ctx context.Context, d *Delivery, payload []byte) error 
 		return fmt.Errorf("delivery: publish: %w", err)
 	}
 	return nil
-}
-
-// glob matches a text with a pattern in which "*" stands for anything and "?" for one byte.
-func glob(pattern, s string) bool {
-	star, from := -1, 0
-	i, j := 0, 0
-	for j < len(s) {
-		switch {
-		case i < len(pattern) && pattern[i] == '*':
-			star, from = i, j
-			i++
-		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]):
-			i++
-			j++
-		case star >= 0:
-			i = star + 1
-			from++
-			j = from
-		default:
-			return false
-		}
-	}
-	for i < len(pattern) && pattern[i] == '*' {
-		i++
-	}
-	return i == len(pattern)
 }

@@ -2,13 +2,12 @@ package delivery
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/rivus-live/rivus/internal/seal"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -31,11 +30,9 @@ type Members struct {
 	Body   map[string]string `json:"body,omitempty"`
 }
 
-const vaultKeySize = 32
-
 // OpenVault returns the vault of a store.
 func OpenVault(ctx context.Context, s *store.Store) (*Vault, error) {
-	key, err := s.Secret(ctx, "connection-secrets", vaultKeySize)
+	key, err := s.Secret(ctx, "connection-secrets", seal.KeySize)
 	if err != nil {
 		return nil, fmt.Errorf("delivery: key of the connections: %w", err)
 	}
@@ -44,11 +41,7 @@ func OpenVault(ctx context.Context, s *store.Store) (*Vault, error) {
 
 // NewVault returns the vault of a key of 32 bytes.
 func NewVault(key []byte) (*Vault, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("delivery: %w", err)
-	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := seal.New(key)
 	if err != nil {
 		return nil, fmt.Errorf("delivery: %w", err)
 	}
@@ -61,9 +54,7 @@ func (v *Vault) Seal(uuid string, s Secrets) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("delivery: encode secrets: %w", err)
 	}
-	nonce := make([]byte, v.aead.NonceSize())
-	rand.Read(nonce) // never fails
-	return v.aead.Seal(nonce, nonce, plain, []byte(uuid)), nil
+	return v.aead.Seal(nil, nil, plain, []byte(uuid)), nil
 }
 
 // Open decrypts the secrets of a connection.
@@ -72,11 +63,7 @@ func (v *Vault) Open(uuid string, sealed []byte) (Secrets, error) {
 	if len(sealed) == 0 {
 		return s, nil
 	}
-	if len(sealed) < v.aead.NonceSize() {
-		return s, errors.New("delivery: the secrets of the connection are damaged")
-	}
-	at := v.aead.NonceSize()
-	plain, err := v.aead.Open(nil, sealed[:at], sealed[at:], []byte(uuid))
+	plain, err := v.aead.Open(nil, nil, sealed, []byte(uuid))
 	if err != nil {
 		return s, errors.New("delivery: the secrets of the connection are damaged")
 	}

@@ -7,7 +7,7 @@
 //
 // It is of the state layer: it serves no API, and both the API of topics and the rules of events publish through it.
 //
-// Imports: arn, delivery, egress, eventpattern, fault, records, resource, store.
+// Imports: arn, delivery, egress, eventpattern, fault, records, resource, seal, store.
 package notification
 
 import (

@@ -3,7 +3,6 @@ package notification
 import (
 	"context"
 	"crypto"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
+	"github.com/rivus-live/rivus/internal/seal"
 	"github.com/rivus-live/rivus/internal/store"
 )
 
@@ -31,7 +31,7 @@ import (
 // first: that takes longer than a start may. It is safe for concurrent use.
 type Signer struct {
 	keys *store.Table[resource.SigningKey] // nil: the pair is there
-	seal cipher.AEAD
+	aead cipher.AEAD
 
 	mu   sync.Mutex
 	pair *pair
@@ -45,7 +45,6 @@ type pair struct {
 }
 
 const (
-	sealKeySize = 32
 	keyBits     = 2048
 	certificate = 30 * 365 * 24 * time.Hour // as long as anybody might want to look at a message
 	pathPrefix  = "/SimpleNotificationService-"
@@ -54,19 +53,15 @@ const (
 
 // OpenSigner returns a signer with the key of the store.
 func OpenSigner(ctx context.Context, s *store.Store, keys *store.Table[resource.SigningKey]) (*Signer, error) {
-	key, err := s.Secret(ctx, "signing-key", sealKeySize)
+	key, err := s.Secret(ctx, "signing-key", seal.KeySize)
 	if err != nil {
 		return nil, fmt.Errorf("notification: %w", err)
 	}
-	block, err := aes.NewCipher(key)
+	aead, err := seal.New(key)
 	if err != nil {
 		return nil, fmt.Errorf("notification: %w", err)
 	}
-	seal, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("notification: %w", err)
-	}
-	return &Signer{keys: keys, seal: seal}, nil
+	return &Signer{keys: keys, aead: aead}, nil
 }
 
 // NewSigner returns a signer with a key that the operator brings: PEM of a certificate, or of a chain, and of its RSA key.
@@ -169,18 +164,12 @@ func (s *Signer) newKey() (resource.SigningKey, error) {
 		return out, fmt.Errorf("notification: encode the signing key: %w", err)
 	}
 	out.Certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	nonce := make([]byte, s.seal.NonceSize())
-	rand.Read(nonce) // never fails
-	out.Sealed = s.seal.Seal(nonce, nonce, plain, []byte(out.Certificate))
+	out.Sealed = s.aead.Seal(nil, nil, plain, []byte(out.Certificate))
 	return out, nil
 }
 
 func (s *Signer) open(k resource.SigningKey) (*pair, error) {
-	at := s.seal.NonceSize()
-	if len(k.Sealed) < at {
-		return nil, errors.New("notification: the signing key is damaged")
-	}
-	plain, err := s.seal.Open(nil, k.Sealed[:at], k.Sealed[at:], []byte(k.Certificate))
+	plain, err := s.aead.Open(nil, nil, k.Sealed, []byte(k.Certificate))
 	if err != nil {
 		return nil, errors.New("notification: the signing key is damaged")
 	}

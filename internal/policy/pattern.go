@@ -151,6 +151,13 @@ func (p *pattern) resolve(parts []part, c Context) ([]part, truth) {
 	return parts, t
 }
 
+// Like reports whether a pattern with * and ? matches a whole text, which may differ from it in the case of ASCII letters with
+// fold. Nothing else has a meaning in it.
+func Like(pattern, text string, fold bool) bool {
+	p, err := compile(pattern, wildcards)
+	return err == nil && glob(p.parts, text, fold) // only variables can be wrong
+}
+
 // glob reports whether parts without variables match the whole text. When it cannot go on it returns to the last star
 // only, for what stands before that has matched as early as it can: the time is the product of the lengths at worst. With
 // fold the case of ASCII letters does not matter.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -78,4 +79,24 @@ func TestGlobIsNotExponential(t *testing.T) {
 	if glob(p.parts, strings.Repeat("A", 5000), true) {
 		t.Error("matches what has no b, whatever the case")
 	}
+}
+
+// FuzzLike: a pattern matches what the regular expression of the same meaning does.
+func FuzzLike(f *testing.F) {
+	f.Add("arn:aws:sqs:*:*:ivs-?", "arn:aws:sqs:r:a:ivs-1", false)
+	f.Add("*a*b*", "xAxxb", true)
+	f.Add("${aws:username}[a-z]\\", "${aws:username}[a-z]\\", false)
+	f.Add("", "", true)
+	f.Fuzz(func(t *testing.T, pattern, s string, fold bool) {
+		if len(pattern) > 40 || len(s) > 200 || strings.ContainsFunc(pattern+s, func(r rune) bool { return r > 126 || r < 32 }) {
+			return
+		}
+		expression := "^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern)) + "$"
+		if fold {
+			expression = "(?i)" + expression
+		}
+		if want := regexp.MustCompile(expression).MatchString(s); Like(pattern, s, fold) != want {
+			t.Errorf("%q matches %q: %v", pattern, s, !want)
+		}
+	})
 }
