@@ -74,7 +74,7 @@ func (s *Service) CreateAPIDestination(ctx context.Context, c awsapi.Caller, in 
 	now := s.opts.Clock().UTC().Truncate(time.Millisecond)
 	d := resource.APIDestination{
 		Name: in.Name, UUID: arn.NewUUID(), Connection: connection, Endpoint: in.InvocationEndpoint, Method: in.HttpMethod, Rate: defaultRate,
-		Description: deref(in.Description), CreatedAt: now, ModifiedAt: now,
+		Description: restjson.Value(in.Description), CreatedAt: now, ModifiedAt: now,
 	}
 	if in.InvocationRateLimitPerSecond != nil {
 		d.Rate = int(*in.InvocationRateLimitPerSecond)
@@ -190,10 +190,10 @@ func (s *Service) DeleteAPIDestination(ctx context.Context, c awsapi.Caller, in 
 func (s *Service) ListAPIDestinations(ctx context.Context, c awsapi.Caller, in *ListApiDestinationsRequest) (*ListApiDestinationsResponse, error) {
 	out := &ListApiDestinationsResponse{ApiDestinations: []ApiDestination{}}
 	want := func(d *resource.APIDestination) bool {
-		return in.ConnectionArn == nil || deref(s.connectionOf(ctx, c, d)) == *in.ConnectionArn
+		return in.ConnectionArn == nil || restjson.Value(s.connectionOf(ctx, c, d)) == *in.ConnectionArn
 	}
 	var err error
-	out.NextToken, err = list(ctx, c, s.opts.Pager, "ListApiDestinations "+deref(in.ConnectionArn), s.opts.Records.APIDestinations,
+	out.NextToken, err = list(ctx, c, s.opts.Pager, "ListApiDestinations "+restjson.Value(in.ConnectionArn), s.opts.Records.APIDestinations,
 		page{in.NamePrefix, in.NextToken, in.Limit}, want, func(d *resource.APIDestination) {
 			out.ApiDestinations = append(out.ApiDestinations, s.wireDestination(ctx, c, d))
 		})

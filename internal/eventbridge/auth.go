@@ -1,6 +1,7 @@
 package eventbridge
 
 import (
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/delivery"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -93,7 +94,7 @@ func set(to, from *string) {
 func split(p *ConnectionHttpParameters) (resource.Parameters, delivery.Members) {
 	out, secret := resource.Parameters{}, delivery.Members{}
 	one := func(to *[]resource.Parameter, hidden *map[string]string, key, value *string, isSecret *bool) {
-		m := resource.Parameter{Key: deref(key), Value: deref(value), Secret: deref(isSecret)}
+		m := resource.Parameter{Key: restjson.Value(key), Value: restjson.Value(value), Secret: restjson.Value(isSecret)}
 		if m.Secret {
 			if *hidden == nil {
 				*hidden = map[string]string{}

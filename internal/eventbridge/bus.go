@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -46,7 +47,7 @@ func (s *Service) DescribeEventBus(_ context.Context, c awsapi.Caller, in *Descr
 // ListEventBuses lists the default bus.
 func (s *Service) ListEventBuses(_ context.Context, c awsapi.Caller, in *ListEventBusesRequest) (*ListEventBusesResponse, error) {
 	out := &ListEventBusesResponse{EventBuses: []EventBus{}}
-	if strings.HasPrefix(defaultBus, deref(in.NamePrefix)) {
+	if strings.HasPrefix(defaultBus, restjson.Value(in.NamePrefix)) {
 		out.EventBuses = append(out.EventBuses, EventBus{Arn: new(busARN(c, defaultBus)), Name: new(defaultBus)})
 	}
 	return out, nil
@@ -86,7 +87,7 @@ func (s *Service) PutEvents(ctx context.Context, c awsapi.Caller, in *PutEventsR
 
 // sizeOf counts an entry as the service does.
 func sizeOf(e *PutEventsRequestEntry) int {
-	size := len(deref(e.Source)) + len(deref(e.DetailType)) + len(deref(e.Detail))
+	size := len(restjson.Value(e.Source)) + len(restjson.Value(e.DetailType)) + len(restjson.Value(e.Detail))
 	if e.Time != nil {
 		size += 14
 	}
@@ -105,7 +106,7 @@ func refuse(c awsapi.Caller, e *PutEventsRequestEntry) PutEventsResultEntry {
 		name  string
 		value *string
 	}{{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail}} {
-		if deref(f.value) == "" {
+		if restjson.Value(f.value) == "" {
 			return fail("InvalidArgument", fmt.Sprintf("Parameter %s is not valid. Reason: %s is a required argument.", f.name, f.name))
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Service) CreateConnection(ctx context.Context, c awsapi.Caller, in *Cre
 	}
 	now := s.opts.Clock().UTC().Truncate(time.Millisecond)
 	r := resource.Connection{
-		Name: in.Name, UUID: arn.NewUUID(), SecretUUID: arn.NewUUID(), Description: deref(in.Description), CreatedAt: now,
+		Name: in.Name, UUID: arn.NewUUID(), SecretUUID: arn.NewUUID(), Description: restjson.Value(in.Description), CreatedAt: now,
 	}
 	err := s.authorizeBy(&r, in.AuthorizationType, authOf(in.AuthParameters), now)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Service) ListConnections(ctx context.Context, c awsapi.Caller, in *List
 	out := &ListConnectionsResponse{Connections: []Connection{}}
 	want := func(r *resource.Connection) bool { return in.ConnectionState == nil || *in.ConnectionState == r.State }
 	var err error
-	out.NextToken, err = list(ctx, c, s.opts.Pager, "ListConnections "+deref(in.ConnectionState), s.opts.Records.Connections,
+	out.NextToken, err = list(ctx, c, s.opts.Pager, "ListConnections "+restjson.Value(in.ConnectionState), s.opts.Records.Connections,
 		page{in.NamePrefix, in.NextToken, in.Limit}, want, func(r *resource.Connection) {
 			out.Connections = append(out.Connections, Connection{
 				ConnectionArn: connectionARN(c, r), ConnectionState: new(r.State), Name: new(r.Name), StateReason: given(r.StateReason),

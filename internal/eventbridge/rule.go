@@ -6,6 +6,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/delivery"
 	"github.com/rivus-live/rivus/internal/eventpattern"
 	"github.com/rivus-live/rivus/internal/fault"
@@ -45,8 +46,8 @@ func (s *Service) PutRule(ctx context.Context, c awsapi.Caller, in *PutRuleReque
 		return nil, err
 	}
 	next := resource.Rule{
-		Name: in.Name, Pattern: deref(in.EventPattern), State: resource.RuleEnabled, Description: deref(in.Description),
-		RoleARN: deref(in.RoleArn), CreatedAt: s.opts.Clock().UTC(),
+		Name: in.Name, Pattern: restjson.Value(in.EventPattern), State: resource.RuleEnabled, Description: restjson.Value(in.Description),
+		RoleARN: restjson.Value(in.RoleArn), CreatedAt: s.opts.Clock().UTC(),
 	}
 	if in.State != nil {
 		next.State = *in.State
@@ -89,10 +90,10 @@ func (s *Service) checkRule(c awsapi.Caller, in *PutRuleRequest) error {
 	if err := checkBus(c, in.EventBusName); err != nil {
 		return err
 	}
-	if deref(in.ScheduleExpression) != "" {
+	if restjson.Value(in.ScheduleExpression) != "" {
 		return fault.New(fault.Invalid, "Parameter ScheduleExpression is not valid. Reason: this server runs no schedules.")
 	}
-	if deref(in.EventPattern) == "" {
+	if restjson.Value(in.EventPattern) == "" {
 		return fault.New(fault.Invalid, "Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
 	if in.State != nil && *in.State != resource.RuleEnabled && *in.State != resource.RuleDisabled {
@@ -218,7 +219,7 @@ type page struct {
 func list[T any](
 	ctx context.Context, c awsapi.Caller, pager *awsapi.Pager, operation string, t *store.Table[T], p page, want func(*T) bool, tell func(*T),
 ) (*string, error) {
-	prefix := deref(p.prefix)
+	prefix := restjson.Value(p.prefix)
 	pages := pager.Pages(c, operation, prefix)
 	after, err := pages.After(p.token)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/eventinput"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -61,7 +62,7 @@ func (s *Service) PutTargets(ctx context.Context, c awsapi.Caller, in *PutTarget
 // targetOf checks a target, and that the caller may have it.
 func (s *Service) targetOf(ctx context.Context, c awsapi.Caller, t *Target) (resource.RuleTarget, error) {
 	out := resource.RuleTarget{
-		ID: t.Id, ARN: t.Arn, RoleARN: deref(t.RoleArn), Input: deref(t.Input), InputPath: deref(t.InputPath),
+		ID: t.Id, ARN: t.Arn, RoleARN: restjson.Value(t.RoleArn), Input: restjson.Value(t.Input), InputPath: restjson.Value(t.InputPath),
 	}
 	if p := t.InputTransformer; p != nil {
 		out.Transformer = &resource.InputTransformer{Paths: p.InputPathsMap, Template: p.InputTemplate}
@@ -70,10 +71,10 @@ func (s *Service) targetOf(ctx context.Context, c awsapi.Caller, t *Target) (res
 		out.HTTP = &resource.HTTPParameters{PathValues: p.PathParameterValues, Header: p.HeaderParameters, Query: p.QueryStringParameters}
 	}
 	if p := t.SqsParameters; p != nil {
-		out.MessageGroupID = deref(p.MessageGroupId)
+		out.MessageGroupID = restjson.Value(p.MessageGroupId)
 	}
 	if p := t.DeadLetterConfig; p != nil {
-		out.DeadLetterARN = deref(p.Arn)
+		out.DeadLetterARN = restjson.Value(p.Arn)
 	}
 	if p := t.RetryPolicy; p != nil {
 		out.MaxAge, out.MaxRetries = toInt(p.MaximumEventAgeInSeconds), toInt(p.MaximumRetryAttempts)

@@ -5,14 +5,6 @@ import (
 	"slices"
 )
 
-func deref[T any](p *T) T {
-	if p == nil {
-		var none T
-		return none
-	}
-	return *p
-}
-
 // given returns a member that is left out when it is empty.
 func given(s string) *string {
 	if s == "" {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/resource"
 )
 
@@ -42,7 +43,7 @@ func groupNamed(name string) awsapi.Target { return awsapi.ByName(resource.KindG
 func roleNamed(name string) awsapi.Target  { return awsapi.ByName(resource.KindRole, nil, name) }
 
 // caller is userNamed for a name that may be missing: then it is the caller.
-func caller(name *string) awsapi.Target { return userNamed(value(name)) }
+func caller(name *string) awsapi.Target { return userNamed(restjson.Value(name)) }
 
 // tagged returns a target of a request that gives it tags.
 func tagged(t awsapi.Target, tags []Tag) awsapi.Target {

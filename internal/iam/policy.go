@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -24,7 +25,7 @@ func (s *Service) CreatePolicy(ctx context.Context, c awsapi.Caller, in *CreateP
 	}
 	now := s.now()
 	p := resource.ManagedPolicy{
-		Account: c.Account, ID: newID(policyPrefix), Path: pathOf(in.Path), Name: in.PolicyName, Description: value(in.Description),
+		Account: c.Account, ID: newID(policyPrefix), Path: pathOf(in.Path), Name: in.PolicyName, Description: restjson.Value(in.Description),
 		Versions: []resource.PolicyVersion{{Number: 1, Document: in.PolicyDocument, CreatedAt: now}}, Default: 1, Next: 2,
 		Tags: tags, CreatedAt: now, UpdatedAt: now,
 	}
@@ -170,10 +171,10 @@ func (s *Service) ListPolicies(ctx context.Context, c awsapi.Caller, in *ListPol
 // listedPolicies returns the policies that a request asks for, in order.
 func (s *Service) listedPolicies(ctx context.Context, c awsapi.Caller, in *ListPoliciesRequest) ([]listed, error) {
 	var all []resource.ManagedPolicy
-	if value(in.Scope) != scopeLocal {
+	if restjson.Value(in.Scope) != scopeLocal {
 		all = resource.AWSManagedPolicies()
 	}
-	if value(in.Scope) != scopeAWS {
+	if restjson.Value(in.Scope) != scopeAWS {
 		own, err := everything(ctx, s.opts.Records.Policies, store.Query{Scope: resource.IAMScope(c.Account)},
 			func(p *resource.ManagedPolicy) (string, bool) { return p.Name, true })
 		if err != nil {
@@ -189,7 +190,7 @@ func (s *Service) listedPolicies(ctx context.Context, c awsapi.Caller, in *ListP
 	for _, p := range all {
 		n := counts[p.ARN().String()]
 		l := listed{p, n.attached, n.bounding}
-		if strings.HasPrefix(p.Path, value(in.PathPrefix)) && wantedUse(in, l) {
+		if strings.HasPrefix(p.Path, restjson.Value(in.PathPrefix)) && wantedUse(in, l) {
 			found = append(found, l)
 		}
 	}
@@ -199,7 +200,7 @@ func (s *Service) listedPolicies(ctx context.Context, c awsapi.Caller, in *ListP
 
 // wantedUse reports whether a policy is used as a request asks for.
 func wantedUse(in *ListPoliciesRequest, l listed) bool {
-	switch value(in.PolicyUsageFilter) {
+	switch restjson.Value(in.PolicyUsageFilter) {
 	case usageBoundary:
 		return l.bounding > 0
 	case usagePolicy:

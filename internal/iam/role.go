@@ -22,8 +22,8 @@ func (s *Service) CreateRole(ctx context.Context, c awsapi.Caller, in *CreateRol
 		return nil, err
 	}
 	r := resource.Role{
-		Account: c.Account, ID: newID(rolePrefix), Path: pathOf(in.Path), Name: in.RoleName, Description: value(in.Description),
-		Trust: in.AssumeRolePolicyDocument, MaxSession: defaultSession, Boundary: value(in.PermissionsBoundary), Tags: tags,
+		Account: c.Account, ID: newID(rolePrefix), Path: pathOf(in.Path), Name: in.RoleName, Description: restjson.Value(in.Description),
+		Trust: in.AssumeRolePolicyDocument, MaxSession: defaultSession, Boundary: restjson.Value(in.PermissionsBoundary), Tags: tags,
 		CreatedAt: s.now(),
 	}
 	if in.MaxSessionDuration != nil {

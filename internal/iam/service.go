@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/accesskey"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -48,7 +49,7 @@ func (s *Service) now() time.Time { return s.opts.Clock().UTC().Truncate(time.Se
 func (s *Service) pages(c awsapi.Caller, operation string, filter ...*string) awsapi.Pages {
 	text := ""
 	for _, f := range filter {
-		text += "\x00" + value(f)
+		text += "\x00" + restjson.Value(f)
 	}
 	return s.opts.Pager.Pages(c, operation, text)
 }
@@ -83,12 +84,4 @@ func permanent[In, Out any](h handler[In, Out]) handler[In, Out] {
 		}
 		return h(ctx, c, in)
 	}
-}
-
-// value returns the text of an optional member, "" for none.
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
 )
@@ -111,9 +112,9 @@ func (s *Service) ListEntitiesForPolicy(
 		return nil, err
 	}
 	var found []entity
-	for _, e := range u.entities(value(in.PolicyUsageFilter)) {
+	for _, e := range u.entities(restjson.Value(in.PolicyUsageFilter)) {
 		kind, _, _ := strings.Cut(e.place, "/")
-		if f := value(in.EntityFilter); (f == "" || f == kind) && strings.HasPrefix(e.path, value(in.PathPrefix)) {
+		if f := restjson.Value(in.EntityFilter); (f == "" || f == kind) && strings.HasPrefix(e.path, restjson.Value(in.PathPrefix)) {
 			found = append(found, e)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/records"
 	"github.com/rivus-live/rivus/internal/resource"
@@ -22,7 +23,7 @@ func (s *Service) CreateUser(ctx context.Context, c awsapi.Caller, in *CreateUse
 	}
 	u := resource.User{
 		Account: c.Account, ID: newID(userPrefix), Path: pathOf(in.Path), Name: in.UserName,
-		Boundary: value(in.PermissionsBoundary), Tags: tags, CreatedAt: s.now(),
+		Boundary: restjson.Value(in.PermissionsBoundary), Tags: tags, CreatedAt: s.now(),
 	}
 	if err := s.users.create(ctx, c, u, s.boundary(ctx, c, u.Boundary)); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/notification"
 	"github.com/rivus-live/rivus/internal/records"
@@ -26,7 +27,7 @@ func (s *Service) ConfirmSubscription(ctx context.Context, c awsapi.Caller, in *
 		return nil, errToken()
 	}
 	key := store.Key{Scope: topic.ARN.Scope, ID: id}
-	lock := strings.EqualFold(deref(in.AuthenticateOnUnsubscribe), "true") && !c.Anonymous()
+	lock := strings.EqualFold(restjson.Value(in.AuthenticateOnUnsubscribe), "true") && !c.Anonymous()
 	sub, err := s.opts.Records.Subscriptions.Under(records.TopicGuard(keyOf(topic.ARN))).Update(ctx, key, func(now resource.Subscription) (resource.Subscription, error) {
 		if subtle.ConstantTimeCompare(now.Nonce, nonce) != 1 {
 			return now, errToken()

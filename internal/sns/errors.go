@@ -23,10 +23,3 @@ func noSubscription(err error) error {
 	}
 	return err
 }
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/notification"
 )
@@ -25,12 +26,12 @@ func destination(in *PublishInput) string {
 	if in.TopicArn != nil {
 		return *in.TopicArn
 	}
-	return deref(in.TargetArn)
+	return restjson.Value(in.TargetArn)
 }
 
 // Publish publishes a message to a topic. Every subscription that it is for has it on the disk before the answer.
 func (s *Service) Publish(ctx context.Context, c awsapi.Caller, in *PublishInput) (*PublishResponse, error) {
-	if deref(in.PhoneNumber) != "" {
+	if restjson.Value(in.PhoneNumber) != "" {
 		return nil, invalid("PhoneNumber Reason: this server sends no text messages")
 	}
 	m, err := messageOf(in)
@@ -49,7 +50,7 @@ func (s *Service) Publish(ctx context.Context, c awsapi.Caller, in *PublishInput
 
 // messageOf checks a message.
 func messageOf(in *PublishInput) (*notification.Message, error) {
-	m := &notification.Message{ID: arn.NewUUID(), Subject: deref(in.Subject), Text: in.Message}
+	m := &notification.Message{ID: arn.NewUUID(), Subject: restjson.Value(in.Subject), Text: in.Message}
 	switch {
 	case m.Text == "":
 		return nil, invalid("Empty message")
@@ -71,7 +72,7 @@ func messageOf(in *PublishInput) (*notification.Message, error) {
 	if size > maxMessage {
 		return nil, invalid("Message too long")
 	}
-	return m, structure(m, deref(in.MessageStructure))
+	return m, structure(m, restjson.Value(in.MessageStructure))
 }
 
 // structure takes a message apart that has a text for each protocol.
@@ -139,7 +140,7 @@ func attributeOf(name string, v *MessageAttributeValue) (notification.Attribute,
 		a.Value = base64.StdEncoding.EncodeToString(v.BinaryValue)
 		return a, nil
 	}
-	a.Value = deref(v.StringValue)
+	a.Value = restjson.Value(v.StringValue)
 	switch {
 	case a.Value == "" || !utf8.ValidString(a.Value):
 		return bad("must contain non-empty message attribute value for message attribute type '" + v.DataType + "'.")

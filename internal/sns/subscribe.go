@@ -8,6 +8,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/egress"
 	"github.com/rivus-live/rivus/internal/eventpattern"
 	"github.com/rivus-live/rivus/internal/fault"
@@ -57,7 +58,7 @@ func (s *Service) newSubscription(c awsapi.Caller, in *SubscribeInput) (resource
 	now := s.opts.Clock().UTC()
 	next := resource.Subscription{
 		ARN: arn.ARN{Service: "sns", Scope: topic.Scope, ID: topic.ID + ":" + arn.NewUUID()}, Topic: topic,
-		Protocol: in.Protocol, Endpoint: deref(in.Endpoint), Principal: c.Principal.ARN(), BaseURL: c.BaseURL,
+		Protocol: in.Protocol, Endpoint: restjson.Value(in.Endpoint), Principal: c.Principal.ARN(), BaseURL: c.BaseURL,
 		Attributes: map[string]string{}, CreatedAt: now,
 		State: resource.SubscriptionPending, Until: now.Add(notification.PendingTime), Nonce: notification.NewNonce(),
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/notification"
 	"github.com/rivus-live/rivus/internal/records"
@@ -99,7 +100,7 @@ func effectivePolicy(t *resource.Topic, sub *resource.Subscription) (string, err
 
 // SetSubscriptionAttributes changes one attribute of a subscription.
 func (s *Service) SetSubscriptionAttributes(ctx context.Context, c awsapi.Caller, in *SetSubscriptionAttributesInput) (*SetSubscriptionAttributesResponse, error) {
-	value := deref(in.AttributeValue)
+	value := restjson.Value(in.AttributeValue)
 	if in.AttributeName == "FilterPolicy" && value == "" {
 		value = "{}"
 	}

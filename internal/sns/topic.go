@@ -14,11 +14,8 @@ import (
 	"github.com/rivus-live/rivus/internal/tagging"
 )
 
-// Quotas of an account in a region.
-const (
-	maxTopics                = 100_000
-	maxSubscriptionsPerTopic = 12_500_000
-)
+// maxTopics is the quota of an account in a region.
+const maxTopics = 100_000
 
 // pageSize is how many topics or subscriptions a page has.
 const pageSize = 100

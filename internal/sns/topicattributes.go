@@ -7,6 +7,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/arn"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/notification"
 	"github.com/rivus-live/rivus/internal/resource"
 	"github.com/rivus-live/rivus/internal/store"
@@ -72,7 +73,7 @@ func (s *Service) SetTopicAttributes(ctx context.Context, c awsapi.Caller, in *S
 	if err != nil {
 		return nil, err
 	}
-	value := deref(in.AttributeValue)
+	value := restjson.Value(in.AttributeValue)
 	if value != "" || in.AttributeName == "DisplayName" {
 		err = checkTopicAttribute(in.AttributeName, value)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivus-live/rivus/internal/accesskey"
 	"github.com/rivus-live/rivus/internal/awsapi"
+	"github.com/rivus-live/rivus/internal/awsapi/restjson"
 	"github.com/rivus-live/rivus/internal/fault"
 	"github.com/rivus-live/rivus/internal/policy"
 	"github.com/rivus-live/rivus/internal/records"
@@ -53,7 +54,7 @@ func (s Service) AssumeRole(ctx context.Context, c awsapi.Caller, in *AssumeRole
 		Account: role.Account, Kind: awsapi.PrincipalRole, Name: role.Name, Path: role.Path, ID: role.ID, Session: in.RoleSessionName,
 	}
 	t, err := s.opts.Keys.Temporary(accesskey.Session{
-		Of: session, Name: in.RoleSessionName, Policy: value(in.Policy), PolicyARNs: policyARNs(in), Tags: tags, Transitive: transitive,
+		Of: session, Name: in.RoleSessionName, Policy: restjson.Value(in.Policy), PolicyARNs: policyARNs(in), Tags: tags, Transitive: transitive,
 		Duration: d,
 	})
 	if err != nil {
@@ -244,14 +245,7 @@ func (s Service) checkSessionPolicies(ctx context.Context, c awsapi.Caller, in *
 func policyARNs(in *AssumeRoleRequest) []string {
 	var list []string
 	for _, p := range in.PolicyArns {
-		list = append(list, value(p.Arn))
+		list = append(list, restjson.Value(p.Arn))
 	}
 	return list
-}
-
-func value(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

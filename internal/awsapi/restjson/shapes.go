@@ -149,3 +149,12 @@ func CheckStrings(c *Checks, name string, list []string, rule *StringRule) {
 		c.Leave()
 	}
 }
+
+// Value returns an optional member, the zero value for one that is not given.
+func Value[T any](member *T) T {
+	if member == nil {
+		var none T
+		return none
+	}
+	return *member
+}
